@@ -1,0 +1,2 @@
+//! `weir-dataplane`: the process on the wire.
+fn main() {}

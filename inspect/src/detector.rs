@@ -1,0 +1,71 @@
+//! What a detector is, and sets of them. The scanner and the policy share these names and nothing else.
+
+use serde::{Deserialize, Serialize};
+
+/// Most detectors that one policy may activate (built-in and custom together); more is a policy error.
+pub const MAX_DETECTORS: usize = 256;
+
+/// A detector's index in its [`Catalog`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DetectorId(pub u8);
+
+/// What a detector looks for, the unit in which policies usually speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Category {
+    /// Payment card data.
+    Pci,
+    /// Personal data: national ids, bank accounts, addresses, phones.
+    Pii,
+    /// Keys, tokens and passwords of machines.
+    Secrets,
+    /// Attempts against a service: injection, traversal, …
+    Attacks,
+    /// Detectors written in a policy that name no other category.
+    Custom,
+}
+
+/// A fixed-size set of detectors, one bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DetectorSet([u64; MAX_DETECTORS / 64]);
+
+impl DetectorSet {
+    /// The set with nothing in it.
+    pub const EMPTY: DetectorSet = DetectorSet([0; MAX_DETECTORS / 64]);
+
+    /// Adds one detector.
+    pub fn insert(&mut self, id: DetectorId) {
+        if let Some(word) = self.0.get_mut(usize::from(id.0) / 64) {
+            *word |= 1 << (id.0 % 64);
+        }
+    }
+
+    /// Whether the detector is in the set.
+    pub fn contains(&self, id: DetectorId) -> bool {
+        self.0.get(usize::from(id.0) / 64).is_some_and(|w| w >> (id.0 % 64) & 1 == 1)
+    }
+
+    /// Every detector in either set.
+    pub fn union(&self, other: &DetectorSet) -> DetectorSet {
+        let mut out = *self;
+        for (a, b) in out.0.iter_mut().zip(other.0) {
+            *a |= b;
+        }
+        out
+    }
+
+    /// Whether the two sets share a detector.
+    pub fn intersects(&self, other: &DetectorSet) -> bool {
+        self.0.iter().zip(other.0).any(|(a, b)| a & b != 0)
+    }
+
+    /// Whether nothing is in the set.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|w| *w == 0)
+    }
+
+    /// The detectors in the set, in order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = DetectorId> + '_ {
+        (0..=u8::MAX).map(DetectorId).filter(|id| self.contains(*id))
+    }
+}

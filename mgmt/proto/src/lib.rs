@@ -1,0 +1,1 @@
+//! The contract between the data plane and the management process.

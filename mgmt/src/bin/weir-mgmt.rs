@@ -1,0 +1,2 @@
+//! `weir-mgmt`: the management daemon.
+fn main() {}
