@@ -6,4 +6,5 @@ pub mod grpc;
 pub mod http1;
 pub mod http2;
 pub mod packet;
+pub mod tcp;
 pub mod time;
