@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::event::Body;
 use crate::{
     AppProto, Block, Direction, Endpoint, Event, Finding, Flow, Grpc, Header, Http, Part, Stats,
-    Tls,
+    Tls, sample,
 };
 
 type Object = Map<String, Value>;
@@ -239,7 +239,11 @@ fn stats(m: &Stats) -> Object {
     for s in &m.samples {
         let labels: Vec<_> = s.labels.iter().map(|l| format!("{}={}", l.name, l.value)).collect();
         let name = [vec![s.name.clone()], labels].concat().join(",");
-        o.insert(name, s.as_f64().into());
+        let value = match s.value {
+            Some(sample::Value::Count(n)) => n.into(),
+            _ => s.as_f64().into(),
+        };
+        o.insert(name, value);
     }
     o
 }
