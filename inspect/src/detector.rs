@@ -1,5 +1,6 @@
 //! What a detector is, and sets of them. The scanner and the policy share these names and nothing else.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Most detectors that one policy may activate (built-in and custom together); more is a policy error.
@@ -10,7 +11,7 @@ pub const MAX_DETECTORS: usize = 256;
 pub struct DetectorId(pub u8);
 
 /// What a detector looks for, the unit in which policies usually speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Category {
     /// Payment card data.
