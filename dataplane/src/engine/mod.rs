@@ -2,6 +2,10 @@
 //!
 //! The same engine runs on AF_XDP frames, in `replay`, and in the simulation tests; they differ in their [`Io`].
 
+pub mod edit;
+#[cfg(test)]
+mod testing;
+
 use weir_reassembly::time::Time;
 
 use crate::reason::Reason;
