@@ -113,14 +113,3 @@ impl Part {
         }
     }
 }
-
-impl Mode {
-    /// The name on the command line and in `/api/v1/status`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Mode::Policy => "policy",
-            Mode::Monitor => "monitor",
-            Mode::Enforce => "enforce",
-        }
-    }
-}

@@ -1,0 +1,86 @@
+//! The last good policy on disk: the data plane starts from it alone, with no management process in sight.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+const FILE: &str = "policy.yaml";
+
+/// What the data plane must not forget over a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// The number that the management process gave to the source; 0: it did not come from there.
+    pub revision: u64,
+    /// The policy's source.
+    pub source: String,
+}
+
+impl Kept {
+    /// Reads what was kept in `dir`; none if nothing ever was.
+    pub fn load(dir: &Path) -> io::Result<Option<Kept>> {
+        match fs::read_to_string(dir.join(FILE)) {
+            Ok(text) => Kept::parse(&text).map(Some).ok_or_else(|| {
+                let why = "its first line should be `# weir: revision N`";
+                io::Error::new(io::ErrorKind::InvalidData, why)
+            }),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Writes it to `dir`: after a crash at any moment the file is either the old one or the new one.
+    pub fn store(&self, dir: &Path) -> io::Result<()> {
+        fs::create_dir_all(dir)?;
+        let new = dir.join("policy.yaml.new");
+        let mut file = File::create(&new)?;
+        file.write_all(self.render().as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&new, dir.join(FILE))?;
+        // The rename itself is durable only when the directory is.
+        File::open(dir)?.sync_all()
+    }
+
+    /// One file, for one rename: the source below a comment that says what it is.
+    fn render(&self) -> String {
+        let Kept { revision, source } = self;
+        format!("# weir: revision {revision}\n{source}")
+    }
+
+    fn parse(text: &str) -> Option<Kept> {
+        let (head, source) = text.split_once('\n')?;
+        let revision = head.strip_prefix("# weir: revision ")?.parse().ok()?;
+        Some(Kept { revision, source: source.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dir(name: &str) -> std::path::PathBuf {
+        let dir = std::env::temp_dir().join(format!("weir-kept-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        dir
+    }
+
+    #[test]
+    fn comes_back_as_it_was_and_the_newer_one_wins() {
+        let dir = dir("roundtrip");
+        assert_eq!(Kept::load(&dir).unwrap(), None);
+        for (revision, source) in [(1, "a: b\n"), (12, "# é\n\nc: d"), (13, "")] {
+            let kept = Kept { revision, source: source.into() };
+            kept.store(&dir).unwrap();
+            assert_eq!(Kept::load(&dir).unwrap(), Some(kept));
+        }
+        fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_file_of_another_kind_is_an_error_and_not_an_empty_policy() {
+        let dir = dir("garbage");
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join(FILE), "services: []\n").unwrap();
+        assert_eq!(Kept::load(&dir).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        fs::remove_dir_all(&dir).unwrap();
+    }
+}

@@ -1,0 +1,150 @@
+//! The data plane's end of the control socket: events and counters go out, policy comes in.
+//!
+//! One thread of its own, beside the workers. Workers share two things with it and wait for neither: the policy in force
+//! (an arc swap that they load) and a queue of events each (full: counted as lost). The management process may be
+//! absent, stopped or killed: the thread reconnects for ever, and keeps the last events meanwhile.
+
+mod client;
+mod kept;
+mod outbox;
+mod wire;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwap;
+use crossbeam::queue::ArrayQueue;
+use weir_inspect::policy::{Diagnostic, Policy};
+use weir_proto::{Event, Sample};
+
+pub use kept::Kept;
+
+/// Events that one worker may have queued for the control thread, which drains the queues fifty times a second.
+pub const WORKER_QUEUE: usize = 4096;
+
+/// Events kept while the management process is away; beyond it the oldest are lost, and counted.
+pub const OUTBOX: usize = 16384;
+
+/// How the control thread is set up.
+#[derive(Clone, Debug)]
+pub struct ControlSettings {
+    /// Where the management process listens.
+    pub socket: PathBuf,
+    /// Where the last good policy is kept.
+    pub state_dir: PathBuf,
+    /// Events kept while the management process is away ([`OUTBOX`]).
+    pub outbox: usize,
+}
+
+/// What the workers and the control thread share. None of it is a lock.
+#[derive(Debug)]
+pub struct Shared {
+    /// The policy in force. Workers load it; the control thread replaces it between two packets.
+    pub policy: ArcSwap<Policy>,
+    /// The revision of the policy in force; 0: not from the management process.
+    pub revision: AtomicU64,
+    /// One queue a worker.
+    pub events: Vec<ArrayQueue<Event>>,
+    /// Events that found their queue, or the outbox, full.
+    pub events_lost: AtomicU64,
+}
+
+impl Shared {
+    /// With this policy in force, and a queue for each worker.
+    pub fn new(policy: Policy, revision: u64, workers: usize) -> Shared {
+        Shared {
+            policy: ArcSwap::from_pointee(policy),
+            revision: AtomicU64::new(revision),
+            events: (0..workers).map(|_| ArrayQueue::new(WORKER_QUEUE)).collect(),
+            events_lost: AtomicU64::new(0),
+        }
+    }
+
+    /// Queues a worker's event, or counts it as lost. Never waits.
+    pub fn emit(&self, worker: usize, event: Event) {
+        let queued = self.events.get(worker).is_some_and(|q| q.push(event).is_ok());
+        if !queued {
+            self.events_lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Why the data plane has no policy to start with.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The kept policy can't be read.
+    #[error("can't read the policy kept in {dir}: {error}; mend or remove {dir}/policy.yaml", dir = .dir.display())]
+    Kept {
+        /// The state directory.
+        dir: PathBuf,
+        /// What went wrong.
+        error: io::Error,
+    },
+    /// The policy does not compile.
+    #[error("the policy of {from} is refused:\n{}", lines(.diagnostics))]
+    Refused {
+        /// Where the source came from.
+        from: String,
+        /// What is wrong with it.
+        diagnostics: Vec<Diagnostic>,
+    },
+}
+
+fn lines(diagnostics: &[Diagnostic]) -> String {
+    diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// The policy to start with, and its revision: the one kept in `state_dir`, else the one given (name and source).
+/// None if there is neither.
+pub fn initial_policy(
+    state_dir: &Path,
+    given: Option<(&str, &str)>,
+) -> Result<Option<(Policy, u64)>, StartError> {
+    let kept = Kept::load(state_dir)
+        .map_err(|error| StartError::Kept { dir: state_dir.to_owned(), error })?;
+    let (from, source, revision) = match (&kept, given) {
+        (Some(k), _) => (state_dir.display().to_string(), k.source.as_str(), k.revision),
+        (None, Some((name, source))) => (name.to_owned(), source, 0),
+        (None, None) => return Ok(None),
+    };
+    match Policy::compile(source) {
+        Ok((policy, _warnings)) => Ok(Some((policy, revision))),
+        Err(diagnostics) => Err(StartError::Refused { from, diagnostics }),
+    }
+}
+
+/// The running control thread. Dropping it sends what it can without waiting, and ends the thread.
+#[derive(Debug)]
+pub struct Control {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Control {
+    /// Starts the thread. `counters` is called about once a second for the values to report.
+    pub fn start(
+        settings: ControlSettings,
+        shared: Arc<Shared>,
+        counters: impl Fn() -> Vec<Sample> + Send + 'static,
+    ) -> io::Result<Control> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let client = client::Client::new(settings, shared, Box::new(counters));
+        let stopped = stop.clone();
+        let thread = std::thread::Builder::new()
+            .name("weir-control".into())
+            .spawn(move || client.run(&stopped))?;
+        Ok(Control { stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
