@@ -1,0 +1,44 @@
+# Weir: build, test, see it work. `make` alone explains the targets.
+
+# Builds stay outside the clone, so that a fresh clone reuses what is compiled already.
+CARGO_TARGET_DIR ?= $(HOME)/.cache/weir/target
+export CARGO_TARGET_DIR
+
+# Debian 12 packages: to build (eBPF, AF_XDP, prost), then to test (real servers, clients and network tools).
+PACKAGES := clang llvm libelf-dev zlib1g-dev pkg-config m4 gcc-multilib libhyperscan-dev protobuf-compiler \
+	nginx-light wrk nghttp2-client nghttp2-server curl ethtool iproute2 util-linux jq
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build demo test test-long bench lint fmt fuzz
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: ## install the Debian packages that are missing (as root)
+	@missing=$$(for p in $(PACKAGES); do \
+		dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $$missing; fi
+
+# One profile and one set of features for all that tests and the demo run: nothing is compiled twice.
+build: deps ## compile the programs and the tests
+	cargo build --workspace --bins --tests
+
+demo: build ## see Weir work between real programs (as root); KEEP=1 leaves it running
+	KEEP=$(KEEP) $(CARGO_TARGET_DIR)/debug/demo
+
+test: build ## every test, also those on the wire (as root)
+	cargo test --workspace
+
+test-long: build ## the same with the long simulations and soaks
+	cargo test --workspace -- --include-ignored
+
+bench: deps ## measure against a bridge and a bare forwarder, side by side (as root)
+	cargo build --release --workspace --bins
+	$(CARGO_TARGET_DIR)/release/bench
+
+lint: ## warnings are errors
+	cargo clippy --workspace --all-targets -- -D warnings
+
+fmt: ## format the code
+	cargo fmt --all

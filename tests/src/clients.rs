@@ -1,0 +1,171 @@
+//! The clients: curl, h2load, wrk and nghttp as users run them, and a raw one that sends bytes exactly as a test says.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::net::{Namespace, SERVER_V4};
+use crate::process::run;
+use crate::servers::{H1, H2};
+use crate::{Error, Result, fail};
+
+/// What a client got.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// The HTTP status; 0 if none came.
+    pub status: u16,
+    /// The body as far as it came.
+    pub body: Vec<u8>,
+    /// Whether the transfer ended as HTTP says it should.
+    pub complete: bool,
+    /// From the request to the end.
+    pub took: Duration,
+}
+
+/// Over which protocol a page is fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.1.
+    H1,
+    /// HTTP/2 in clear with prior knowledge.
+    H2,
+}
+
+impl Version {
+    /// Both.
+    pub const ALL: [Version; 2] = [Version::H1, Version::H2];
+
+    /// The port on which [`crate::servers::Nginx`] speaks it.
+    pub fn port(self) -> u16 {
+        match self {
+            Version::H1 => H1,
+            Version::H2 => H2,
+        }
+    }
+}
+
+/// Fetches `path` from the server by curl, with further arguments.
+pub fn curl_with(
+    client: &Namespace,
+    version: Version,
+    path: &str,
+    more: &[&str],
+) -> Result<Answer> {
+    let url = format!("http://{SERVER_V4}:{}{path}", version.port());
+    curl_url(client, version, &url, more)
+}
+
+/// Fetches `path` from the server by curl.
+pub fn curl(client: &Namespace, version: Version, path: &str) -> Result<Answer> {
+    curl_with(client, version, path, &[])
+}
+
+/// Fetches a whole URL by curl.
+pub fn curl_url(client: &Namespace, version: Version, url: &str, more: &[&str]) -> Result<Answer> {
+    let flag = match version {
+        Version::H1 => "--http1.1",
+        Version::H2 => "--http2-prior-knowledge",
+    };
+    // %{stderr} keeps the body alone on stdout. -g: brackets and braces in URLs are meant literally.
+    let report = "%{stderr}%{http_code} %{time_total}";
+    let mut argv = vec!["curl", "-g", "-s", "--path-as-is", "-m", "5", flag, "-w", report, url];
+    argv.extend(more);
+    let output = run(
+        &["nsenter", &format!("--net=/run/netns/{}", client.name)],
+        &argv,
+        Duration::from_secs(10),
+    )?;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let mut words = text.split_whitespace();
+    let status = words.next().and_then(|w| w.parse().ok());
+    let seconds = words.next().and_then(|w| w.parse().ok());
+    let (Some(status), Some(seconds)) = (status, seconds) else { fail!("curl said {text:?}") };
+    Ok(Answer {
+        status,
+        body: output.stdout,
+        complete: output.status.success(),
+        took: Duration::from_secs_f64(seconds),
+    })
+}
+
+/// A TCP connection from the client whose writes a test controls.
+#[derive(Debug)]
+pub struct RawClient {
+    stream: TcpStream,
+}
+
+impl RawClient {
+    /// Connects to the server's IPv4 address. Nagle's algorithm is off: each write leaves as a segment.
+    pub fn connect(client: &Namespace, port: u16) -> Result<RawClient> {
+        RawClient::connect_to(client, SERVER_V4, port)
+    }
+
+    /// Connects to any address.
+    pub fn connect_to(client: &Namespace, host: &str, port: u16) -> Result<RawClient> {
+        let ip = host.parse().map_err(|e| Error::at(host, e))?;
+        let address = SocketAddr::new(ip, port);
+        let connect = || TcpStream::connect_timeout(&address, Duration::from_secs(5));
+        let stream = client.enter(connect)?.map_err(|e| Error::at(address, e))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        Ok(RawClient { stream })
+    }
+
+    /// Sends `bytes` in pieces of `size`, `pause` apart.
+    pub fn send(&mut self, bytes: &[u8], size: usize, pause: Duration) -> Result<()> {
+        for piece in bytes.chunks(size.max(1)) {
+            self.stream.write_all(piece)?;
+            thread::sleep(pause);
+        }
+        Ok(())
+    }
+
+    /// Sends a GET for `path` and reads the answer; the connection stays open.
+    pub fn get(&mut self, path: &str) -> Result<Answer> {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {SERVER_V4}\r\n\r\n");
+        self.send(request.as_bytes(), usize::MAX, Duration::ZERO)?;
+        self.answer()
+    }
+
+    /// Reads one HTTP/1.1 answer that has a `Content-Length` or ends with the connection.
+    pub fn answer(&mut self) -> Result<Answer> {
+        let start = Instant::now();
+        let mut bytes = Vec::new();
+        let mut answer = Answer::default();
+        let mut need = usize::MAX;
+        loop {
+            if answer.status == 0
+                && let Some(end) = bytes.windows(4).position(|w| w == b"\r\n\r\n")
+            {
+                let body = bytes.split_off(end + 4);
+                let head = String::from_utf8_lossy(&bytes).to_ascii_lowercase();
+                answer.status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
+                let length = head.lines().find_map(|l| l.strip_prefix("content-length:"));
+                need = length.and_then(|l| l.trim().parse().ok()).unwrap_or(usize::MAX);
+                bytes = body;
+            }
+            if answer.status != 0 && bytes.len() >= need {
+                answer.complete = true;
+                break;
+            }
+            let mut chunk = [0; 16_384];
+            match self.stream.read(&mut chunk) {
+                Ok(0) => {
+                    answer.complete = answer.status != 0 && need == usize::MAX;
+                    break;
+                }
+                Ok(n) => bytes.extend(chunk.iter().take(n)),
+                Err(_) => break,
+            }
+        }
+        answer.took = start.elapsed();
+        answer.body = bytes;
+        Ok(answer)
+    }
+
+    /// The socket itself.
+    pub fn stream(&mut self) -> &mut TcpStream {
+        &mut self.stream
+    }
+}
