@@ -6,7 +6,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::net::{Namespace, SERVER_V4};
-use crate::process::run;
 use crate::servers::{H1, H2};
 use crate::{Error, Result, fail};
 
@@ -71,11 +70,7 @@ pub fn curl_url(client: &Namespace, version: Version, url: &str, more: &[&str]) 
     let report = "%{stderr}%{http_code} %{time_total}";
     let mut argv = vec!["curl", "-g", "-s", "--path-as-is", "-m", "5", flag, "-w", report, url];
     argv.extend(more);
-    let output = run(
-        &["nsenter", &format!("--net=/run/netns/{}", client.name)],
-        &argv,
-        Duration::from_secs(10),
-    )?;
+    let output = client.run(&argv, Duration::from_secs(10))?;
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     let mut words = text.split_whitespace();
     let status = words.next().and_then(|w| w.parse().ok());
@@ -168,4 +163,15 @@ impl RawClient {
     pub fn stream(&mut self) -> &mut TcpStream {
         &mut self.stream
     }
+}
+
+/// What the gRPC client printed: a line of JSON for each order, and for the call's status if it failed.
+pub fn grpc(client: &Namespace, words: &[&str]) -> Result<Vec<serde_json::Value>> {
+    let program = crate::program("grpc-client")?;
+    let mut argv = vec![program.as_str(), SERVER_V4];
+    argv.extend(words);
+    let output = client.run(&argv, Duration::from_secs(10))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let parse = |l: &str| serde_json::from_str(l).map_err(|e| Error::at(l, e));
+    text.lines().map(parse).collect()
 }

@@ -8,6 +8,7 @@
 pub mod bodies;
 pub mod clients;
 pub mod net;
+pub mod orders;
 pub mod process;
 pub mod rng;
 pub mod servers;
@@ -32,6 +33,17 @@ impl From<std::io::Error> for Error {
 
 /// Shorthand for the harness's results.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// The path of a program of this workspace, built beside the one that runs.
+pub fn program(name: &str) -> Result<String> {
+    let own = std::env::current_exe()?;
+    // Tests run from target/PROFILE/deps, programs from target/PROFILE.
+    let found = own.ancestors().skip(1).take(2).map(|d| d.join(name)).find(|p| p.exists());
+    match found {
+        Some(path) => Ok(path.display().to_string()),
+        None => Err(Error(format!("{name} is not built; `make build` builds it"))),
+    }
+}
 
 /// Returns early with an [`Error`] made like `format!`.
 #[macro_export]

@@ -83,6 +83,17 @@ http {{
     )
 }
 
+/// Starts the gRPC order service ([`crate::orders`]) in the server namespace and waits until it listens.
+pub fn start_grpc(topology: &Topology) -> Result<Process> {
+    let service = crate::program("grpc-service")?;
+    let process = topology.server.spawn("grpc-service", &[&service])?;
+    wait_for("the gRPC service listening", Duration::from_secs(10), || {
+        let connect = || TcpStream::connect((Ipv6Addr::LOCALHOST, crate::orders::PORT)).is_ok();
+        topology.server.enter(connect).unwrap_or(false).then_some(())
+    })?;
+    Ok(process)
+}
+
 /// A TCP server whose answer to each connection is a function of the test's own.
 #[derive(Debug)]
 pub struct RawServer {

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use weir_tests::bodies::{ATTACKS, Site};
-use weir_tests::clients::{RawClient, Version, curl};
+use weir_tests::clients::{RawClient, Version, curl, grpc};
 use weir_tests::net::Topology;
-use weir_tests::servers::{Nginx, RawServer};
+use weir_tests::orders::order;
+use weir_tests::servers::{Nginx, RawServer, start_grpc};
 
 #[test]
 fn everything_arrives_over_a_bridge() {
@@ -25,6 +26,19 @@ fn everything_arrives_over_a_bridge() {
         }
     }
     assert_eq!(nginx.seen().len(), 2 * ATTACKS.len(), "{:?}", nginx.seen());
+}
+
+#[test]
+fn the_grpc_service_answers_over_a_bridge() {
+    let topology = Topology::new().unwrap();
+    topology.bridge().unwrap();
+    let _service = start_grpc(&topology).unwrap();
+
+    let one = grpc(&topology.client, &["get", "1"]).unwrap();
+    assert_eq!(one[0]["card"], order(1).card);
+    let many = grpc(&topology.client, &["list", "0", "500"]).unwrap();
+    assert_eq!(many.len(), 500);
+    assert_eq!(many[499]["aws_key"], order(499).aws_key);
 }
 
 #[test]
