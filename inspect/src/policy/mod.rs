@@ -1,1 +1,193 @@
-//! (being written)
+//! Policy: which traffic is whose, what to look for in it, and what to do about what is found.
+//!
+//! ```text
+//! source ─► yaml ─► schema ─► compile ─► Policy          (once, at load; every error with line and column)
+//! message ─► Policy::select ─► Selection                 (once a message: which rules are about it)
+//! finding ─► Policy::decide ─► Decision                  (once a finding: which of them says what)
+//! ```
+//!
+//! [`Policy::select`] and [`Policy::decide`] run on the packet path: they take no lock and allocate nothing.
+
+mod bits;
+mod cidr;
+mod compile;
+mod diagnostic;
+mod glob;
+mod message;
+mod rule;
+mod schema;
+mod selection;
+mod source;
+mod stub;
+mod yaml;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+pub use compile::{MAX_NAME, MAX_RULES, MAX_SERVICES};
+pub use diagnostic::{Diagnostic, Pos, Severity};
+pub use glob::MAX_SEGMENTS;
+pub use message::{
+    Action, Cause, Direction, ExceptionAction, HeaderLookup, Message, Mode, NoHeaders, Part,
+};
+pub use schema::json_schema;
+pub use selection::{Decision, RuleId, Selection};
+pub use yaml::MAX_SOURCE_BYTES;
+
+use crate::detector::{DetectorId, DetectorSet};
+use bits::Bits;
+use rule::{Parts, Rule, Service, bare_host};
+use source::RuleDirection;
+
+/// A service's index in its policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ServiceId(pub u16);
+
+/// A compiled policy. Immutable; a clone is another handle to the same rules.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    mode: Mode,
+    compiled: Arc<Compiled>,
+}
+
+/// All of a policy but its mode, which the operator may change alone.
+#[derive(Debug)]
+struct Compiled {
+    services: Vec<Service>,
+    rules: Vec<Rule>,
+    /// As [`Cause::ALL`]; none where the default of the mode holds.
+    exceptions: [Option<ExceptionAction>; Cause::ALL.len()],
+}
+
+impl Default for Policy {
+    /// [`Policy::monitor_all`].
+    fn default() -> Policy {
+        Policy::monitor_all()
+    }
+}
+
+impl Policy {
+    /// Compiles a policy's YAML source.
+    ///
+    /// # Errors
+    /// All errors and warnings, in the order of the source. On success the warnings come with the policy.
+    pub fn compile(source: &str) -> Result<(Policy, Vec<Diagnostic>), Vec<Diagnostic>> {
+        compile::compile(source)
+    }
+
+    /// The policy while there is none: alerts on everything, edits nothing.
+    pub fn monitor_all() -> Policy {
+        let mut every = DetectorSet::EMPTY;
+        stub::Catalog::builtin().iter().for_each(|(id, _, _)| every.insert(id));
+        let rule = Rule {
+            name: "monitor-all".into(),
+            direction: RuleDirection::Both,
+            services: None,
+            methods: Vec::new(),
+            paths: Vec::new(),
+            except: Vec::new(),
+            sources: Vec::new(),
+            header: None,
+            detectors: Some(every),
+            parts: [Part::Headers, Part::Url, Part::Body]
+                .into_iter()
+                .fold(Parts::default(), Parts::with),
+            action: Action::Alert,
+            mode: Mode::Monitor,
+        };
+        let exceptions = [None; Cause::ALL.len()];
+        let compiled = Compiled { services: Vec::new(), rules: vec![rule], exceptions };
+        Policy::new(Mode::Monitor, compiled)
+    }
+
+    fn new(mode: Mode, compiled: Compiled) -> Policy {
+        Policy { mode, compiled: Arc::new(compiled) }
+    }
+
+    /// The mode of the whole.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The same rules under another mode; cheap.
+    pub fn with_mode(&self, mode: Mode) -> Policy {
+        Policy { mode, compiled: Arc::clone(&self.compiled) }
+    }
+
+    /// The first service of the file to which a message to this address, port and host belongs, by whose name events
+    /// call it. (For rules it belongs to every service that covers it.)
+    pub fn service_of(&self, dst: IpAddr, port: u16, host: Option<&[u8]>) -> Option<ServiceId> {
+        let host = host.map(bare_host);
+        let first = self.compiled.services.iter().position(|s| s.covers(dst, port, host));
+        first.map(|index| ServiceId(index as u16))
+    }
+
+    /// The name of a service.
+    pub fn service_name(&self, id: ServiceId) -> &str {
+        self.compiled.services.get(usize::from(id.0)).map_or("", |s| &s.name)
+    }
+
+    /// The name of a rule.
+    pub fn rule_name(&self, id: RuleId) -> &str {
+        self.compiled.rules.get(usize::from(id.0)).map_or("", |r| &r.name)
+    }
+
+    /// Whether any rule could be about a message of a flow to this server: if not, the flow needs no inspection.
+    pub fn flow_relevant(&self, dst: IpAddr, port: u16) -> bool {
+        let mut covering = Bits::default();
+        for (index, service) in self.compiled.services.iter().enumerate() {
+            if service.covers_flow(dst, port) {
+                covering.insert(index);
+            }
+        }
+        self.compiled.rules.iter().any(|r| r.services.is_none_or(|s| s.intersects(&covering)))
+    }
+
+    /// What happens to traffic that cannot be inspected: as the policy says, else open in `monitor` and closed in
+    /// `enforce` (design rule 5). Overload drops, since TCP retransmits what was dropped once there is room again.
+    pub fn exception(&self, cause: Cause) -> ExceptionAction {
+        let given = self.compiled.exceptions.get(cause as usize).copied().flatten();
+        given.unwrap_or(match (self.mode, cause) {
+            (Mode::Monitor, _) => ExceptionAction::Pass,
+            (Mode::Enforce, Cause::Overload) => ExceptionAction::Drop,
+            (Mode::Enforce, _) => ExceptionAction::Reset,
+        })
+    }
+
+    /// The rules that are about a message. No allocation, no lock; linear in the number of rules.
+    pub fn select(&self, message: &Message<'_>) -> Selection {
+        let host = message.host.map(bare_host);
+        let mut services = Bits::default();
+        for (index, service) in self.compiled.services.iter().enumerate() {
+            if service.covers(message.dst, message.port, host) {
+                services.insert(index);
+            }
+        }
+        let mut path = None;
+        let mut selection = Selection::default();
+        for (index, rule) in self.compiled.rules.iter().enumerate() {
+            if rule.applies(message, &services, &mut path) {
+                selection.add(index, rule, self.mode);
+            }
+        }
+        selection
+    }
+
+    /// What is done about a finding; none if no selected rule asks for this detector in this part.
+    /// Which of several rules decides is said at [`Decision`].
+    pub fn decide(
+        &self,
+        selection: &Selection,
+        part: Part,
+        detector: DetectorId,
+    ) -> Option<Decision> {
+        selection
+            .rules
+            .iter()
+            .filter_map(|index| Some((index, self.compiled.rules.get(index)?)))
+            .filter(|(_, rule)| rule.parts.contains(part))
+            .filter(|(_, rule)| rule.detectors.is_some_and(|set| set.contains(detector)))
+            .map(|(index, rule)| Decision::of(index, rule, self.mode))
+            .reduce(Decision::stronger)
+    }
+}

@@ -1,0 +1,91 @@
+//! Address ranges as policies write them: `10.0.0.0/8`, `fd00::/8`, or one address.
+
+use std::net::IpAddr;
+
+/// A range of addresses of one family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cidr {
+    v4: bool,
+    network: u128,
+    mask: u128,
+}
+
+impl Cidr {
+    /// Reads an address or a CIDR range; the error says what to write instead.
+    pub fn parse(text: &str) -> Result<Cidr, String> {
+        let (address, length) = match text.split_once('/') {
+            Some((address, length)) => (address, Some(length)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| {
+            format!("`{text}` is not an IP address or CIDR range (as 10.0.0.0/8 or fd00::/8)")
+        })?;
+        let (bits, width) = bits(address);
+        let length = match length {
+            None => width,
+            Some(l) => l.parse().ok().filter(|l| *l <= width).ok_or_else(|| {
+                format!("`{text}`: the prefix length must be a number from 0 to {width}")
+            })?,
+        };
+        // A shift by the full width would overflow: /0 has no mask bits.
+        let all = u128::MAX >> (128 - width);
+        let mask = all.checked_shl(width - length).unwrap_or(0) & all;
+        if bits & !mask != 0 {
+            let network = match address {
+                IpAddr::V4(_) => IpAddr::V4(((bits & mask) as u32).into()),
+                IpAddr::V6(_) => IpAddr::V6((bits & mask).into()),
+            };
+            return Err(format!(
+                "`{text}` has bits set beyond its prefix; did you mean `{network}/{length}`?"
+            ));
+        }
+        Ok(Cidr { v4: address.is_ipv4(), network: bits, mask })
+    }
+
+    /// Whether the address is in the range.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.v4 == address.is_ipv4() && bits(address).0 & self.mask == self.network
+    }
+}
+
+fn bits(address: IpAddr) -> (u128, u32) {
+    match address {
+        IpAddr::V4(a) => (u128::from(a.to_bits()), 32),
+        IpAddr::V6(a) => (a.to_bits(), 128),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_contain_their_addresses_and_no_others() {
+        for (range, inside, outside) in [
+            ("10.0.0.0/8", "10.255.0.1", "11.0.0.0"),
+            ("10.1.2.3", "10.1.2.3", "10.1.2.4"),
+            ("0.0.0.0/0", "255.1.2.3", "::1"),
+            ("fd00::/8", "fdff::1", "fe00::1"),
+            ("::/0", "::ffff:1.2.3.4", "1.2.3.4"),
+            ("192.168.4.128/25", "192.168.4.129", "192.168.4.127"),
+        ] {
+            let cidr = Cidr::parse(range).unwrap();
+            assert!(cidr.contains(inside.parse().unwrap()), "{range} {inside}");
+            assert!(!cidr.contains(outside.parse().unwrap()), "{range} {outside}");
+        }
+    }
+
+    #[test]
+    fn errors_say_what_to_write() {
+        for (text, part) in [
+            ("10.0.0", "is not an IP address"),
+            ("10.0.0.0/33", "from 0 to 32"),
+            ("fd00::/129", "from 0 to 128"),
+            ("10.0.0.0/-1", "from 0 to 32"),
+            ("10.0.0.5/8", "did you mean `10.0.0.0/8`?"),
+            ("fd00::1/64", "did you mean `fd00::/64`?"),
+        ] {
+            assert!(Cidr::parse(text).unwrap_err().contains(part), "{text}");
+        }
+    }
+}

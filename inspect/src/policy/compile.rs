@@ -1,0 +1,323 @@
+//! From source to a compiled policy, reporting every error with its place.
+
+use std::collections::HashSet;
+
+use super::bits::{self, Bits};
+use super::cidr::Cidr;
+use super::diagnostic::{Diagnostic, Pos, Report, did_you_mean};
+use super::glob::Glob;
+use super::rule::{self, Host, Parts, Rule, Service};
+use super::source::{self, RuleDirection, Source};
+use super::stub::{Catalog, Custom};
+use super::yaml::{self, Node};
+use super::{Action, Compiled, Mode, Part, Policy, schema};
+use crate::detector::{Category, DetectorSet, MAX_DETECTORS};
+
+/// Most rules of a policy; more is an error.
+pub const MAX_RULES: usize = bits::CAPACITY;
+/// Most services of a policy; more is an error.
+pub const MAX_SERVICES: usize = bits::CAPACITY;
+/// Longest name of a service, detector or rule: names become labels of metrics.
+pub const MAX_NAME: usize = 64;
+
+/// What `detect` calls a whole category by.
+const CATEGORY: &str = "category:";
+
+/// The names of [`Category`].
+const CATEGORIES: [&str; 5] = ["pci", "pii", "secrets", "attacks", "custom"];
+
+/// Compiles a policy; see [`Policy::compile`].
+pub(super) fn compile(source: &str) -> Result<(Policy, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let mut compiler = Compiler { report: Report::default(), catalog: Catalog::builtin() };
+    let compiled = compiler.compile(source);
+    match compiled {
+        Some(policy) if !compiler.report.has_errors() => {
+            Ok((policy, compiler.report.into_sorted()))
+        }
+        _ => Err(compiler.report.into_sorted()),
+    }
+}
+
+struct Compiler {
+    report: Report,
+    catalog: Catalog,
+}
+
+impl Compiler {
+    fn compile(&mut self, source: &str) -> Option<Policy> {
+        let root = yaml::parse(source, &mut self.report)?;
+        let root = schema::check(root, &mut self.report)?;
+        let source: Source = match serde_json::from_value(root.to_json()) {
+            Ok(source) => source,
+            Err(error) => {
+                self.report.error(root.pos, error.to_string());
+                return None;
+            }
+        };
+        let services = self.services(source.services.unwrap_or_default(), root.items("services"));
+        self.detectors(source.detectors.unwrap_or_default(), root.items("detectors"));
+        let rules = source.rules.unwrap_or_default();
+        let rules = self.rules(rules, root.items("rules"), &services);
+        if rules.is_empty() {
+            self.report.warning(root.pos, "the policy has no rules, so nothing is inspected");
+        }
+        let mode = source.mode.unwrap_or(Mode::Monitor);
+        let e = source.exceptions.unwrap_or_default();
+        let exceptions = [e.memory, e.parser_error, e.midstream, e.overload, e.undecodable];
+        Some(Policy::new(mode, Compiled { services, rules, exceptions }))
+    }
+
+    fn services(&mut self, sources: Vec<source::Service>, nodes: &[Node]) -> Vec<Service> {
+        self.limit("services", nodes, MAX_SERVICES);
+        let mut names = HashSet::new();
+        let compiled = sources.into_iter().zip(nodes).map(|(source, node)| Service {
+            name: self.name(source.name, node, "service", &mut names),
+            addresses: self.each(source.addresses, node, "addresses", Cidr::parse),
+            ports: source.ports.unwrap_or_default(),
+            hosts: self.each(source.hosts, node, "hosts", Host::parse),
+        });
+        compiled.collect()
+    }
+
+    fn detectors(&mut self, sources: Vec<source::CustomDetector>, nodes: &[Node]) {
+        let room = MAX_DETECTORS - self.catalog.iter().count();
+        self.limit("detectors", nodes, room);
+        let mut names = HashSet::new();
+        for (source, node) in sources.into_iter().zip(nodes).take(room) {
+            let name = self.name(source.name, node, "detector", &mut names);
+            if self.catalog.find(&name).is_some() {
+                let message = format!("`{name}` is the name of a built-in detector");
+                self.report.error(node.pos_of("name"), message);
+                continue;
+            }
+            let (key, pattern, literal) = match (source.pattern, source.literal) {
+                (Some(pattern), None) => ("pattern", pattern, false),
+                (None, Some(literal)) => ("literal", literal, true),
+                (Some(_), Some(_)) => {
+                    let message = "give either `pattern` or `literal`, not both";
+                    self.report.error(node.pos_of("literal"), message);
+                    continue;
+                }
+                (None, None) => {
+                    if !node.has("pattern") && !node.has("literal") {
+                        self.report.error(node.pos, "a detector needs `pattern` or `literal`");
+                    }
+                    continue;
+                }
+            };
+            let custom = Custom {
+                name,
+                category: source.category.unwrap_or(Category::Custom),
+                pattern,
+                literal,
+                case_insensitive: source.case_insensitive.unwrap_or(false),
+                max_length: source.max_length.map(|l| l as usize),
+            };
+            if let Err(error) = self.catalog.add_custom(custom) {
+                self.report.error(node.pos_of(key), error.to_string());
+            }
+        }
+    }
+
+    fn rules(
+        &mut self,
+        sources: Vec<source::Rule>,
+        nodes: &[Node],
+        services: &[Service],
+    ) -> Vec<Rule> {
+        self.limit("rules", nodes, MAX_RULES);
+        let mut names = HashSet::new();
+        let compiled = sources.into_iter().zip(nodes).map(|(mut source, node)| {
+            self.check_combination(&source, node);
+            let action = source.action.unwrap_or(Action::Alert);
+            let identity = source.identity.take().unwrap_or_default();
+            let identity_node = node.get("identity").unwrap_or(node);
+            let direction = source.direction.unwrap_or(match source.detect {
+                Some(_) => RuleDirection::Both,
+                None => RuleDirection::Request,
+            });
+            Rule {
+                name: self.name(source.name, node, "rule", &mut names),
+                direction,
+                services: source.services.map(|named| self.service_set(&named, node, services)),
+                methods: self.each(source.methods, node, "methods", method),
+                paths: self.each(source.paths, node, "paths", Glob::parse),
+                except: self.each(source.except, node, "except", Glob::parse),
+                sources: self.each(identity.source, identity_node, "source", Cidr::parse),
+                header: identity.header.map(|header| self.header(header, identity_node)),
+                detectors: source.detect.map(|names| self.detector_set(&names, node)),
+                parts: parts(source.parts, action),
+                action,
+                mode: source.mode.unwrap_or(Mode::Enforce),
+            }
+        });
+        compiled.collect()
+    }
+
+    /// What the schema cannot say: which fields of a rule make sense together.
+    fn check_combination(&mut self, rule: &source::Rule, node: &Node) {
+        let masks = rule.action == Some(Action::Mask);
+        let parts = rule.parts.as_deref().unwrap_or_default();
+        let url = || {
+            let at = parts.iter().position(|p| *p == Part::Url);
+            at.and_then(|i| node.items("parts").get(i)).map_or(node.pos, |n| n.pos)
+        };
+        if !node.has("detect") {
+            if masks {
+                self.report.error(node.pos_of("action"), "`mask` needs `detect`: what to mask");
+            }
+            if !parts.is_empty() {
+                let message = "`parts` needs `detect`: a rule without it is about the call itself";
+                self.report.error(node.pos_of("parts"), message);
+            }
+            if rule.direction.is_some_and(|d| d != RuleDirection::Request) {
+                let message = "a rule without `detect` is about the call, so its direction can \
+                               only be `request`";
+                self.report.error(node.pos_of("direction"), message);
+            }
+            return;
+        }
+        if masks && parts.contains(&Part::Url) {
+            let message = "a URL cannot be masked, only blocked: take `url` out of `parts`, or \
+                           use `block`";
+            self.report.error(url(), message);
+        } else if parts == [Part::Url] && rule.direction == Some(RuleDirection::Response) {
+            self.report.error(url(), "a response has no `url`");
+        }
+    }
+
+    fn service_set(&mut self, named: &[String], node: &Node, services: &[Service]) -> Bits {
+        let mut set = Bits::default();
+        for (name, item) in named.iter().zip(node.items("services")) {
+            match services.iter().position(|s| s.name == *name) {
+                Some(index) => set.insert(index),
+                None => {
+                    let hint = did_you_mean(name, services.iter().map(|s| s.name.as_str()));
+                    self.report.error(item.pos, format!("there is no service `{name}`{hint}"));
+                }
+            }
+        }
+        set
+    }
+
+    fn detector_set(&mut self, named: &[String], node: &Node) -> DetectorSet {
+        let mut set = DetectorSet::EMPTY;
+        for (name, item) in named.iter().zip(node.items("detect")) {
+            match name.strip_prefix(CATEGORY) {
+                Some(category) => self.add_category(category, item.pos, &mut set),
+                None => match self.catalog.find(name) {
+                    Some(id) => set.insert(id),
+                    None => {
+                        let message = self.unknown_detector(name);
+                        self.report.error(item.pos, message);
+                    }
+                },
+            }
+        }
+        set
+    }
+
+    fn add_category(&mut self, category: &str, pos: Pos, set: &mut DetectorSet) {
+        let Ok(wanted) = serde_json::from_value::<Category>(category.into()) else {
+            let hint = did_you_mean(category, CATEGORIES);
+            self.report.error(pos, format!("there is no category `{category}`{hint}"));
+            return;
+        };
+        let before = *set;
+        let members = self.catalog.iter().filter(|(_, _, category)| *category == wanted);
+        members.for_each(|(id, _, _)| set.insert(id));
+        if *set == before && set.is_empty() {
+            self.report.error(pos, format!("no detector is of category `{category}`"));
+        }
+    }
+
+    fn unknown_detector(&self, name: &str) -> String {
+        let hint = if CATEGORIES.contains(&name) {
+            format!("; did you mean `{CATEGORY}{name}`?")
+        } else {
+            did_you_mean(name, self.catalog.iter().map(|(_, name, _)| name))
+        };
+        format!("there is no detector `{name}`{hint}")
+    }
+
+    fn header(&mut self, header: source::HeaderCondition, identity: &Node) -> rule::Header {
+        let name = header.name.unwrap_or_default();
+        let node = identity.get("header").unwrap_or(identity);
+        if !name.bytes().all(is_token) {
+            let message = format!("`{name}` is not the name of a header");
+            self.report.error(node.pos_of("name"), message);
+        }
+        rule::Header { name: name.to_ascii_lowercase(), values: header.values.unwrap_or_default() }
+    }
+
+    /// A name: present, unique, and fit for a label.
+    fn name(
+        &mut self,
+        name: Option<String>,
+        node: &Node,
+        of: &str,
+        taken: &mut HashSet<String>,
+    ) -> String {
+        // A missing name is already reported.
+        let Some(name) = name else { return String::new() };
+        let pos = node.pos_of("name");
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if name.len() > MAX_NAME {
+            self.report.error(pos, format!("a name has at most {MAX_NAME} characters"));
+        } else if let Some(c) = name.chars().find(|c| !plain(*c)) {
+            let message = format!("a name holds letters, digits, `-`, `_` and `.`, but not `{c}`");
+            self.report.error(pos, message);
+        } else if !taken.insert(name.clone()) {
+            self.report.error(pos, format!("a {of} `{name}` is already defined above"));
+        }
+        name
+    }
+
+    /// Compiles each text of a list; an error stands at its item.
+    fn each<T>(
+        &mut self,
+        texts: Option<Vec<String>>,
+        node: &Node,
+        key: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
+        let items = texts.unwrap_or_default().into_iter().zip(node.items(key));
+        let compiled = items.filter_map(|(text, item)| {
+            parse(&text).map_err(|message| self.report.error(item.pos, message)).ok()
+        });
+        compiled.collect()
+    }
+
+    fn limit(&mut self, what: &str, nodes: &[Node], most: usize) {
+        if let Some(node) = nodes.get(most) {
+            let message = format!("too many {what}: there can be {most}, here are {}", nodes.len());
+            self.report.error(node.pos, message);
+        }
+    }
+}
+
+/// The parts a rule looks at: all by default, but a URL cannot be masked.
+fn parts(given: Option<Vec<Part>>, action: Action) -> Parts {
+    let default = match action {
+        Action::Mask => vec![Part::Headers, Part::Body],
+        _ => vec![Part::Headers, Part::Url, Part::Body],
+    };
+    given.unwrap_or(default).into_iter().fold(Parts::default(), Parts::with)
+}
+
+/// Methods are case-sensitive (RFC 9110 §9.1): `get` would never match.
+fn method(text: &str) -> Result<String, String> {
+    if text.is_empty() || !text.bytes().all(is_token) {
+        return Err(format!("`{text}` is not a method"));
+    }
+    if text.bytes().any(|b| b.is_ascii_lowercase()) {
+        let upper = text.to_ascii_uppercase();
+        return Err(format!("methods are case-sensitive; did you mean `{upper}`?"));
+    }
+    Ok(text.to_owned())
+}
+
+/// RFC 9110 §5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}

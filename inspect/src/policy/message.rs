@@ -1,0 +1,133 @@
+//! What the engine tells the policy about a message, and the words in which both speak.
+
+use std::net::IpAddr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Which way a message goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// From the client.
+    Request,
+    /// From the server.
+    Response,
+}
+
+/// Where in a message something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// Field names and values, trailers too.
+    Headers,
+    /// The request target: path and query.
+    Url,
+    /// The body, decoded from its framing.
+    Body,
+}
+
+/// What a rule does; of two actions the later is the stronger.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Report it.
+    Alert,
+    /// Overwrite the match in place.
+    Mask,
+    /// Refuse the request, or end the response.
+    Block,
+}
+
+/// Whether a rule, or a whole policy, acts or only reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Only report.
+    Monitor,
+    /// Carry the actions out.
+    Enforce,
+}
+
+/// Why traffic cannot be inspected (design rule 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// No memory left for a flow's unacknowledged or reordered bytes.
+    Memory,
+    /// The bytes break their protocol's rules.
+    ParserError,
+    /// The flow began before Weir saw it.
+    Midstream,
+    /// A queue on the way is full.
+    Overload,
+    /// A body in an encoding that Weir cannot read, under a rule that needs to read it.
+    Undecodable,
+}
+
+impl Cause {
+    /// All causes.
+    pub const ALL: [Cause; 5] =
+        [Cause::Memory, Cause::ParserError, Cause::Midstream, Cause::Overload, Cause::Undecodable];
+
+    /// The name in policies, events and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cause::Memory => "memory",
+            Cause::ParserError => "parser-error",
+            Cause::Midstream => "midstream",
+            Cause::Overload => "overload",
+            Cause::Undecodable => "undecodable",
+        }
+    }
+}
+
+/// What happens to traffic that cannot be inspected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExceptionAction {
+    /// It passes uninspected, and is counted.
+    Pass,
+    /// Its packets are dropped.
+    Drop,
+    /// Its connection is reset at both ends.
+    Reset,
+}
+
+/// A message as far as the conditions of rules see it. For a response, method, path, host and headers are those of
+/// its request.
+#[derive(Clone, Copy)]
+pub struct Message<'a> {
+    /// Which way it goes.
+    pub direction: Direction,
+    /// The client's address.
+    pub src: IpAddr,
+    /// The server's address.
+    pub dst: IpAddr,
+    /// The server's port.
+    pub port: u16,
+    /// `Host` or `:authority`, as sent.
+    pub host: Option<&'a [u8]>,
+    /// The request method.
+    pub method: &'a [u8],
+    /// The path: percent-decoded, without the query.
+    pub path: &'a [u8],
+    /// The request's headers.
+    pub headers: &'a dyn HeaderLookup,
+}
+
+/// Access to a request's headers, however the parser keeps them.
+pub trait HeaderLookup {
+    /// The value of the first field of this name. `name` is in lower case; the comparison ignores case.
+    fn get(&self, name: &str) -> Option<&[u8]>;
+}
+
+/// No headers at all.
+pub struct NoHeaders;
+
+impl HeaderLookup for NoHeaders {
+    fn get(&self, _name: &str) -> Option<&[u8]> {
+        None
+    }
+}

@@ -1,0 +1,193 @@
+//! Compiled services and rules: the conditions, evaluated once a message, without allocation.
+
+use std::net::IpAddr;
+
+use super::bits::Bits;
+use super::cidr::Cidr;
+use super::glob::{Glob, Path};
+use super::source::RuleDirection;
+use super::{Action, Message, Mode, Part};
+use crate::detector::DetectorSet;
+
+/// A service; an empty list is any.
+#[derive(Debug, Default)]
+pub(super) struct Service {
+    pub name: String,
+    pub addresses: Vec<Cidr>,
+    pub ports: Vec<u16>,
+    pub hosts: Vec<Host>,
+}
+
+impl Service {
+    /// Whether a flow to this address can carry messages of the service.
+    pub fn covers_flow(&self, dst: IpAddr, port: u16) -> bool {
+        (self.ports.is_empty() || self.ports.contains(&port))
+            && (self.addresses.is_empty() || self.addresses.iter().any(|c| c.contains(dst)))
+    }
+
+    /// Whether a message to this address and host belongs to the service. `host` is without port.
+    pub fn covers(&self, dst: IpAddr, port: u16, host: Option<&[u8]>) -> bool {
+        self.covers_flow(dst, port)
+            && (self.hosts.is_empty()
+                || host.is_some_and(|host| self.hosts.iter().any(|h| h.covers(host))))
+    }
+}
+
+/// A host name, or all names below a domain.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Host {
+    /// `orders.internal`
+    Exact(Box<[u8]>),
+    /// `*.shop.example`, kept as `.shop.example`
+    Below(Box<[u8]>),
+}
+
+impl Host {
+    /// Reads a host pattern; the error says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Host, String> {
+        let name = text.strip_prefix("*.").unwrap_or(text);
+        if name.contains('*') {
+            return Err(format!(
+                "`{text}`: `*` stands only at the beginning, as in `*.example.com`"
+            ));
+        }
+        // An IPv6 literal stands in brackets (RFC 3986 §3.2.2) and holds colons of its own.
+        let bracketed = name.starts_with('[') && name.ends_with(']');
+        if !bracketed && name.contains(':') {
+            return Err(format!("`{text}` holds a port; ports stand under `ports`"));
+        }
+        if let Some(c) = name.chars().find(|c| !c.is_ascii_alphanumeric() && !"-_.[]:".contains(*c))
+        {
+            return Err(format!("`{text}` is not a host name: it holds `{c}`"));
+        }
+        if name.is_empty() || name.starts_with('.') || name.ends_with('.') || name.contains("..") {
+            return Err(format!("`{text}` is not a host name"));
+        }
+        Ok(match text.strip_prefix('*') {
+            Some(suffix) => Host::Below(suffix.as_bytes().into()),
+            None => Host::Exact(text.as_bytes().into()),
+        })
+    }
+
+    fn covers(&self, host: &[u8]) -> bool {
+        match self {
+            Host::Exact(name) => host.eq_ignore_ascii_case(name),
+            Host::Below(suffix) => host
+                .split_at_checked(host.len().wrapping_sub(suffix.len()))
+                .is_some_and(|(below, end)| !below.is_empty() && end.eq_ignore_ascii_case(suffix)),
+        }
+    }
+}
+
+/// `Host` or `:authority` without its port and the root's dot.
+pub(super) fn bare_host(host: &[u8]) -> &[u8] {
+    let name = match host.iter().rposition(|b| matches!(b, b':' | b']')) {
+        Some(at) if host.get(at) == Some(&b':') => host.get(..at).unwrap_or_default(),
+        _ => host,
+    };
+    name.strip_suffix(b".").unwrap_or(name)
+}
+
+/// The parts of a message that a rule looks at, one bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Parts(u8);
+
+impl Parts {
+    pub fn with(self, part: Part) -> Parts {
+        Parts(self.0 | 1 << part as u8)
+    }
+
+    pub fn contains(self, part: Part) -> bool {
+        self.0 >> part as u8 & 1 == 1
+    }
+}
+
+/// A rule; an empty list of conditions always holds.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub name: String,
+    pub direction: RuleDirection,
+    /// None: any, also none of the named ones.
+    pub services: Option<Bits>,
+    pub methods: Vec<String>,
+    pub paths: Vec<Glob>,
+    pub except: Vec<Glob>,
+    pub sources: Vec<Cidr>,
+    pub header: Option<Header>,
+    /// None: the rule is about the call itself.
+    pub detectors: Option<DetectorSet>,
+    pub parts: Parts,
+    pub action: Action,
+    pub mode: Mode,
+}
+
+/// A request header by which clients are told apart; no values is any value.
+#[derive(Debug)]
+pub(super) struct Header {
+    /// In lower case.
+    pub name: String,
+    pub values: Vec<String>,
+}
+
+impl Rule {
+    /// Whether the rule's conditions hold for the message. Cheap ones first; `path` is split when it is first needed.
+    pub fn applies<'a>(
+        &self,
+        message: &Message<'a>,
+        services: &Bits,
+        path: &mut Option<Path<'a>>,
+    ) -> bool {
+        self.direction.includes(message.direction)
+            && self.services.is_none_or(|named| named.intersects(services))
+            && (self.methods.is_empty()
+                || self.methods.iter().any(|m| m.as_bytes() == message.method))
+            && (self.sources.is_empty() || self.sources.iter().any(|c| c.contains(message.src)))
+            && (self.paths.is_empty() && self.except.is_empty() || {
+                let path = path.get_or_insert_with(|| Path::new(message.path));
+                (self.paths.is_empty() || path.fits_any(&self.paths))
+                    && !path.is_excepted(&self.except)
+            })
+            && self.header.as_ref().is_none_or(|condition| {
+                message.headers.get(&condition.name).is_some_and(|value| {
+                    condition.values.is_empty()
+                        || condition.values.iter().any(|v| v.as_bytes() == value)
+                })
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_cover_names_in_any_case_and_only_below_their_domain() {
+        for (pattern, host, covered) in [
+            ("orders.internal", "Orders.Internal:8080", true),
+            ("orders.internal", "orders.internal.", true),
+            ("orders.internal", "xorders.internal", false),
+            ("*.shop.example", "a.b.shop.example", true),
+            ("*.shop.example", "shop.example", false),
+            ("*.shop.example", ".shop.example", false),
+            ("*.shop.example", "xshop.example", false),
+            ("[::1]", "[::1]:80", true),
+            ("[::1]", "[::1]", true),
+        ] {
+            let found = Host::parse(pattern).unwrap().covers(bare_host(host.as_bytes()));
+            assert_eq!(found, covered, "{pattern} {host}");
+        }
+    }
+
+    #[test]
+    fn bad_hosts_are_named() {
+        for (host, part) in [
+            ("a.*.b", "only at the beginning"),
+            ("a:80", "ports stand under `ports`"),
+            ("a/b", "it holds `/`"),
+            ("", "not a host name"),
+            ("*.", "not a host name"),
+        ] {
+            assert!(Host::parse(host).unwrap_err().contains(part), "{host}");
+        }
+    }
+}
