@@ -1,5 +1,8 @@
 //! Ports, rings, workers, the XDP program and the editing of packets: the only crate that touches AF_XDP.
 
 pub mod engine;
+pub mod port;
 pub mod reason;
+pub mod settings;
+pub mod worker;
 pub mod xdp;

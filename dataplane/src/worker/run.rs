@@ -1,0 +1,152 @@
+//! The loop of one worker. Reads as the packet's journey; everything it calls is bounded.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use weir_reassembly::time::Time;
+
+use super::clock::now;
+use super::handover::MeshEnd;
+use super::report::Report;
+use super::rest::Rest;
+use crate::engine::{Buffer, Counters, Engine, Io, Side};
+use crate::port::{BATCH, Frame, Ports};
+use crate::reason::Reason;
+use crate::xdp::Heartbeat;
+
+/// How often the counters are published.
+const PUBLISH_EVERY: Duration = Duration::from_millis(10);
+/// How often the kernel's loss counters are read, which is a system call a port.
+const LOSSES_EVERY: Duration = Duration::from_secs(1);
+/// How long a worker that stops goes on sending what it has queued.
+const DRAIN: Duration = Duration::from_millis(100);
+
+/// All that one worker owns.
+pub(super) struct Worker<'u> {
+    pub ports: Ports<'u>,
+    pub engine: Engine<Frame<'u>>,
+    pub mesh: MeshEnd,
+    pub heartbeat: Heartbeat,
+    pub rest: Rest,
+    pub report: Arc<Report>,
+    pub stop: Arc<AtomicBool>,
+}
+
+/// What the worker counts beside the engine.
+#[derive(Default)]
+struct Own {
+    counters: Counters,
+    handed_over: u64,
+    published: Time,
+    losses_read: Time,
+    frames_were_missing: bool,
+}
+
+impl Own {
+    /// A packet that never reached an engine.
+    fn dropped(&mut self, reason: Reason) {
+        self.counters.received += 1;
+        if let Some(count) = self.counters.reasons.get_mut(reason as usize) {
+            *count += 1;
+        }
+    }
+}
+
+impl<'u> Worker<'u> {
+    /// Runs until `stop` is set. An error is one of the system's that no waiting mends.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        let mut own = Own::default();
+        let mut batch = Vec::with_capacity(BATCH);
+        while !self.stop.load(Ordering::Relaxed) {
+            let now = now();
+            self.heartbeat.beat(now.0);
+            let (worked, more) = self.receive(&mut own, &mut batch, now);
+            let deadline = self.engine.next_deadline();
+            if deadline.is_some_and(|at| at <= now) {
+                self.engine.tick(&mut self.ports, now);
+            }
+            self.mesh.notify();
+            self.ports.turn();
+            self.publish(&mut own, now);
+            let deadline = self.engine.next_deadline();
+            self.rest.between_turns(&mut self.ports, &self.mesh, now, worked, more, deadline)?;
+        }
+        self.drain()?;
+        own.published = Time(0);
+        self.publish(&mut own, now());
+        Ok(())
+    }
+
+    /// One batch from each source. Returns whether there was anything, and whether there is certainly more.
+    fn receive(&mut self, own: &mut Own, batch: &mut Vec<Frame<'u>>, now: Time) -> (bool, bool) {
+        let mut most = 0;
+        for side in [Side::A, Side::B] {
+            most = most.max(self.ports.receive(side, batch));
+            for frame in batch.drain(..) {
+                self.dispatch(own, now, side, frame);
+            }
+        }
+        let Worker { mesh, ports, engine, .. } = self;
+        let handed = mesh.collect(BATCH, |side, bytes| match copy(ports, bytes) {
+            Some(frame) => engine.handle(ports, now, side, frame),
+            None => own.dropped(Reason::NoFrame),
+        });
+        (most + handed > 0, most == BATCH || handed >= BATCH)
+    }
+
+    /// To the engine, or to the worker that owns the flow.
+    #[inline]
+    fn dispatch(&mut self, own: &mut Own, now: Time, side: Side, frame: Frame<'u>) {
+        let Some(owner) = self.mesh.other_owner(frame.bytes()) else {
+            self.engine.handle(&mut self.ports, now, side, frame);
+            return;
+        };
+        if self.mesh.hand_over(owner, side, frame.bytes()) {
+            own.handed_over += 1;
+        } else {
+            own.dropped(Reason::HandoverFull);
+        }
+        self.ports.free(frame);
+    }
+
+    fn publish(&mut self, own: &mut Own, now: Time) {
+        if now.since(own.published) < PUBLISH_EVERY {
+            return;
+        }
+        own.published = now;
+        let frames = self.ports.count(0, self.engine.held());
+        self.report.publish(self.engine.counters(), &own.counters, &frames, own.handed_over);
+        if frames.missing() != 0 && !own.frames_were_missing {
+            own.frames_were_missing = true;
+            tracing::error!(?frames, "frames are lost or owned twice; please report this as a bug");
+        }
+        if now.since(own.losses_read) >= LOSSES_EVERY {
+            own.losses_read = now;
+            self.report.publish_losses(&self.ports.losses());
+        }
+    }
+
+    /// Sends what is queued, for a bounded time.
+    fn drain(&mut self) -> io::Result<()> {
+        let deadline = now() + DRAIN;
+        while self.ports.count(0, 0).sending > 0 && now() < deadline {
+            self.ports.kick()?;
+            self.ports.turn();
+            std::thread::yield_now();
+        }
+        self.report.publish_losses(&self.ports.losses());
+        Ok(())
+    }
+}
+
+/// A frame of this worker's with the packet that another worker handed over.
+fn copy<'u>(ports: &mut Ports<'u>, bytes: &[u8]) -> Option<Frame<'u>> {
+    let mut frame = ports.alloc()?;
+    if frame.fill_from(bytes) {
+        return Some(frame);
+    }
+    ports.free(frame);
+    None
+}
