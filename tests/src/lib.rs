@@ -12,6 +12,7 @@ pub mod orders;
 pub mod process;
 pub mod rng;
 pub mod servers;
+pub mod weir;
 
 /// Why a step of a test could not be done, as a sentence.
 #[derive(Debug, thiserror::Error)]
