@@ -15,7 +15,7 @@
 /* Blocked prefixes per IP version; beyond it user space gets an error and says so. */
 #define MAX_BLOCKED 65536
 /* Bypassed directions of flows (two entries a flow); beyond it the least recently used returns to inspection. */
-#define MAX_BYPASS 262144
+#define MAX_BYPASS 131072
 
 /* Bits of config.flags. */
 enum {

@@ -262,7 +262,8 @@ impl Xdp {
         }
         let mut ports = Vec::new();
         for (side, ifname, port) in &loaded {
-            let attached = link::attach(&port.program()?, ifname, settings.mode, &port.link_pin())?;
+            let program = port.program()?;
+            let attached = link::attach(&program, ifname, settings.mode, &port.link_pin())?;
             ports.push(Port {
                 side: *side,
                 xsks: port.map("xsks")?,
@@ -291,9 +292,9 @@ impl Xdp {
         put(&self.port(side)?.xsks, "xsks", &queue.to_ne_bytes(), &socket.as_raw_fd().to_ne_bytes())
     }
 
-    /// Takes the socket of a queue away; false if there was none.
-    pub fn unregister_socket(&self, side: Side, queue: u32) -> Result<bool, XdpError> {
-        remove(&self.port(side)?.xsks, "xsks", &queue.to_ne_bytes())
+    /// Takes the socket of a queue away, if there is one.
+    pub fn unregister_socket(&self, side: Side, queue: u32) -> Result<(), XdpError> {
+        remove(&self.port(side)?.xsks, "xsks", &queue.to_ne_bytes()).map(drop)
     }
 
     /// The heartbeat of the worker that owns queue `worker` of both ports.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use libbpf_rs::{MapCore, MapHandle, Object, ObjectBuilder, PrintLevel, Program};
+use libbpf_rs::{MapCore, MapHandle, MapType, Object, ObjectBuilder, PrintLevel, ProgramMut};
 
 use super::XdpError;
 use crate::engine::Side;
@@ -50,16 +50,23 @@ impl Loaded {
         for mut map in open.maps_mut() {
             let name = map.name().to_string_lossy().into_owned();
             let home = if PORT_MAPS.contains(&name.as_str()) { port_dir.as_path() } else { dir };
-            map.set_pin_path(home.join(name)).map_err(failed)?;
+            let pin = home.join(name);
+            // The kernel adds BPF_F_RDONLY_PROG to a devmap's flags; libbpf, comparing flags with
+            // the pinned map's, would refuse it.
+            if map.map_type() == MapType::Devmap && pin.exists() {
+                map.reuse_pinned_map(pin).map_err(failed)?;
+            } else {
+                map.set_pin_path(pin).map_err(failed)?;
+            }
         }
         let object = open.load().map_err(failed)?;
         Ok(Loaded { object, dir: dir.to_owned(), side })
     }
 
     /// The program.
-    pub fn program(&self) -> Result<Program<'_>, XdpError> {
+    pub fn program(&self) -> Result<ProgramMut<'_>, XdpError> {
         self.object
-            .progs()
+            .progs_mut()
             .find(|program| program.name() == PROGRAM)
             .ok_or(XdpError::Missing(PROGRAM))
     }
