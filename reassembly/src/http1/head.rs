@@ -20,44 +20,54 @@ pub(super) struct FirstLine {
     pub(super) next: usize,
 }
 
-/// The end of a section.
-pub(super) struct SectionEnd {
-    /// Where the blank line begins: the field lines end here.
-    pub(super) fields: usize,
-    /// Just past the blank line.
-    pub(super) end: usize,
+/// What is known about the end of a section.
+pub(super) enum SectionEnd {
+    Found {
+        /// Where the blank line begins: the field lines end here.
+        fields: usize,
+        /// Just past the blank line.
+        end: usize,
+    },
+    /// It has not come yet.
+    Later {
+        /// The bytes before this offset belong to the section in any case.
+        sure: usize,
+    },
 }
 
-/// Finds the blank line that ends the section at the start of `buf`.
+/// Looks for the blank line that ends the section at the start of `buf`.
 ///
 /// Looks at the lines from `*scanned` on, which it moves to the first line that it has to look at again with more bytes.
 /// A line of white space only is a fold to some clients and the end of the head to others: in a response it ends the
 /// section unless what follows can still belong to it.
-pub(super) fn section_end(buf: &[u8], scanned: &mut usize, role: Role) -> Option<SectionEnd> {
+pub(super) fn section_end(buf: &[u8], scanned: &mut usize, role: Role) -> SectionEnd {
     loop {
         let line = *scanned;
-        let lf = line + memchr(b'\n', slice(buf, line, buf.len()))?;
-        let next = lf + 1;
-        let content = slice(buf, line, lf);
+        let Some(len) = memchr(b'\n', slice(buf, line, buf.len())) else {
+            return SectionEnd::Later { sure: buf.len() };
+        };
+        let next = line + len + 1;
+        let content = slice(buf, line, line + len);
         let content = content.strip_suffix(b"\r").unwrap_or(content);
         if content.is_empty() {
-            return Some(SectionEnd { fields: line, end: next });
+            return SectionEnd::Found { fields: line, end: next };
         }
         if role == Role::Response && content.iter().all(|&b| is_blank(b)) {
             let rest = slice(buf, next, buf.len());
             let token = token_len(rest);
             match rest.get(token) {
-                None => return None,
+                None => return SectionEnd::Later { sure: next },
                 Some(b':') if token > 0 => {}
                 Some(b' ' | b'\t' | b'\r' | b'\n') if token == 0 => {}
-                Some(_) => return Some(SectionEnd { fields: next, end: next }),
+                Some(_) => return SectionEnd::Found { fields: next, end: next },
             }
         }
         *scanned = next;
     }
 }
 
-fn is_blank(b: u8) -> bool {
+/// White space that some receivers take for nothing at all.
+pub(super) fn is_blank(b: u8) -> bool {
     matches!(b, b' ' | b'\t' | b'\r' | 0x0b | 0x0c)
 }
 
@@ -84,7 +94,7 @@ pub(super) fn has_status_line(buf: &[u8]) -> Option<bool> {
     if buf.len() < MAX_SLOP + 5 {
         return None;
     }
-    Some((1..=MAX_SLOP).any(is_at))
+    Some((1..=MAX_SLOP).any(|i| is_at(i) && !slice(buf, 0, i).contains(&b'\n')))
 }
 
 /// `method SP request-target SP HTTP-version` (RFC 9112 §3).
@@ -137,7 +147,7 @@ pub(super) fn status_line(buf: &[u8]) -> FirstLine {
     let (version, odd, len) =
         version(slice(line, at, line.len())).unwrap_or((Version::HTTP_10, Anomalies::VERSION, 5));
     anomalies |= odd;
-    let rest = at + len;
+    let rest = (at + len).min(line.len());
     let digit = |&b: &u8| b.is_ascii_digit();
     let skipped = slice(line, rest, line.len()).iter().position(|b| !is_gap(*b));
     let code_at = rest + skipped.unwrap_or(line.len() - rest);

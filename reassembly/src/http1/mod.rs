@@ -45,7 +45,9 @@ pub enum Role {
 pub struct Step<'a> {
     /// How many bytes of the input were used up.
     pub consumed: usize,
-    /// What was found. `None`: more input is needed; all of it is used up, except in a tunnel.
+    /// What was found. `None`: more input is needed. All of it is then used up, but for: a tunnel; in a response up to
+    /// 8 bytes that may become a status line, and what follows a line of white space until it is plain whether the head
+    /// ends there.
     pub event: Option<Event<'a>>,
 }
 
@@ -182,7 +184,7 @@ pub enum Framing {
     /// All until the server closes the connection.
     UntilClose,
     /// Responses only: some clients take the body as chunked, others do not (`Transfer-Encoding: xchunked`, a fold or
-    /// lone CR that hides the field, HTTP/1.0). It is read as chunks for as long as it has their form, and from the
+    /// lone CR that hides the field, HTTP/1.0, no status line). It is read as chunks for as long as it has their form, and from the
     /// first line that has not, as plain content until the server closes the connection.
     Ambiguous,
 }

@@ -6,7 +6,7 @@ use memchr::memchr;
 
 use super::fields::{self, Fields, RawField, Span, slice};
 use super::framing::{Answers, Control};
-use super::head::{self, FirstLine, Line};
+use super::head::{self, FirstLine, Line, SectionEnd};
 use super::{
     Anomalies, Error, Event, Framing, Head, MAX_HEAD, MAX_PIPELINED, Role, StartLine, Step,
     Version, chunk,
@@ -76,7 +76,10 @@ enum Found {
 
 /// A whole head or trailer section.
 struct Section {
-    end: head::SectionEnd,
+    /// Where its blank line begins.
+    fields: usize,
+    /// Just past its blank line.
+    end: usize,
     /// It came in several inputs and was put together in `buf`.
     split: bool,
 }
@@ -330,20 +333,27 @@ impl Http1 {
 
     /// In [`State::Head`].
     fn head(&mut self, at: u64, input: &[u8]) -> (usize, Result<Found, Error>) {
-        // Empty lines before a message are passed over (RFC 9112 §2.2).
+        // Empty lines before a message are passed over (RFC 9112 §2.2); clients pass over other white space, too.
         let mut pos = 0;
-        while self.buf.is_empty() && matches!(input.get(pos), Some(b'\r' | b'\n')) {
+        while self.buf.is_empty() {
+            match input.get(pos) {
+                Some(b'\r' | b'\n') => {}
+                Some(&b) if self.role == Role::Response && head::is_blank(b) => {
+                    self.anomalies |= Anomalies::START_LINE;
+                }
+                _ => break,
+            }
             pos += 1;
         }
         let start = at + pos as u64 - self.buf.len() as u64;
-        if self.role == Role::Response {
-            match self.has_status_line(input, &mut pos) {
+        let rest = slice(input, pos, input.len());
+        if self.role == Role::Response && self.buf.is_empty() {
+            match head::has_status_line(rest) {
                 None => return (pos, Ok(Found::More)),
                 Some(true) => {}
                 Some(false) => return (pos, Ok(self.no_status_line(start))),
             }
         }
-        let rest = slice(input, pos, input.len());
         let (used, section) = self.section(rest);
         let found = match section {
             Ok(Some(section)) => self.whole_head(start, rest, section),
@@ -358,41 +368,25 @@ impl Http1 {
         (pos + used, found)
     }
 
-    /// Looks at the first bytes of a response, which it keeps if they are too few.
-    fn has_status_line(&mut self, input: &[u8], pos: &mut usize) -> Option<bool> {
-        if self.buf.is_empty() {
-            let known = head::has_status_line(slice(input, *pos, input.len()));
-            if known.is_some() {
-                return known;
-            }
-        }
-        loop {
-            let known = head::has_status_line(&self.buf);
-            if known.is_some() {
-                return known;
-            }
-            self.buf.push(*input.get(*pos)?);
-            *pos += 1;
-        }
-    }
-
-    /// A response that has no head: HTTP/0.9, or something to hide. All of it is content.
+    /// A response that has no head: HTTP/0.9, or the body of one that should have none (204). All of it is content.
     fn no_status_line(&mut self, start: u64) -> Found {
         self.expected.pop_front();
         self.fields.clear();
-        self.state = State::UntilClose;
-        self.anomalies = Anomalies::NO_STATUS_LINE | Anomalies::AFTER_CLOSE.when(self.closed);
+        self.state = State::ChunkLine;
+        self.ambiguous = true;
+        self.anomalies |= Anomalies::NO_STATUS_LINE | Anomalies::AFTER_CLOSE.when(self.closed);
+        self.closed = true;
         let first = FirstLine {
             line: Line::Status { code: 0, reason: Span::default() },
             version: Version::HTTP_09,
             anomalies: self.anomalies,
             next: 0,
         };
-        Found::Head { start, end: start, first, framing: Framing::UntilClose, keep_alive: false }
+        Found::Head { start, end: start, first, framing: Framing::Ambiguous, keep_alive: false }
     }
 
-    /// Looks for the end of the head or trailer section that `buf` and `input` begin with, and keeps an unfinished one
-    /// in `buf`. Gives how much of `input` is used up.
+    /// Looks for the end of the head or trailer section that `buf` and `input` begin with, and keeps in `buf` what
+    /// belongs to an unfinished one. Gives how much of `input` is used up.
     fn section(&mut self, input: &[u8]) -> (usize, Result<Option<Section>, Error>) {
         let held = self.buf.len();
         let window = slice(input, 0, input.len().min(MAX_HEAD - held));
@@ -403,30 +397,34 @@ impl Http1 {
             head::section_end(&self.buf, &mut self.scanned, self.role)
         };
         match end {
-            Some(end) => {
+            SectionEnd::Found { fields, end } => {
                 self.scanned = 0;
-                self.buf.truncate(end.end);
-                (end.end - held, Ok(Some(Section { end, split: held > 0 })))
+                self.buf.truncate(end);
+                (end - held, Ok(Some(Section { fields, end, split: held > 0 })))
             }
-            None => {
+            SectionEnd::Later { .. } if window.len() < input.len() => {
+                (window.len(), Err(Error::HeadTooLarge))
+            }
+            SectionEnd::Later { sure } => {
                 if held == 0 {
                     self.buf.extend_from_slice(window);
                 }
-                let full = window.len() < input.len();
-                (window.len(), if full { Err(Error::HeadTooLarge) } else { Ok(None) })
+                self.buf.truncate(sure);
+                (sure - held, Ok(None))
             }
         }
     }
 
     fn whole_head(&mut self, start: u64, input: &[u8], section: Section) -> Result<Found, Error> {
         let bytes = section.bytes(&self.buf, input);
-        let lines = slice(bytes, 0, section.end.fields);
+        let lines = slice(bytes, 0, section.fields);
         let first = match self.role {
             Role::Request => head::request_line(lines)?,
             Role::Response => head::status_line(lines),
         };
         self.fields.clear();
-        let mut anomalies = first.anomalies | Anomalies::AFTER_CLOSE.when(self.closed);
+        let mut anomalies =
+            self.anomalies | first.anomalies | Anomalies::AFTER_CLOSE.when(self.closed);
         anomalies |= fields::parse(lines, first.next, &mut self.fields)?;
         let control = Control::read(&Fields { buf: bytes, base: start, raw: &self.fields });
         let (version, mut tunnel) = (first.version, false);
@@ -514,7 +512,7 @@ impl Http1 {
         section: Section,
     ) -> Result<Found, Error> {
         let bytes = section.bytes(&self.buf, input);
-        let lines = slice(bytes, 0, section.end.fields);
+        let lines = slice(bytes, 0, section.fields);
         self.fields.clear();
         self.anomalies |= fields::parse(lines, 0, &mut self.fields)?;
         self.anomalies |= Anomalies::BARE_LF.when(!bytes.ends_with(b"\r\n"));
@@ -533,6 +531,6 @@ impl Http1 {
 impl Section {
     /// The section, which was found in `buf` or lies in `input`.
     fn bytes<'a>(&self, buf: &'a [u8], input: &'a [u8]) -> &'a [u8] {
-        if self.split { buf } else { slice(input, 0, self.end.end) }
+        if self.split { buf } else { slice(input, 0, self.end) }
     }
 }
