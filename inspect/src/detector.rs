@@ -11,7 +11,9 @@ pub const MAX_DETECTORS: usize = 256;
 pub struct DetectorId(pub u8);
 
 /// What a detector looks for, the unit in which policies usually speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Category {
     /// Payment card data.
@@ -51,6 +53,15 @@ impl DetectorSet {
         let mut out = *self;
         for (a, b) in out.0.iter_mut().zip(other.0) {
             *a |= b;
+        }
+        out
+    }
+
+    /// Every detector in both sets.
+    pub fn intersection(&self, other: &DetectorSet) -> DetectorSet {
+        let mut out = *self;
+        for (a, b) in out.0.iter_mut().zip(other.0) {
+            *a &= b;
         }
         out
     }

@@ -1,1 +1,308 @@
-//! (being written)
+//! The scanner: bytes of a message in, findings with their exact place out.
+//!
+//! ```text
+//!   piece ─► window (retained tail + piece) ─► simd: where could something be? ─► detector: is it? ─► Found
+//!                        ▲                                                            │
+//!                        └──────────── what the next bytes must decide ◄──────────────┘ ─► hold
+//! ```
+//!
+//! **Why not Hyperscan.** A leak must not pass in pieces, so at every cut between two pieces the scanner has to say
+//! which suffix could still become a match, and where a match began. Hyperscan's streaming mode tells neither (its
+//! start-of-match costs a third of its speed and refuses long patterns), and patterns that begin with a digit class
+//! cost it a factor of five. Here a search with vector instructions ([`simd`]) finds *candidates*, and what confirms
+//! them are small functions over a contiguous window. Each is a pure function of the bytes around its place and
+//! answers *yes*, *no*, or *more*: so the same findings come out however the message is cut, and "more" is exactly what
+//! must be held.
+//!
+//! - A place for which the answer is "more" is asked again with the next piece; everything before it is settled.
+//! - No answer depends on more than [`view::LEFT_CONTEXT`] bytes to the left and [`catalog::MAX_MATCH`] to the right,
+//!   which bounds what is retained.
+//! - While one detector waits for more, its later places wait too, so that of overlapping matches the first wins
+//!   regardless of the cuts.
+
+mod attack;
+mod builtin;
+mod card;
+mod catalog;
+mod email;
+mod found;
+mod iban;
+mod literal;
+mod mask;
+mod pass;
+mod phone;
+mod run;
+mod simd;
+#[cfg(target_arch = "x86_64")]
+mod simd_x86;
+mod ssn;
+mod stream;
+mod view;
+mod wire;
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+pub use attack::decode_url;
+pub use catalog::{
+    Catalog, CustomDetector, CustomKind, Detector, DetectorError, Kind, MAX_MATCH, MaskStyle,
+};
+pub use found::Found;
+pub use mask::{mask, mask_range, sample};
+pub use view::Context;
+
+use crate::detector::{DetectorId, DetectorSet};
+use catalog::Find;
+use literal::Matcher;
+use simd::{ByteSet, PADDING, Search, Tables};
+use view::View;
+
+/// Most bytes that [`Scanner::scan`] asks to hold; a longer candidate is found all the same when it completes.
+pub const MAX_HOLD: usize = 512;
+/// Bytes of a piece that are scanned at once. Bounds the scratch space; larger pieces are scanned in several steps.
+const STEP: usize = 8 << 10;
+
+thread_local! {
+    /// The window that is scanned, with its padding. One a thread and not one a message, since messages are many.
+    static WINDOW: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// The active detectors, put together for one pass. Immutable; workers share it.
+#[derive(Debug)]
+pub struct Scanner {
+    active: DetectorSet,
+    search: Search,
+    tables: Tables,
+    patterns: Vec<(DetectorId, Arc<Matcher>)>,
+    /// By first byte: which of `patterns` can begin with it.
+    by_first: Vec<Vec<u16>>,
+    /// Whether some pattern has no prefix, so that every byte must be looked at.
+    slow: bool,
+    card: Option<DetectorId>,
+    ssn: Option<DetectorId>,
+    phone: Option<DetectorId>,
+    iban: Option<DetectorId>,
+    email: Option<DetectorId>,
+}
+
+/// What the scanner remembers of a message between its pieces. Reusable with [`ScanState::reset`]; after the first
+/// messages it allocates nothing.
+#[derive(Debug, Default)]
+pub struct ScanState {
+    /// The end of the content so far: what is not settled, and its left context.
+    tail: Vec<u8>,
+    /// Bytes of content so far.
+    seen: u64,
+    /// Everything before this offset is settled.
+    settled: u64,
+    /// Matches reported that the retained bytes still show.
+    recent: Vec<(DetectorId, u64, u64)>,
+    open: Vec<stream::Open>,
+    binary: bool,
+    /// Copies of what the last call found, for samples: start, end, and where in `copies`.
+    copied: Vec<(u64, usize, usize)>,
+    copies: Vec<u8>,
+}
+
+impl ScanState {
+    /// Forgets the message and begins another.
+    pub fn reset(&mut self) {
+        self.tail.clear();
+        self.recent.clear();
+        self.open.clear();
+        self.copied.clear();
+        self.copies.clear();
+        (self.seen, self.settled, self.binary) = (0, 0, false);
+    }
+
+    /// The message is protobuf (gRPC): bytes of framing next to a match may look like digits and letters.
+    pub fn set_binary(&mut self, binary: bool) {
+        self.binary = binary;
+    }
+
+    /// Bytes of content scanned so far.
+    pub fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    /// The bytes of something that the last call found, up to [`MAX_MATCH`]; empty for the continued parts of a match.
+    pub fn matched(&self, found: &Found) -> &[u8] {
+        let at = self.copied.iter().find(|(start, ..)| *start == found.start && !found.continued);
+        at.and_then(|(_, from, to)| self.copies.get(*from..*to)).unwrap_or(&[])
+    }
+
+    /// Offset at which the match that goes on began; 0 if none does.
+    pub fn open_start(&self) -> u64 {
+        self.open.first().map_or(0, |o| o.start)
+    }
+
+    fn copy(&mut self, found: &[Found], view: &View) {
+        for f in found.iter().filter(|f| !f.continued) {
+            let from = f.start.saturating_sub(view.base) as usize;
+            let to = (f.end.saturating_sub(view.base) as usize).min(from + MAX_MATCH);
+            let at = self.copies.len();
+            self.copies.extend_from_slice(view.bytes.get(from..to).unwrap_or(&[]));
+            self.copied.push((f.start, at, self.copies.len()));
+        }
+    }
+}
+
+impl Scanner {
+    /// Puts the active detectors together.
+    pub fn new(catalog: &Catalog, active: &DetectorSet) -> Result<Scanner, DetectorError> {
+        let mut scanner = Scanner {
+            active: *active,
+            search: simd::best(),
+            tables: Tables::new(&[]),
+            patterns: Vec::new(),
+            by_first: vec![Vec::new(); 256],
+            slow: false,
+            card: None,
+            ssn: None,
+            phone: None,
+            iban: None,
+            email: None,
+        };
+        for detector in catalog.iter().filter(|d| active.contains(d.id)) {
+            match &detector.find {
+                Find::Card => scanner.card = Some(detector.id),
+                Find::Ssn => scanner.ssn = Some(detector.id),
+                Find::Phone => scanner.phone = Some(detector.id),
+                Find::Iban => scanner.iban = Some(detector.id),
+                Find::Email => scanner.email = Some(detector.id),
+                Find::Attack => {}
+                Find::Pattern(matcher) => scanner.patterns.push((detector.id, Arc::clone(matcher))),
+            }
+        }
+        for (i, (_, matcher)) in scanner.patterns.iter().enumerate() {
+            scanner.slow |= matcher.is_slow();
+            for (list, _) in
+                scanner.by_first.iter_mut().zip(matcher.first).filter(|(_, possible)| *possible)
+            {
+                list.push(i as u16);
+            }
+        }
+        scanner.tables = Tables::new(&scanner.buckets());
+        Ok(scanner)
+    }
+
+    /// The detectors it was made for.
+    pub fn active(&self) -> &DetectorSet {
+        &self.active
+    }
+
+    /// Scans the next piece of a message's content and pushes what it found, with offsets in the message. `last`: the
+    /// message ends with this piece, which may be empty.
+    ///
+    /// Returns how many bytes at the end of the content so far could still become, or be part of, a match of a
+    /// detector in `hold`: at most [`MAX_HOLD`], and 0 after the last piece.
+    pub fn scan(
+        &self,
+        state: &mut ScanState,
+        piece: &[u8],
+        last: bool,
+        hold: &DetectorSet,
+        found: &mut Vec<Found>,
+    ) -> usize {
+        state.copied.clear();
+        state.copies.clear();
+        let mut rest = piece;
+        loop {
+            let (step, after) = rest.split_at_checked(STEP).unwrap_or((rest, &[]));
+            let done = after.is_empty();
+            let held = self.step(state, step, last && done, hold, &self.active, found);
+            if done {
+                return held;
+            }
+            rest = after;
+        }
+    }
+
+    /// Scans a small whole, such as a header's value or a decoded URL.
+    pub fn scan_whole(&self, bytes: &[u8], active: &DetectorSet, found: &mut Vec<Found>) {
+        let active = self.active.intersection(active);
+        let mut state = ScanState::default();
+        let mut rest = bytes;
+        loop {
+            let (step, after) = rest.split_at_checked(STEP).unwrap_or((rest, &[]));
+            self.step(&mut state, step, after.is_empty(), &DetectorSet::EMPTY, &active, found);
+            if after.is_empty() {
+                return;
+            }
+            rest = after;
+        }
+    }
+
+    fn step(
+        &self,
+        state: &mut ScanState,
+        piece: &[u8],
+        last: bool,
+        hold: &DetectorSet,
+        active: &DetectorSet,
+        found: &mut Vec<Found>,
+    ) -> usize {
+        let mut window = WINDOW.take();
+        window.clear();
+        window.extend_from_slice(&state.tail);
+        window.extend_from_slice(piece);
+        let end = window.len();
+        window.resize(end + PADDING, 0);
+        let base = state.seen - state.tail.len() as u64;
+        state.seen += piece.len() as u64;
+        let view =
+            View { bytes: window.get(..end).unwrap_or(&[]), base, last, binary: state.binary };
+        let known = found.len();
+        let held = pass::run(self, state, &view, &window, active, hold, found);
+        state.copy(found.get(known..).unwrap_or(&[]), &view);
+        let keep = (state.settled.saturating_sub(base) as usize).saturating_sub(view::LEFT_CONTEXT);
+        state.tail.clear();
+        state.tail.extend_from_slice(view.bytes.get(keep..).unwrap_or(&[]));
+        let base = base + keep as u64;
+        state.recent.retain(|(_, _, end)| *end > base);
+        WINDOW.set(window);
+        held
+    }
+
+    /// What the search looks for, as eight buckets: one each for addresses, phones and IBANs, the rest for literals in
+    /// order, so that those with a common beginning share a bucket and raise few false candidates.
+    fn buckets(&self) -> Vec<Vec<[ByteSet; 3]>> {
+        let set = |test: &dyn Fn(u8) -> bool| {
+            let mut set = [false; 256];
+            (0..=u8::MAX).zip(set.iter_mut()).for_each(|(b, member)| *member = test(b));
+            set
+        };
+        let (any, upper, digit) =
+            (set(&|_| true), set(&|b| b.is_ascii_uppercase()), set(&|b| b.is_ascii_digit()));
+        let mut buckets = Vec::new();
+        if self.email.is_some() {
+            buckets.push(vec![[set(&|b| b == b'@'), any, any]]);
+        }
+        if self.phone.is_some() {
+            buckets.push(vec![[
+                set(&|b| b == b'(' || b == b'+'),
+                digit,
+                set(&|b| b"0123456789 -.()".contains(&b)),
+            ]]);
+        }
+        if self.iban.is_some() {
+            buckets.push(vec![[upper, upper, digit]]);
+        }
+        let mut patterns: Vec<[ByteSet; 3]> = Vec::new();
+        if self.ssn.is_some() {
+            let either = |letter: u8| set(&move |b| b.eq_ignore_ascii_case(&letter));
+            patterns.push([either(b's'), either(b's'), either(b'n')]);
+            patterns.push([either(b's'), either(b'o'), either(b'c')]);
+        }
+        let mut prefixes: Vec<_> = self.patterns.iter().flat_map(|(_, m)| &m.prefixes).collect();
+        prefixes.sort();
+        prefixes.dedup();
+        for prefix in prefixes {
+            let byte = |i: usize| prefix.get(i).map_or(any, |want| set(&|b| b == *want));
+            patterns.push([byte(0), byte(1), byte(2)]);
+        }
+        let left = 8 - buckets.len();
+        buckets.extend(patterns.chunks(patterns.len().div_ceil(left).max(1)).map(<[_]>::to_vec));
+        buckets
+    }
+}

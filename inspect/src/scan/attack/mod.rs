@@ -1,0 +1,5 @@
+//! Attacks in URLs, header fields and request bodies: text is normalised, then searched.
+
+mod normalise;
+
+pub use normalise::decode_url;

@@ -1,0 +1,218 @@
+//! The catalogue: every detector that exists, built-in or written in a policy, by name and by id.
+
+use std::sync::{Arc, OnceLock};
+
+use thiserror::Error;
+
+use super::builtin;
+use super::literal::{Matcher, Pattern};
+use crate::detector::{Category, DetectorId, MAX_DETECTORS};
+
+/// The longest match that a detector may need to see whole before it is decided, in bytes. Longer secrets have a
+/// commit point instead (private keys, tokens). It bounds what a message's scan state retains.
+pub const MAX_MATCH: usize = 1024;
+
+/// Whether a detector looks for data that must not leave, or for an attempt against a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Sensitive data; has an exact place and can be masked.
+    Leak,
+    /// An attack; found in normalised text, so its place is approximate and it can only be blocked or reported.
+    Attack,
+}
+
+/// What of a match is overwritten when it is masked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaskStyle {
+    /// Digits only; separators stay.
+    Digits,
+    /// Letters and digits; separators (`@`, `.`, `-`, space) stay.
+    Alphanumeric,
+    /// Every visible character.
+    All,
+}
+
+/// How a detector finds and confirms. Only the scanner looks at it.
+#[derive(Clone, Debug)]
+pub(crate) enum Find {
+    /// Digit runs: Luhn, issuer ranges and lengths.
+    Card,
+    /// Digit runs in the form 3-2-4 under the SSA's rules, or nine digits behind a keyword.
+    Ssn,
+    /// NANP and international phone forms.
+    Phone,
+    /// Country lengths and mod 97.
+    Iban,
+    /// `local@domain`.
+    Email,
+    /// An anchored regular expression, tried where its first bytes stand.
+    Pattern(Arc<Matcher>),
+    /// A rule of [`crate::scan::attack`].
+    Attack,
+}
+
+/// What a pattern's match must satisfy beyond the pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// Nothing.
+    None,
+    /// Not a placeholder: at least this many distinct characters.
+    Varied(u8),
+    /// A JOSE header that decodes to JSON with `alg`; then it goes on as a stream.
+    Jwt,
+    /// The `BEGIN` line of a private key; then it goes on as a stream.
+    Pem,
+    /// Only the secret at the end of the match counts: this many characters of base64.
+    Tail(u8),
+}
+
+/// One detector.
+#[derive(Clone, Debug)]
+pub struct Detector {
+    /// Its id in this catalogue.
+    pub id: DetectorId,
+    /// Its name in policies and events, such as `payment-card`.
+    pub name: String,
+    /// The category that policies may name instead.
+    pub category: Category,
+    /// Leak or attack.
+    pub kind: Kind,
+    /// The longest match, in bytes; for detectors with a commit point the longest until it.
+    pub max_len: usize,
+    /// What a mask overwrites.
+    pub mask_style: MaskStyle,
+    /// One sentence for people.
+    pub description: String,
+    pub(crate) find: Find,
+}
+
+/// A detector written in a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomDetector {
+    /// Its name; must not exist yet.
+    pub name: String,
+    /// Its category, usually [`Category::Custom`].
+    pub category: Category,
+    /// What it looks for.
+    pub kind: CustomKind,
+    /// Whether ASCII case is ignored.
+    pub case_insensitive: bool,
+    /// The longest match in bytes, 1 to [`MAX_MATCH`].
+    pub max_len: usize,
+}
+
+/// What a custom detector looks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CustomKind {
+    /// These bytes.
+    Literal(String),
+    /// A regular expression in the syntax of the `regex` crate over bytes: `\w`, `\d`, `\s` and `.` are ASCII.
+    Regex(String),
+}
+
+/// Why a detector was refused.
+#[derive(Debug, Error)]
+pub enum DetectorError {
+    /// The name is taken.
+    #[error("a detector named `{0}` exists already")]
+    Duplicate(String),
+    /// The catalogue is full.
+    #[error("more than {MAX_DETECTORS} detectors")]
+    TooMany,
+    /// `max_len` is outside its bounds.
+    #[error("detector `{name}`: max_len {max_len} is not between 1 and {MAX_MATCH}")]
+    MaxLen {
+        /// The detector.
+        name: String,
+        /// What was given.
+        max_len: usize,
+    },
+    /// The pattern is not a regular expression, or becomes too large.
+    #[error("detector `{name}`: {reason}")]
+    Pattern {
+        /// The detector.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// All detectors known.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    detectors: Vec<Detector>,
+}
+
+impl Catalog {
+    /// The built-in detectors.
+    pub fn builtin() -> Catalog {
+        // Compiled once; copies share the compiled patterns.
+        static BUILTIN: OnceLock<Catalog> = OnceLock::new();
+        BUILTIN
+            .get_or_init(|| {
+                let detectors = builtin::ALL
+                    .iter()
+                    .zip(0..)
+                    .filter_map(|(entry, id)| entry.detector(DetectorId(id)));
+                Catalog { detectors: detectors.collect() }
+            })
+            .clone()
+    }
+
+    /// Adds a detector of a policy, after checking that its pattern can be compiled.
+    pub fn add_custom(&mut self, custom: CustomDetector) -> Result<DetectorId, DetectorError> {
+        let CustomDetector { name, category, kind, case_insensitive, max_len } = custom;
+        if self.by_name(&name).is_some() {
+            return Err(DetectorError::Duplicate(name));
+        }
+        if self.detectors.len() >= MAX_DETECTORS {
+            return Err(DetectorError::TooMany);
+        }
+        if max_len == 0 || max_len > MAX_MATCH {
+            return Err(DetectorError::MaxLen { name, max_len });
+        }
+        let regex = match kind {
+            CustomKind::Literal(text) => regex_syntax::escape(&text),
+            CustomKind::Regex(text) => text,
+        };
+        let pattern =
+            Pattern { regex: &regex, case_insensitive, check: Check::None, word: false, max_len };
+        let matcher = match Matcher::new(&pattern) {
+            Ok(matcher) => matcher,
+            Err(reason) => return Err(DetectorError::Pattern { name, reason }),
+        };
+        let id = DetectorId(self.detectors.len() as u8);
+        self.detectors.push(Detector {
+            id,
+            name,
+            category,
+            kind: Kind::Leak,
+            max_len,
+            mask_style: MaskStyle::All,
+            description: "written in the policy".to_owned(),
+            find: Find::Pattern(Arc::new(matcher)),
+        });
+        Ok(id)
+    }
+
+    /// The detector of that name.
+    pub fn by_name(&self, name: &str) -> Option<&Detector> {
+        self.detectors.iter().find(|d| d.name == name)
+    }
+
+    /// The detector of that id.
+    pub fn get(&self, id: DetectorId) -> Option<&Detector> {
+        self.detectors.get(usize::from(id.0))
+    }
+
+    /// All detectors, in order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = &Detector> {
+        self.detectors.iter()
+    }
+
+    /// Whether the detector must be tried at (nearly) every byte because its pattern begins with no literal of at
+    /// least two bytes. Such a detector costs a factor of ten; `policy check` says so.
+    pub fn is_slow(&self, id: DetectorId) -> bool {
+        self.get(id).is_some_and(|d| matches!(&d.find, Find::Pattern(matcher) if matcher.is_slow()))
+    }
+}

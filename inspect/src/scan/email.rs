@@ -1,0 +1,112 @@
+//! E-mail addresses, from their `@` outwards (RFC 5321 §4.1.2, without quoted local parts and address literals).
+
+use super::found::Outcome;
+use super::view::{At, View};
+
+/// Longest local part (RFC 5321 §4.5.3.1.1).
+pub(super) const MAX_LOCAL: usize = 64;
+/// Longest domain.
+const MAX_DOMAIN: usize = 189;
+/// Ends of file names that look like domains: `icon@2x.png`.
+const FILES: &[&str] =
+    &["png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "mjs", "html", "json", "map", "ico"];
+
+/// Whether `b` may stand in a local part. RFC 5321 allows more; what is left out would swallow delimiters of the
+/// formats around it.
+pub(super) fn is_local(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'+' | b'-')
+}
+
+/// Whether an address stands around the `@` at `at`.
+pub(super) fn evaluate(view: &View, at: usize) -> Outcome {
+    let Some(start) = local_start(view, at) else { return Outcome::No };
+    if in_url_authority(view, start) {
+        return Outcome::No;
+    }
+    // Labels of letters, digits and inner hyphens; `end` is behind the last label that may end an address.
+    let (mut i, mut label, mut end) = (at + 1, at + 1, None);
+    loop {
+        let byte = view.at(i);
+        match byte {
+            At::Unknown => return Outcome::More { start },
+            At::Byte(b) if b.is_ascii_alphanumeric() || (b == b'-' && i > label) => {
+                i += 1;
+                if i - at > MAX_DOMAIN || i - label > 63 {
+                    return Outcome::No;
+                }
+                continue;
+            }
+            _ => {}
+        }
+        let text = view.bytes.get(label..i).unwrap_or(&[]);
+        if text.is_empty() || text.last() == Some(&b'-') {
+            break;
+        }
+        end = (label > at + 1 && is_top_level(text)).then_some(i);
+        if byte != At::Byte(b'.') {
+            break;
+        }
+        // A dot that ends a sentence is not part of the domain.
+        match view.at(i + 1) {
+            At::Unknown => return Outcome::More { start },
+            At::Byte(b) if b.is_ascii_alphanumeric() => {
+                i += 1;
+                label = i;
+            }
+            _ => break,
+        }
+    }
+    match end {
+        Some(end) if view.binary => {
+            let end = super::wire::field_end(view, start, end).unwrap_or(end);
+            Outcome::Match { start, end, confidence: 0.9 }
+        }
+        Some(end) if !matches!(view.at(end), At::Byte(b'_' | b'@' | b'(')) => {
+            Outcome::Match { start, end, confidence: 0.9 }
+        }
+        _ => Outcome::No,
+    }
+}
+
+/// Where an address could begin whose local part would go on at the window's end.
+pub(super) fn open_local(view: &View) -> Option<usize> {
+    local_start(view, view.bytes.len())
+}
+
+fn local_start(view: &View, at: usize) -> Option<usize> {
+    let left = view.left(at, MAX_LOCAL + 1);
+    let run = left.iter().rev().take_while(|b| is_local(**b)).count();
+    if run > MAX_LOCAL {
+        return None;
+    }
+    let mut start = at - run;
+    // `\nbob@` begins with the escape's letter, `\u003cbob@` with its digits, `%20bob@` too.
+    if view.before(start, 1) == Some(b'\\') {
+        start += if view.bytes.get(start) == Some(&b'u') { 5 } else { 1 };
+    } else if view.before(start, 1) == Some(b'%') {
+        start += 2;
+    }
+    while start < at && !view.bytes.get(start).is_some_and(u8::is_ascii_alphanumeric) {
+        start += 1;
+    }
+    (start < at && view.before(at, 1) != Some(b'.')).then_some(start)
+}
+
+fn is_top_level(label: &[u8]) -> bool {
+    let letters = label.len() >= 2 && label.iter().all(u8::is_ascii_alphabetic);
+    (letters || label.starts_with(b"xn--"))
+        && !FILES.iter().any(|f| label.eq_ignore_ascii_case(f.as_bytes()))
+}
+
+/// `scheme://user:secret@host` is no address.
+fn in_url_authority(view: &View, start: usize) -> bool {
+    let left = view.left(start, 64);
+    let word = left
+        .iter()
+        .rposition(|b| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'<' | b'?'))
+        .map_or(0, |p| p + 1);
+    let word = left.get(word..).unwrap_or(&[]);
+    word.windows(3)
+        .rposition(|w| w == b"://")
+        .is_some_and(|p| !word.get(p + 3..).unwrap_or(&[]).contains(&b'/'))
+}

@@ -1,0 +1,324 @@
+//! One pass over a window: candidates in order, each put to its detectors; what they answer is reported or held.
+
+use super::catalog::Check;
+use super::found::{Found, Outcome};
+use super::simd::{Block, MIN_RUN};
+use super::stream::Open;
+use super::view::{Context, View, is_separator};
+use super::{MAX_HOLD, ScanState, Scanner, card, email, iban, phone, ssn, wire};
+use crate::detector::{DetectorId, DetectorSet};
+
+/// How far back from the window's end a digit run is looked at that may go on.
+const OPEN_RUN: usize = 48;
+/// Bytes at the window's end for which the search for points lacks the following bytes.
+const OPEN_POINTS: usize = 2;
+/// Most matches of one message that go on at the same time; further ones are reported without what follows.
+const MAX_OPEN: usize = 4;
+
+struct Pass<'a> {
+    scanner: &'a Scanner,
+    view: &'a View<'a>,
+    active: &'a DetectorSet,
+    hold: &'a DetectorSet,
+    recent: &'a mut Vec<(DetectorId, u64, u64)>,
+    open: &'a mut Vec<Open>,
+    found: &'a mut Vec<Found>,
+    /// Detectors that wait for more: their later places wait too.
+    waiting: DetectorSet,
+    /// First place in the window that is not settled.
+    unsettled: usize,
+    /// First place in the window that must be held.
+    held: usize,
+}
+
+/// Scans the window; `padded` is the window with its padding. Returns how many bytes at its end are to be held.
+pub(super) fn run(
+    scanner: &Scanner,
+    state: &mut ScanState,
+    view: &View,
+    padded: &[u8],
+    active: &DetectorSet,
+    hold: &DetectorSet,
+    found: &mut Vec<Found>,
+) -> usize {
+    let end = view.bytes.len();
+    let from = (state.settled.saturating_sub(view.base) as usize).min(end);
+    let mut pass = Pass {
+        scanner,
+        view,
+        active,
+        hold,
+        recent: &mut state.recent,
+        open: &mut state.open,
+        found,
+        waiting: DetectorSet::EMPTY,
+        unsettled: end,
+        held: end,
+    };
+    pass.follow_open();
+    (scanner.search)(&scanner.tables, padded, from, end, &mut |block| pass.block(block));
+    for at in end.saturating_sub(OPEN_POINTS).max(from)..end {
+        pass.point(at);
+    }
+    if scanner.slow {
+        (from..end).for_each(|at| pass.literals(at));
+    }
+    if !view.last {
+        pass.open_end();
+    }
+    let (unsettled, held) = (pass.unsettled, pass.held);
+    state.settled = view.base + unsettled as u64;
+    if view.last { 0 } else { (end - held).min(MAX_HOLD) }
+}
+
+impl Pass<'_> {
+    fn block(&mut self, block: Block) {
+        // Points first: a `+` stands left of its run and decides before it, however the blocks lie.
+        let mut points = block.points;
+        while points != 0 {
+            let at = block.at + points.trailing_zeros() as usize;
+            points &= points - 1;
+            if at + OPEN_POINTS < self.view.bytes.len() {
+                self.point(at);
+            }
+        }
+        let mut runs = block.runs;
+        while runs != 0 {
+            let last = block.at + runs.trailing_zeros() as usize;
+            runs &= runs - 1;
+            self.groups(last + 1 - MIN_RUN);
+        }
+    }
+
+    /// Puts each group of the run that begins at `at` to the detectors of numbers.
+    fn groups(&mut self, at: usize) {
+        let bytes = self.view.bytes;
+        let mut before = self.view.before(at, 1).unwrap_or(0);
+        for (i, b) in bytes.iter().enumerate().skip(at) {
+            if b.is_ascii_digit() {
+                if !before.is_ascii_digit() {
+                    self.number(i);
+                }
+            } else if !is_separator(*b) || is_separator(before) {
+                return;
+            }
+            before = *b;
+        }
+    }
+
+    fn number(&mut self, at: usize) {
+        let (card, ssn, phone) = (self.scanner.card, self.scanner.ssn, self.scanner.phone);
+        // Digits of an escape, as in `\u00204111…` or `%204111…`, belong to the escape.
+        let at = at
+            + if self.view.left(at, 2) == b"\\u" {
+                4
+            } else if self.view.before(at, 1) == Some(b'%') {
+                2
+            } else {
+                0
+            };
+        self.binary_number(card, at, card::evaluate);
+        self.binary_number(ssn, at, ssn::evaluate);
+        self.offer(phone, |view| phone::grouped(view, at));
+    }
+
+    /// Puts a number to a detector; in a binary message also with framing bytes taken off.
+    fn binary_number(
+        &mut self,
+        id: Option<DetectorId>,
+        at: usize,
+        rule: fn(&View, usize) -> Outcome,
+    ) {
+        if self.offer(id, |view| rule(view, at)) || !self.view.binary || id.is_none() {
+            return;
+        }
+        let view = self.view;
+        for start in at..(at + 3).min(view.bytes.len()) {
+            let mut done = false;
+            wire::narrowed(view, start, |view, start, stop| {
+                done |= self.offer(id, |_| wire::within(view, start, stop, rule));
+                done
+            });
+            if done {
+                return;
+            }
+        }
+    }
+
+    fn point(&mut self, at: usize) {
+        let Some(byte) = self.view.bytes.get(at) else { return };
+        match byte {
+            b'@' => {
+                self.offer(self.scanner.email, |view| email::evaluate(view, at));
+            }
+            b'(' => {
+                self.offer(self.scanner.phone, |view| phone::parenthesised(view, at));
+            }
+            b'+' => {
+                self.offer(self.scanner.phone, |view| phone::international(view, at));
+            }
+            b'A'..=b'Z' => {
+                self.offer(self.scanner.iban, |view| iban::evaluate(view, at));
+            }
+            _ => {}
+        }
+        if matches!(byte, b's' | b'S') {
+            self.offer(self.scanner.ssn, |view| ssn::behind_name(view, at));
+        }
+        self.literals(at);
+    }
+
+    fn literals(&mut self, at: usize) {
+        let scanner = self.scanner;
+        let Some(byte) = self.view.bytes.get(at) else { return };
+        for i in scanner.by_first.get(usize::from(*byte)).into_iter().flatten() {
+            if let Some((id, matcher)) = scanner.patterns.get(usize::from(*i)) {
+                self.offer_pattern(Some(*id), matcher.check, |view| matcher.evaluate(view, at));
+            }
+        }
+    }
+
+    /// What at the window's end is not yet a candidate and could become one.
+    fn open_end(&mut self) {
+        let bytes = self.view.bytes;
+        let tail = bytes.iter().rev().take(OPEN_RUN);
+        let run = tail.take_while(|b| b.is_ascii_digit() || is_separator(**b)).count();
+        let start = bytes.len() - run;
+        let mut before = self.view.before(start, 1).unwrap_or(0);
+        for at in start..bytes.len() {
+            let byte = self.view.before(at + 1, 1).unwrap_or(0);
+            if byte.is_ascii_digit() && !before.is_ascii_digit() {
+                self.number(at);
+            }
+            before = byte;
+        }
+        if self.scanner.email.is_some_and(|id| self.hold.contains(id))
+            && let Some(start) = email::open_local(self.view)
+        {
+            self.held = self.held.min(start);
+        }
+    }
+
+    /// Puts a place to a detector; returns whether the place is decided for it: a match, or waiting for more.
+    fn offer(&mut self, id: Option<DetectorId>, rule: impl FnOnce(&View) -> Outcome) -> bool {
+        self.offer_pattern(id, Check::None, rule)
+    }
+
+    fn offer_pattern(
+        &mut self,
+        id: Option<DetectorId>,
+        check: Check,
+        rule: impl FnOnce(&View) -> Outcome,
+    ) -> bool {
+        let Some(id) = id.filter(|id| self.active.contains(*id) && !self.waiting.contains(*id))
+        else {
+            return true;
+        };
+        match rule(self.view) {
+            Outcome::No => false,
+            Outcome::More { start } => {
+                self.waiting.insert(id);
+                self.unsettled = self.unsettled.min(start);
+                if self.hold.contains(id) {
+                    self.held = self.held.min(start);
+                }
+                true
+            }
+            Outcome::Match { start, end, confidence } => {
+                self.report(id, start, end, confidence);
+                true
+            }
+            Outcome::Commit { start, end } => {
+                self.commit(id, check, start, end);
+                true
+            }
+        }
+    }
+
+    /// Whether a match of the detector that overlaps the place was reported before.
+    fn is_known(&self, id: DetectorId, start: u64, end: u64) -> bool {
+        let closed = self.recent.iter().any(|(d, s, e)| *d == id && *s < end && start < *e);
+        closed || self.open.iter().any(|o| o.detector == id && o.start < end && start < o.at)
+    }
+
+    fn report(&mut self, detector: DetectorId, from: usize, to: usize, confidence: f32) {
+        let (start, end) = (self.view.base + from as u64, self.view.base + to as u64);
+        if self.is_known(detector, start, end) {
+            return;
+        }
+        self.recent.push((detector, start, end));
+        let context = self.view.context(from);
+        self.found.push(Found {
+            detector,
+            start,
+            end,
+            confidence,
+            context,
+            open: false,
+            continued: false,
+        });
+    }
+
+    fn commit(&mut self, detector: DetectorId, check: Check, from: usize, to: usize) {
+        let (start, end) = (self.view.base + from as u64, self.view.base + to as u64);
+        if self.is_known(detector, start, end) {
+            return;
+        }
+        let text = self.view.bytes.get(from..to).unwrap_or(&[]);
+        let mut open = Open::new(detector, check, start, text);
+        let step = open.advance(self.view.bytes.get(to..).unwrap_or(&[]), self.view.last);
+        let goes_on = !step.closed && self.open.len() < MAX_OPEN;
+        self.found.push(Found {
+            detector,
+            start,
+            end: open.at,
+            confidence: 0.98,
+            context: Context::InString,
+            open: goes_on,
+            continued: false,
+        });
+        if goes_on {
+            self.hold_open(&open);
+            self.open.push(open);
+        } else {
+            self.recent.push((detector, start, open.at));
+        }
+    }
+
+    /// Follows matches whose commit point lies in earlier pieces.
+    fn follow_open(&mut self) {
+        let mut open = std::mem::take(self.open);
+        open.retain_mut(|match_| {
+            let start = match_.at;
+            let from = start.saturating_sub(self.view.base) as usize;
+            let step = match_.advance(self.view.bytes.get(from..).unwrap_or(&[]), self.view.last);
+            if step.taken > 0 {
+                self.found.push(Found {
+                    detector: match_.detector,
+                    start,
+                    end: match_.at,
+                    confidence: 0.98,
+                    context: Context::InString,
+                    open: !step.closed,
+                    continued: true,
+                });
+            }
+            if step.closed {
+                self.recent.push((match_.detector, match_.start, match_.at));
+            } else {
+                self.hold_open(match_);
+            }
+            !step.closed
+        });
+        *self.open = open;
+    }
+
+    /// A backslash at the end of an open key waits for what it escapes.
+    fn hold_open(&mut self, open: &Open) {
+        let at = open.at.saturating_sub(self.view.base) as usize;
+        self.unsettled = self.unsettled.min(at);
+        if self.hold.contains(open.detector) {
+            self.held = self.held.min(at);
+        }
+    }
+}

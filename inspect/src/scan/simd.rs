@@ -1,0 +1,138 @@
+//! The vectorised search for places where a match could be.
+//!
+//! One pass over the bytes, 64 at a time, yields two bit masks a block:
+//! - `runs`: a run of [`MIN_RUN`] digits and single separators is complete here for the first time. Found with shifts
+//!   and ANDs over the mask of digits, carried from block to block, so it costs the same for any number of runs.
+//! - `points`: three bytes here look like the beginning of something: a literal prefix, `@`, two capitals and a digit,
+//!   `(dd`, `+d`. Found with the nibble shuffles of Teddy (Langdale; also in Hyperscan and the `memchr` crate): each of
+//!   eight buckets is a bit, and for each of the three bytes two 16-entry tables (low and high nibble) tell which buckets
+//!   agree. It may err towards "yes".
+//!
+//! All variants (AVX-512BW, AVX2, portable) give the same masks, bit by bit.
+
+/// Bytes a block.
+pub(super) const BLOCK: usize = 64;
+/// Zero bytes that must follow the searched bytes, so that loads of whole blocks stay inside the buffer.
+pub(super) const PADDING: usize = BLOCK + 2;
+/// Shortest run that is reported: `123-45-6789`. Ten digits or a date are shorter, and they are what ordinary bodies
+/// are full of.
+pub(super) const MIN_RUN: usize = 11;
+
+/// A set of bytes.
+pub(super) type ByteSet = [bool; 256];
+
+/// The tables of the search for points.
+#[derive(Clone, Debug)]
+pub(super) struct Tables {
+    /// For each of the three bytes: buckets by low nibble.
+    pub low: [[u8; 16]; 3],
+    /// For each of the three bytes: buckets by high nibble.
+    pub high: [[u8; 16]; 3],
+}
+
+impl Tables {
+    /// Tables for up to eight buckets; each is a list of three-byte patterns.
+    pub fn new(buckets: &[Vec<[ByteSet; 3]>]) -> Tables {
+        let mut tables = Tables { low: [[0; 16]; 3], high: [[0; 16]; 3] };
+        for (bit, bucket) in buckets.iter().take(8).enumerate() {
+            for sets in bucket {
+                for ((set, low), high) in sets.iter().zip(&mut tables.low).zip(&mut tables.high) {
+                    for (b, _) in set.iter().enumerate().filter(|(_, member)| **member) {
+                        if let (Some(l), Some(h)) = (low.get_mut(b & 15), high.get_mut(b >> 4)) {
+                            *l |= 1 << bit;
+                            *h |= 1 << bit;
+                        }
+                    }
+                }
+            }
+        }
+        tables
+    }
+}
+
+/// One block that holds a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Block {
+    /// Offset of its first byte.
+    pub at: usize,
+    /// Where a run becomes long enough.
+    pub runs: u64,
+    /// Where something may begin.
+    pub points: u64,
+}
+
+/// Carries the search for digit runs from block to block.
+#[derive(Default)]
+pub(super) struct Runs {
+    digits: u64,
+    r1: u64,
+    r2: u64,
+    r4: u64,
+    r8: u64,
+    r11: u64,
+}
+
+impl Runs {
+    /// Takes the masks of digits and separators of the next block; returns where runs become [`MIN_RUN`] long.
+    ///
+    /// `rN` has a bit where a run of at least N characters ends; each is made of two shorter ones, N/2 apart.
+    #[inline(always)]
+    pub fn step(&mut self, digits: u64, separators: u64) -> u64 {
+        let shifted = |now: u64, before: u64, by: u32| now << by | before >> (64 - by);
+        let r1 = digits | separators & shifted(digits, self.digits, 1);
+        let r2 = r1 & shifted(r1, self.r1, 1);
+        let r4 = r2 & shifted(r2, self.r2, 2);
+        let r8 = r4 & shifted(r4, self.r4, 4);
+        let r11 = r8 & shifted(r8, self.r8, 3);
+        let first = r11 & !shifted(r11, self.r11, 1);
+        *self = Runs { digits, r1, r2, r4, r8, r11 };
+        first
+    }
+}
+
+/// What a variant of the search is: the tables, the bytes with [`PADDING`] zero bytes behind them, from where and how
+/// far to search, and whom to tell.
+pub(super) type Search = fn(&Tables, &[u8], usize, usize, &mut dyn FnMut(Block));
+
+/// The fastest variant that this processor has.
+pub(super) fn best() -> Search {
+    variants().pop().map_or(portable, |(_, search)| search)
+}
+
+/// All variants that this processor has, the fastest last.
+pub(super) fn variants() -> Vec<(&'static str, Search)> {
+    let mut all: Vec<(&'static str, Search)> = vec![("portable", portable)];
+    #[cfg(target_arch = "x86_64")]
+    all.extend(super::simd_x86::variants());
+    all
+}
+
+/// The search without vector instructions.
+fn portable(tables: &Tables, padded: &[u8], from: usize, to: usize, tell: &mut dyn FnMut(Block)) {
+    let mut runs = Runs::default();
+    let mut at = from;
+    while at < to {
+        let Some(bytes) = padded.get(at..at + PADDING) else { return };
+        let (mut digits, mut separators, mut points) = (0, 0, 0);
+        for (i, three) in bytes.windows(3).enumerate() {
+            let [a, b, c] = three else { continue };
+            digits |= u64::from(a.is_ascii_digit()) << i;
+            separators |= u64::from(super::view::is_separator(*a)) << i;
+            let buckets = |k: usize, byte: u8| {
+                let nibble = |table: &[[u8; 16]; 3], n: u8| {
+                    table.get(k).and_then(|t| t.get(usize::from(n))).copied().unwrap_or(0)
+                };
+                nibble(&tables.low, byte & 15) & nibble(&tables.high, byte >> 4)
+            };
+            let hit = buckets(0, *a);
+            if hit != 0 && hit & buckets(1, *b) & buckets(2, *c) != 0 {
+                points |= 1 << i;
+            }
+        }
+        let runs = runs.step(digits, separators);
+        if runs | points != 0 {
+            tell(Block { at, runs, points });
+        }
+        at += BLOCK;
+    }
+}

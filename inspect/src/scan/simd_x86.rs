@@ -1,0 +1,139 @@
+//! The vectorised search on x86-64. This file holds all of the crate's `unsafe` code: calling a function that needs a
+//! processor feature, after that feature was found, and loading vectors from slices whose length was checked.
+
+use std::arch::x86_64::*;
+
+use super::simd::{BLOCK, Block, PADDING, Runs, Search, Tables};
+
+/// The variants that this processor has, the fastest last.
+pub(super) fn variants() -> Vec<(&'static str, Search)> {
+    let mut all: Vec<(&'static str, Search)> = Vec::new();
+    if is_x86_feature_detected!("avx2") {
+        all.push(("avx2", |tables, padded, from, to, tell| {
+            // SAFETY: this processor has AVX2.
+            unsafe { avx2(tables, padded, from, to, tell) }
+        }));
+    }
+    if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512f") {
+        all.push(("avx512bw", |tables, padded, from, to, tell| {
+            // SAFETY: this processor has AVX-512F and AVX-512BW.
+            unsafe { avx512(tables, padded, from, to, tell) }
+        }));
+    }
+    all
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn load512(bytes: &[u8; BLOCK]) -> __m512i {
+    // SAFETY: the array has the 64 bytes that are loaded; an unaligned load asks for nothing else.
+    unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn table512(table: &[u8; 16]) -> __m512i {
+    // SAFETY: the array has the 16 bytes that are loaded.
+    _mm512_broadcast_i32x4(unsafe { _mm_loadu_si128(table.as_ptr().cast()) })
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+fn avx512(tables: &Tables, padded: &[u8], from: usize, to: usize, tell: &mut dyn FnMut(Block)) {
+    let low = tables.low.each_ref().map(|t| table512(t));
+    let high = tables.high.each_ref().map(|t| table512(t));
+    let nibble = _mm512_set1_epi8(15);
+    let (zero, ten) = (_mm512_set1_epi8(b'0' as i8), _mm512_set1_epi8(10));
+    let (space, dash, dot) =
+        (_mm512_set1_epi8(b' ' as i8), _mm512_set1_epi8(b'-' as i8), _mm512_set1_epi8(b'.' as i8));
+    let mut runs = Runs::default();
+    let mut at = from;
+    while at < to {
+        let Some(block) = padded.get(at..at + PADDING) else { return };
+        let buckets = |k: usize, bytes: __m512i| {
+            let (Some(low), Some(high)) = (low.get(k), high.get(k)) else { return bytes };
+            let upper = _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), nibble);
+            _mm512_and_si512(
+                _mm512_shuffle_epi8(*low, _mm512_and_si512(bytes, nibble)),
+                _mm512_shuffle_epi8(*high, upper),
+            )
+        };
+        let (Some(a), Some(b), Some(c)) = (
+            block.first_chunk::<BLOCK>(),
+            block.get(1..).and_then(|s| s.first_chunk::<BLOCK>()),
+            block.get(2..).and_then(|s| s.first_chunk::<BLOCK>()),
+        ) else {
+            return;
+        };
+        let (a, b, c) = (load512(a), load512(b), load512(c));
+        let digits = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(a, zero), ten);
+        let separators = _mm512_cmpeq_epi8_mask(a, space)
+            | _mm512_cmpeq_epi8_mask(a, dash)
+            | _mm512_cmpeq_epi8_mask(a, dot);
+        let points =
+            _mm512_test_epi8_mask(_mm512_and_si512(buckets(0, a), buckets(1, b)), buckets(2, c));
+        let runs = runs.step(digits, separators);
+        if runs | points != 0 {
+            tell(Block { at, runs, points });
+        }
+        at += BLOCK;
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn load256(bytes: &[u8; 32]) -> __m256i {
+    // SAFETY: the array has the 32 bytes that are loaded; an unaligned load asks for nothing else.
+    unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn table256(table: &[u8; 16]) -> __m256i {
+    // SAFETY: the array has the 16 bytes that are loaded.
+    _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(table.as_ptr().cast()) })
+}
+
+#[target_feature(enable = "avx2")]
+fn avx2(tables: &Tables, padded: &[u8], from: usize, to: usize, tell: &mut dyn FnMut(Block)) {
+    let low = tables.low.each_ref().map(|t| table256(t));
+    let high = tables.high.each_ref().map(|t| table256(t));
+    let nibble = _mm256_set1_epi8(15);
+    let (zero, nine) = (_mm256_set1_epi8(b'0' as i8), _mm256_set1_epi8(9));
+    let (space, dash, dot) =
+        (_mm256_set1_epi8(b' ' as i8), _mm256_set1_epi8(b'-' as i8), _mm256_set1_epi8(b'.' as i8));
+    let mut runs = Runs::default();
+    let mut at = from;
+    while at < to {
+        let Some(block) = padded.get(at..at + PADDING) else { return };
+        let buckets = |k: usize, bytes: __m256i| {
+            let (Some(low), Some(high)) = (low.get(k), high.get(k)) else { return bytes };
+            let upper = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble);
+            _mm256_and_si256(
+                _mm256_shuffle_epi8(*low, _mm256_and_si256(bytes, nibble)),
+                _mm256_shuffle_epi8(*high, upper),
+            )
+        };
+        let (mut digits, mut separators, mut points) = (0, 0, 0);
+        for half in [0, 32] {
+            let part = |by: usize| block.get(half + by..).and_then(|s| s.first_chunk::<32>());
+            let (Some(a), Some(b), Some(c)) = (part(0), part(1), part(2)) else { return };
+            let (a, b, c) = (load256(a), load256(b), load256(c));
+            let value = _mm256_sub_epi8(a, zero);
+            let mask = |v: __m256i| u64::from(_mm256_movemask_epi8(v) as u32) << half;
+            digits |= mask(_mm256_cmpeq_epi8(_mm256_min_epu8(value, nine), value));
+            separators |= mask(_mm256_or_si256(
+                _mm256_or_si256(_mm256_cmpeq_epi8(a, space), _mm256_cmpeq_epi8(a, dash)),
+                _mm256_cmpeq_epi8(a, dot),
+            ));
+            let hits =
+                _mm256_and_si256(_mm256_and_si256(buckets(0, a), buckets(1, b)), buckets(2, c));
+            let none = mask(_mm256_cmpeq_epi8(hits, _mm256_setzero_si256()));
+            points |= !none & (u64::from(u32::MAX) << half);
+        }
+        let runs = runs.step(digits, separators);
+        if runs | points != 0 {
+            tell(Block { at, runs, points });
+        }
+        at += BLOCK;
+    }
+}

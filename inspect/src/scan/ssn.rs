@@ -1,0 +1,69 @@
+//! US social security numbers: 3-2-4 with one separator, under the SSA's rules.
+
+use super::found::Outcome;
+use super::run::{Fit, Run, close};
+use super::view::{At, View};
+use crate::validate::ssn;
+
+/// How far in front of a number its name may begin.
+const MAX_NAME: usize = 40;
+
+/// Whether an SSN begins with the digit group at `at`.
+pub(super) fn evaluate(view: &View, at: usize) -> Outcome {
+    let run = Run::read(view, at);
+    if !view.number_may_start(at) {
+        return Outcome::No;
+    }
+    // Behind a space `123 45 6789` is any three numbers; only a name in front of it makes it an SSN.
+    let named = named(view, at);
+    match run.fits(&[3, 2, 4], if named { b" -" } else { b"-" }) {
+        Fit::No => plain(view, &run, at, named),
+        Fit::Open => Outcome::More { start: at },
+        Fit::Yes if ssn::valid(run.digits(9)) => {
+            close(view, &run, 3, at, if named { 0.98 } else { 0.9 })
+        }
+        Fit::Yes => Outcome::No,
+    }
+}
+
+/// Whether an SSN stands behind the name that begins at `at`, as in `"ssn": "123456789"`. Nine digits are too short for
+/// the search for runs.
+pub(super) fn behind_name(view: &View, at: usize) -> Outcome {
+    let left = view.bytes.get(at..).unwrap_or(&[]);
+    let name = [&b"ssn"[..], b"social"].into_iter().find(|n| {
+        let n = n.get(..left.len().min(n.len())).unwrap_or(n);
+        left.get(..n.len()).is_some_and(|l| l.eq_ignore_ascii_case(n))
+    });
+    if name.is_none() {
+        return Outcome::No;
+    }
+    for i in at..at + MAX_NAME {
+        match view.at(i) {
+            At::Unknown => return Outcome::More { start: at },
+            At::End => return Outcome::No,
+            At::Byte(b'0'..=b'9') => return evaluate(view, i),
+            At::Byte(_) => {}
+        }
+    }
+    Outcome::No
+}
+
+/// Nine digits without separators, behind a name that says so.
+fn plain(view: &View, run: &Run, at: usize, named: bool) -> Outcome {
+    let Some(group) = run.groups().first() else { return Outcome::No };
+    let growing = run.open && group.separator.is_none();
+    if !named || group.len > 9 || (group.len < 9 && !growing) {
+        return Outcome::No;
+    }
+    if growing {
+        return Outcome::More { start: at };
+    }
+    if ssn::valid(run.digits(9)) { close(view, run, 1, at, 0.9) } else { Outcome::No }
+}
+
+/// Whether a name of SSNs stands in front of `at`.
+fn named(view: &View, at: usize) -> bool {
+    let left = view.left(at, MAX_NAME);
+    let has = |word: &[u8]| left.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word));
+    has(b"ssn") || has(b"social")
+}

@@ -1,0 +1,77 @@
+//! Payment card networks: issuer identification numbers and lengths.
+
+/// A card network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// Its name.
+    pub name: &'static str,
+    /// First and last issuer prefix, both of the same number of digits.
+    range: (u32, u32),
+    /// Bit n is set if numbers of n digits exist.
+    lengths: u32,
+}
+
+const fn network_of(name: &'static str, range: (u32, u32), lengths: u32) -> Network {
+    Network { name, range, lengths }
+}
+
+const L12_TO_19: u32 = 0xff << 12;
+const L16_TO_19: u32 = 0xf << 16;
+const L16: u32 = 1 << 16;
+
+/// Issuer ranges in use; from the networks' published ranges.
+const NETWORKS: &[Network] = &[
+    network_of("visa", (4, 4), 1 << 13 | 1 << 16 | 1 << 19),
+    network_of("mastercard", (51, 55), L16),
+    network_of("mastercard", (2221, 2720), L16),
+    network_of("amex", (34, 34), 1 << 15),
+    network_of("amex", (37, 37), 1 << 15),
+    network_of("discover", (6011, 6011), L16_TO_19),
+    network_of("discover", (644, 649), L16_TO_19),
+    network_of("discover", (65, 65), L16_TO_19),
+    network_of("diners", (300, 305), 1 << 14 | L16),
+    network_of("diners", (3095, 3095), 1 << 14 | L16),
+    network_of("diners", (36, 36), 1 << 14 | L16),
+    network_of("diners", (38, 39), 1 << 14 | L16),
+    network_of("jcb", (3528, 3589), L16_TO_19),
+    network_of("jcb", (1800, 1800), 1 << 15),
+    network_of("jcb", (2131, 2131), 1 << 15),
+    network_of("unionpay", (62, 62), L16_TO_19),
+    network_of("unionpay", (81, 81), L16_TO_19),
+    network_of("maestro", (5018, 5018), L12_TO_19),
+    network_of("maestro", (5020, 5020), L12_TO_19),
+    network_of("maestro", (5038, 5038), L12_TO_19),
+    network_of("maestro", (5893, 5893), L12_TO_19),
+    network_of("maestro", (6304, 6304), L12_TO_19),
+    network_of("maestro", (6759, 6759), L12_TO_19),
+    network_of("maestro", (6761, 6763), L12_TO_19),
+    network_of("mir", (2200, 2204), L16_TO_19),
+    network_of("rupay", (508, 508), L16),
+    network_of("rupay", (60, 60), L16),
+    network_of("rupay", (82, 82), L16),
+    network_of("troy", (9792, 9792), L16),
+    network_of("hipercard", (606282, 606282), L16),
+    network_of("verve", (506099, 506198), L16 | 1 << 18 | 1 << 19),
+];
+
+impl Network {
+    /// Whether the digits (values 0–9), as far as they go, agree with the issuer range.
+    fn agrees(&self, digits: &[u8]) -> bool {
+        let width = self.range.1.ilog10() + 1;
+        let have = digits.len().min(width as usize);
+        let number = digits.iter().take(have).fold(0, |n, d| n * 10 + u32::from(*d));
+        let cut = 10u32.pow(width - have as u32);
+        (self.range.0 / cut..=self.range.1 / cut).contains(&number)
+    }
+}
+
+/// The network whose range and length these digits (values 0–9) have. The check digit is not looked at.
+pub fn network(digits: &[u8]) -> Option<Network> {
+    let len = u32::try_from(digits.len()).ok().filter(|n| *n < 32)?;
+    NETWORKS.iter().find(|n| n.lengths >> len & 1 == 1 && n.agrees(digits)).copied()
+}
+
+/// Whether digits like these can still become a card number of some network.
+pub fn may_be_card(digits: &[u8]) -> bool {
+    digits.len() < 20 && NETWORKS.iter().any(|n| n.lengths >> digits.len() != 0 && n.agrees(digits))
+}
