@@ -149,7 +149,7 @@ impl ScanState {
 
 impl Scanner {
     /// Puts the active detectors together.
-    pub fn new(catalog: &Catalog, active: &DetectorSet) -> Result<Scanner, DetectorError> {
+    pub fn new(catalog: &Catalog, active: &DetectorSet) -> Scanner {
         let mut scanner = Scanner {
             active: *active,
             search: simd::best(),
@@ -183,7 +183,7 @@ impl Scanner {
             }
         }
         scanner.tables = Tables::new(&scanner.buckets());
-        Ok(scanner)
+        scanner
     }
 
     /// The detectors it was made for.
