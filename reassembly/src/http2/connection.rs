@@ -108,7 +108,8 @@ impl Http2 {
         self.decoder.set_max_table_size(size);
     }
 
-    /// The header block that the last poll completed, with the edits made since. The next poll ends it.
+    /// The header block that the last poll completed; the next poll ends it. Values that were edited since are the
+    /// new ones; a field that was made another altogether (refused, or an indexed one blanked) is as it was sent.
     pub fn header_block(&self) -> Option<HeaderBlock<'_>> {
         self.complete.then(|| self.block())
     }

@@ -114,7 +114,7 @@ impl FrameHeader {
             PING => self.length == 8,
             GOAWAY => self.length >= 8,
             SETTINGS if self.has(flag::ACK) => self.length == 0,
-            SETTINGS => self.length % 6 == 0,
+            SETTINGS => self.length.is_multiple_of(6),
             // PRIORITY of a wrong size is an error of its stream only.
             _ => true,
         };
