@@ -1,5 +1,7 @@
 //! Header blocks of ten encoders (http2jp/hpack-test-case): each decodes to its fields, and what is edited in them
 //! reaches a receiver as the decoder says.
+// clippy.toml allows these in #[test] functions; here they are in what the tests share.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::io::Read;
 use std::ops::Range;

@@ -1,5 +1,7 @@
 //! Whole directions of HTTP/2 connections, made by an encoder of our own: what is sent is what is seen, however the
 //! octets are cut; and what may not be sent is an error.
+// clippy.toml allows these in #[test] functions; here they are in what the tests share.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::ops::Range;
 
@@ -371,7 +373,8 @@ fn edits(http2: &Http2) -> Vec<(u64, Vec<u8>)> {
 
 #[test]
 fn a_request_is_refused_by_one_octet() {
-    let cases: [(&[u8], Option<(u64, u8)>); 7] = [
+    type Edit = (u64, u8);
+    let cases: [(&[u8], Option<Edit>); 7] = [
         (b"\x82\x86\x84\x41\x01a", Some((10, 0x84))),
         (b"\x82\x87\x44\x02/a\x41\x01a", Some((10, 0x84))),
         (b"\x83\x44\x02/a\x46\x04http", Some((9, 0x84))),
