@@ -4,14 +4,13 @@ use std::collections::HashSet;
 
 use super::bits::{self, Bits};
 use super::cidr::Cidr;
-use super::diagnostic::{Diagnostic, Pos, Report, did_you_mean};
+use super::diagnostic::{Diagnostic, Report, did_you_mean};
 use super::glob::Glob;
 use super::rule::{self, Host, Parts, Rule, Service};
 use super::source::{self, RuleDirection, Source};
-use super::stub::{Catalog, Custom};
 use super::yaml::{self, Node};
 use super::{Action, Compiled, Mode, Part, Policy, schema};
-use crate::detector::{Category, DetectorSet, MAX_DETECTORS};
+use crate::scan::Catalog;
 
 /// Most rules of a policy; more is an error.
 pub const MAX_RULES: usize = bits::CAPACITY;
@@ -20,27 +19,22 @@ pub const MAX_SERVICES: usize = bits::CAPACITY;
 /// Longest name of a service, detector or rule: names become labels of metrics.
 pub const MAX_NAME: usize = 64;
 
-/// What `detect` calls a whole category by.
-const CATEGORY: &str = "category:";
-
-/// The names of [`Category`].
-const CATEGORIES: [&str; 5] = ["pci", "pii", "secrets", "attacks", "custom"];
-
 /// Compiles a policy; see [`Policy::compile`].
 pub(super) fn compile(source: &str) -> Result<(Policy, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let mut compiler = Compiler { report: Report::default(), catalog: Catalog::builtin() };
-    let compiled = compiler.compile(source);
-    match compiled {
-        Some(policy) if !compiler.report.has_errors() => {
-            Ok((policy, compiler.report.into_sorted()))
-        }
-        _ => Err(compiler.report.into_sorted()),
+    let mut compiler =
+        Compiler { report: Report::default(), catalog: Catalog::builtin(), refused: Vec::new() };
+    match compiler.compile(source) {
+        Some(policy) => Ok((policy, compiler.report.into_sorted())),
+        None => Err(compiler.report.into_sorted()),
     }
 }
 
-struct Compiler {
-    report: Report,
-    catalog: Catalog,
+/// What is known while a policy is being compiled.
+pub(super) struct Compiler {
+    pub(super) report: Report,
+    pub(super) catalog: Catalog,
+    /// Names of own detectors with errors: rules that name them are not wrong too.
+    pub(super) refused: Vec<String>,
 }
 
 impl Compiler {
@@ -58,13 +52,18 @@ impl Compiler {
         self.detectors(source.detectors.unwrap_or_default(), root.items("detectors"));
         let rules = source.rules.unwrap_or_default();
         let rules = self.rules(rules, root.items("rules"), &services);
-        if rules.is_empty() {
+        if !root.has("rules") {
             self.report.warning(root.pos, "the policy has no rules, so nothing is inspected");
         }
         let mode = source.mode.unwrap_or(Mode::Monitor);
         let e = source.exceptions.unwrap_or_default();
         let exceptions = [e.memory, e.parser_error, e.midstream, e.overload, e.undecodable];
-        Some(Policy::new(mode, Compiled { services, rules, exceptions }))
+        // Compiling the scanner is the dear part, and of no use to a policy that is refused.
+        if self.report.has_errors() {
+            return None;
+        }
+        let catalog = std::mem::replace(&mut self.catalog, Catalog::builtin());
+        Some(Policy::new(mode, Compiled::new(services, rules, exceptions, catalog)))
     }
 
     fn services(&mut self, sources: Vec<source::Service>, nodes: &[Node]) -> Vec<Service> {
@@ -77,46 +76,6 @@ impl Compiler {
             hosts: self.each(source.hosts, node, "hosts", Host::parse),
         });
         compiled.collect()
-    }
-
-    fn detectors(&mut self, sources: Vec<source::CustomDetector>, nodes: &[Node]) {
-        let room = MAX_DETECTORS - self.catalog.iter().count();
-        self.limit("detectors", nodes, room);
-        let mut names = HashSet::new();
-        for (source, node) in sources.into_iter().zip(nodes).take(room) {
-            let name = self.name(source.name, node, "detector", &mut names);
-            if self.catalog.find(&name).is_some() {
-                let message = format!("`{name}` is the name of a built-in detector");
-                self.report.error(node.pos_of("name"), message);
-                continue;
-            }
-            let (key, pattern, literal) = match (source.pattern, source.literal) {
-                (Some(pattern), None) => ("pattern", pattern, false),
-                (None, Some(literal)) => ("literal", literal, true),
-                (Some(_), Some(_)) => {
-                    let message = "give either `pattern` or `literal`, not both";
-                    self.report.error(node.pos_of("literal"), message);
-                    continue;
-                }
-                (None, None) => {
-                    if !node.has("pattern") && !node.has("literal") {
-                        self.report.error(node.pos, "a detector needs `pattern` or `literal`");
-                    }
-                    continue;
-                }
-            };
-            let custom = Custom {
-                name,
-                category: source.category.unwrap_or(Category::Custom),
-                pattern,
-                literal,
-                case_insensitive: source.case_insensitive.unwrap_or(false),
-                max_length: source.max_length.map(|l| l as usize),
-            };
-            if let Err(error) = self.catalog.add_custom(custom) {
-                self.report.error(node.pos_of(key), error.to_string());
-            }
-        }
     }
 
     fn rules(
@@ -145,7 +104,7 @@ impl Compiler {
                 except: self.each(source.except, node, "except", Glob::parse),
                 sources: self.each(identity.source, identity_node, "source", Cidr::parse),
                 header: identity.header.map(|header| self.header(header, identity_node)),
-                detectors: source.detect.map(|names| self.detector_set(&names, node)),
+                detectors: source.detect.map(|names| self.detector_set(&names, action, node)),
                 parts: parts(source.parts, action),
                 action,
                 mode: source.mode.unwrap_or(Mode::Enforce),
@@ -175,6 +134,11 @@ impl Compiler {
                                only be `request`";
                 self.report.error(node.pos_of("direction"), message);
             }
+            let conditions = ["services", "methods", "paths", "except", "identity"];
+            if rule.action == Some(Action::Block) && !conditions.iter().any(|c| node.has(c)) {
+                let message = "the rule has no conditions, so it blocks every request";
+                self.report.warning(node.pos, message);
+            }
             return;
         }
         if masks && parts.contains(&Part::Url) {
@@ -200,46 +164,6 @@ impl Compiler {
         set
     }
 
-    fn detector_set(&mut self, named: &[String], node: &Node) -> DetectorSet {
-        let mut set = DetectorSet::EMPTY;
-        for (name, item) in named.iter().zip(node.items("detect")) {
-            match name.strip_prefix(CATEGORY) {
-                Some(category) => self.add_category(category, item.pos, &mut set),
-                None => match self.catalog.find(name) {
-                    Some(id) => set.insert(id),
-                    None => {
-                        let message = self.unknown_detector(name);
-                        self.report.error(item.pos, message);
-                    }
-                },
-            }
-        }
-        set
-    }
-
-    fn add_category(&mut self, category: &str, pos: Pos, set: &mut DetectorSet) {
-        let Ok(wanted) = serde_json::from_value::<Category>(category.into()) else {
-            let hint = did_you_mean(category, CATEGORIES);
-            self.report.error(pos, format!("there is no category `{category}`{hint}"));
-            return;
-        };
-        let before = *set;
-        let members = self.catalog.iter().filter(|(_, _, category)| *category == wanted);
-        members.for_each(|(id, _, _)| set.insert(id));
-        if *set == before && set.is_empty() {
-            self.report.error(pos, format!("no detector is of category `{category}`"));
-        }
-    }
-
-    fn unknown_detector(&self, name: &str) -> String {
-        let hint = if CATEGORIES.contains(&name) {
-            format!("; did you mean `{CATEGORY}{name}`?")
-        } else {
-            did_you_mean(name, self.catalog.iter().map(|(_, name, _)| name))
-        };
-        format!("there is no detector `{name}`{hint}")
-    }
-
     fn header(&mut self, header: source::HeaderCondition, identity: &Node) -> rule::Header {
         let name = header.name.unwrap_or_default();
         let node = identity.get("header").unwrap_or(identity);
@@ -251,7 +175,7 @@ impl Compiler {
     }
 
     /// A name: present, unique, and fit for a label.
-    fn name(
+    pub(super) fn name(
         &mut self,
         name: Option<String>,
         node: &Node,
@@ -288,7 +212,7 @@ impl Compiler {
         compiled.collect()
     }
 
-    fn limit(&mut self, what: &str, nodes: &[Node], most: usize) {
+    pub(super) fn limit(&mut self, what: &str, nodes: &[Node], most: usize) {
         if let Some(node) = nodes.get(most) {
             let message = format!("too many {what}: there can be {most}, here are {}", nodes.len());
             self.report.error(node.pos, message);

@@ -11,6 +11,7 @@
 mod bits;
 mod cidr;
 mod compile;
+mod detect;
 mod diagnostic;
 mod glob;
 mod message;
@@ -18,9 +19,11 @@ mod rule;
 mod schema;
 mod selection;
 mod source;
-mod stub;
+#[cfg(test)]
+mod tests;
 mod yaml;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -35,6 +38,7 @@ pub use selection::{Decision, RuleId, Selection};
 pub use yaml::MAX_SOURCE_BYTES;
 
 use crate::detector::{DetectorId, DetectorSet};
+use crate::scan::{Catalog, Scanner};
 use bits::Bits;
 use rule::{Parts, Rule, Service, bare_host};
 use source::RuleDirection;
@@ -44,19 +48,48 @@ use source::RuleDirection;
 pub struct ServiceId(pub u16);
 
 /// A compiled policy. Immutable; a clone is another handle to the same rules.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Policy {
     mode: Mode,
     compiled: Arc<Compiled>,
 }
 
 /// All of a policy but its mode, which the operator may change alone.
-#[derive(Debug)]
 struct Compiled {
     services: Vec<Service>,
     rules: Vec<Rule>,
     /// As [`Cause::ALL`]; none where the default of the mode holds.
     exceptions: [Option<ExceptionAction>; Cause::ALL.len()],
+    catalog: Catalog,
+    scanner: Scanner,
+}
+
+impl Compiled {
+    /// Builds the one scanner that looks for what any of the rules asks for.
+    fn new(
+        services: Vec<Service>,
+        rules: Vec<Rule>,
+        exceptions: [Option<ExceptionAction>; Cause::ALL.len()],
+        catalog: Catalog,
+    ) -> Compiled {
+        let wanted = rules
+            .iter()
+            .filter_map(|rule| rule.detectors.as_ref())
+            .fold(DetectorSet::EMPTY, |all, detectors| all.union(detectors));
+        let scanner = Scanner::new(&catalog, &wanted);
+        Compiled { services, rules, exceptions, catalog, scanner }
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (services, rules) = (&self.compiled.services, &self.compiled.rules);
+        f.debug_struct("Policy")
+            .field("mode", &self.mode)
+            .field("services", services)
+            .field("rules", rules)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Policy {
@@ -78,7 +111,8 @@ impl Policy {
     /// The policy while there is none: alerts on everything, edits nothing.
     pub fn monitor_all() -> Policy {
         let mut every = DetectorSet::EMPTY;
-        stub::Catalog::builtin().iter().for_each(|(id, _, _)| every.insert(id));
+        let catalog = Catalog::builtin();
+        catalog.iter().for_each(|detector| every.insert(detector.id));
         let rule = Rule {
             name: "monitor-all".into(),
             direction: RuleDirection::Both,
@@ -96,7 +130,7 @@ impl Policy {
             mode: Mode::Monitor,
         };
         let exceptions = [None; Cause::ALL.len()];
-        let compiled = Compiled { services: Vec::new(), rules: vec![rule], exceptions };
+        let compiled = Compiled::new(Vec::new(), vec![rule], exceptions, catalog);
         Policy::new(Mode::Monitor, compiled)
     }
 
@@ -112,6 +146,16 @@ impl Policy {
     /// The same rules under another mode; cheap.
     pub fn with_mode(&self, mode: Mode) -> Policy {
         Policy { mode, compiled: Arc::clone(&self.compiled) }
+    }
+
+    /// The scanner for everything that the rules look for.
+    pub fn scanner(&self) -> &Scanner {
+        &self.compiled.scanner
+    }
+
+    /// The detectors that the policy knows, built-in and its own.
+    pub fn catalog(&self) -> &Catalog {
+        &self.compiled.catalog
     }
 
     /// The first service of the file to which a message to this address, port and host belongs, by whose name events

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::{Action, Direction, ExceptionAction, Mode, Part};
 use crate::detector::Category;
+use crate::scan::MAX_MATCH;
 
 /// A Weir policy: which services there are, what to look for, and what to do about it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -87,8 +88,8 @@ pub(super) struct CustomDetector {
     pub literal: Option<String>,
     /// Letters match in either case. Default: false.
     pub case_insensitive: Option<bool>,
-    /// Most bytes that a match may have; needed where the pattern has no bound of its own.
-    #[schemars(range(min = 1))]
+    /// Most bytes that a match may have. Default: what the pattern itself allows.
+    #[schemars(range(min = 1, max = MAX_MATCH))]
     pub max_length: Option<u32>,
 }
 

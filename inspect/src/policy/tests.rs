@@ -1,0 +1,315 @@
+//! Tests of the whole policy, most of them as data under `tests/policy`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::diagnostic::Report;
+use super::*;
+
+fn data(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/policy").join(file)
+}
+
+/// The published files, beside this crate.
+fn configs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs")
+}
+
+fn load<T: DeserializeOwned>(file: &str) -> T {
+    let source = std::fs::read_to_string(data(file)).unwrap();
+    let mut report = Report::default();
+    let root = yaml::parse(&source, &mut report);
+    serde_json::from_value(root.unwrap_or_else(|| panic!("{report:?}")).to_json()).unwrap()
+}
+
+fn compiled(source: &str) -> Policy {
+    Policy::compile(source).unwrap_or_else(|errors| panic!("{errors:#?}")).0
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Refused {
+    policy: String,
+    #[serde(default)]
+    accepted: bool,
+    expected: Vec<String>,
+}
+
+#[test]
+fn every_error_is_reported_with_its_line_and_column() {
+    for Refused { policy, accepted, expected } in load::<Vec<Refused>>("errors.yaml") {
+        let (found, accepts) = match Policy::compile(&policy) {
+            Ok((_, warnings)) => (warnings, true),
+            Err(errors) => (errors, false),
+        };
+        let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(found, expected, "{policy}");
+        assert_eq!(accepts, accepted, "{policy}");
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    policy: String,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Case {
+    #[serde(default)]
+    about: String,
+    message: CaseMessage,
+    #[serde(default)]
+    findings: BTreeMap<String, String>,
+    verdict: Option<String>,
+    #[serde(default)]
+    edits_body: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaseMessage {
+    direction: Direction,
+    src: Option<IpAddr>,
+    dst: IpAddr,
+    port: u16,
+    host: Option<String>,
+    method: Option<String>,
+    path: String,
+    #[serde(default)]
+    headers: Headers,
+}
+
+#[derive(Default, Deserialize)]
+struct Headers(BTreeMap<String, String>);
+
+impl HeaderLookup for Headers {
+    fn get(&self, name: &str) -> Option<&[u8]> {
+        self.0.get(name).map(String::as_bytes)
+    }
+}
+
+impl CaseMessage {
+    fn message(&self) -> Message<'_> {
+        Message {
+            direction: self.direction,
+            src: self.src.unwrap_or([192, 0, 2, 9].into()),
+            dst: self.dst,
+            port: self.port,
+            host: self.host.as_deref().map(str::as_bytes),
+            method: self.method.as_deref().unwrap_or("GET").as_bytes(),
+            path: self.path.as_bytes(),
+            headers: &self.headers,
+        }
+    }
+}
+
+fn in_words(policy: &Policy, decision: Option<Decision>) -> String {
+    let Some(decision) = decision else { return "none".into() };
+    let action = format!("{:?}", decision.action).to_lowercase();
+    // An alert is the same on trial and in force.
+    let reported = action != "alert" && !decision.acts();
+    let suffix = if reported { " reported" } else { "" };
+    format!("{} {action}{suffix}", policy.rule_name(decision.rule))
+}
+
+#[test]
+fn messages_and_findings_are_decided_as_the_tables_say() {
+    for Table { policy, cases } in load::<Vec<Table>>("decisions.yaml") {
+        let policy = compiled(&policy);
+        for case in cases {
+            let message = case.message.message();
+            let context = format!("{}: {:?} {}", case.about, message.direction, case.message.path);
+            let selection = policy.select(&message);
+            for (finding, expected) in &case.findings {
+                let (part, detector) = finding.split_once(' ').unwrap();
+                let part: Part = serde_json::from_value(part.into()).unwrap();
+                let detector = policy.catalog().by_name(detector).unwrap().id;
+                let decision = policy.decide(&selection, part, detector);
+                assert_eq!(in_words(&policy, decision), *expected, "{context}: {finding}");
+                // The unions must say the same as the decisions, or the engine looks at or holds the wrong things.
+                let (wanted, held) = (selection.detectors(part), selection.held(part));
+                assert_eq!(wanted.contains(detector), decision.is_some(), "{context}: {finding}");
+                let acts = decision.is_some_and(|d| d.acts());
+                assert_eq!(held.contains(detector), acts, "{context}: {finding}");
+            }
+            let verdict = in_words(&policy, selection.verdict());
+            assert_eq!(verdict, case.verdict.as_deref().unwrap_or("none"), "{context}");
+            assert_eq!(selection.edits_body(), case.edits_body, "{context}: edits_body");
+        }
+    }
+}
+
+#[test]
+fn every_published_policy_compiles_without_a_warning() {
+    let mut files: Vec<_> = std::fs::read_dir(configs())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            let name = path.file_name().unwrap().to_string_lossy();
+            name.starts_with("policy") && name.ends_with(".yaml")
+        })
+        .collect();
+    assert!(files.len() >= 4, "{files:?}");
+    files.push(data("http-evader.yaml"));
+    for file in files {
+        let source = std::fs::read_to_string(&file).unwrap();
+        let (_, warnings) =
+            Policy::compile(&source).unwrap_or_else(|e| panic!("{}: {e:#?}", file.display()));
+        assert_eq!(warnings, [], "{}", file.display());
+    }
+}
+
+#[test]
+fn the_published_schema_is_the_enforced_one() {
+    let path = configs().join("policy.schema.json");
+    if std::env::var_os("WEIR_UPDATE").is_some() {
+        let current = serde_json::to_string_pretty(&json_schema()).unwrap();
+        std::fs::write(&path, current + "\n").unwrap();
+    }
+    let published = std::fs::read_to_string(&path).unwrap_or_default();
+    let published: serde_json::Value = serde_json::from_str(&published).unwrap_or_default();
+    assert!(published == json_schema(), "configs/policy.schema.json: run with WEIR_UPDATE=1");
+}
+
+#[test]
+fn caps_are_errors() {
+    let policy = |rules: usize, services: usize| {
+        let mut source = String::from("version: 1\nservices:\n");
+        (0..services).for_each(|i| source += &format!("  - name: s{i}\n"));
+        source += "rules:\n";
+        (0..rules).for_each(|i| {
+            source += &format!("  - {{name: r{i}, methods: [GET], action: alert}}\n")
+        });
+        Policy::compile(&source).map_err(|e| e.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    assert!(policy(MAX_RULES, MAX_SERVICES).is_ok());
+    let errors = policy(MAX_RULES + 1, MAX_SERVICES + 1).unwrap_err();
+    assert_eq!(
+        errors,
+        [
+            "259:5: error: too many services: there can be 256, here are 257",
+            "517:5: error: too many rules: there can be 256, here are 257",
+        ]
+    );
+}
+
+#[test]
+fn a_flow_is_relevant_if_a_rule_could_be_about_it() {
+    let policy = compiled(
+        "version: 1\nservices:\n  - {name: a, addresses: [10.0.0.0/8], ports: [80]}\n  \
+         - {name: b, ports: [81], hosts: [b.example]}\n  - {name: c, ports: [82]}\n\
+         rules:\n  - {name: r, services: [a, b], detect: [email], action: alert}\n",
+    );
+    let relevant = |dst: &str, port| policy.flow_relevant(dst.parse().unwrap(), port);
+    assert!(relevant("10.1.1.1", 80));
+    assert!(!relevant("11.1.1.1", 80));
+    assert!(relevant("11.1.1.1", 81), "the host is not known yet");
+    assert!(!relevant("11.1.1.1", 82), "no rule names the service");
+    assert!(Policy::default().flow_relevant([1, 2, 3, 4].into(), 5));
+
+    let service = |port, host: Option<&str>| {
+        let id = policy.service_of([10, 1, 1, 1].into(), port, host.map(str::as_bytes));
+        id.map(|id| policy.service_name(id))
+    };
+    assert_eq!(service(80, None), Some("a"));
+    assert_eq!(service(81, Some("B.example:81")), Some("b"));
+    assert_eq!(service(81, None), None);
+}
+
+#[test]
+fn exceptions_fail_open_in_monitor_and_closed_in_enforce_unless_given() {
+    let policy =
+        compiled("version: 1\nmode: enforce\nexceptions: {memory: pass, midstream: drop}\n");
+    let all = |policy: &Policy| Cause::ALL.map(|cause| policy.exception(cause));
+    use ExceptionAction::{Drop, Pass, Reset};
+    assert_eq!(all(&policy), [Pass, Reset, Drop, Drop, Reset]);
+    assert_eq!(all(&policy.with_mode(Mode::Monitor)), [Pass, Pass, Drop, Pass, Pass]);
+    assert_eq!(all(&Policy::default()), [Pass; 5]);
+}
+
+#[test]
+fn the_mode_of_the_whole_can_be_changed_alone() {
+    let enforce = compiled(
+        "version: 1\nmode: enforce\nrules:\n  - {name: r, detect: [email], action: mask}\n",
+    );
+    let case = CaseMessage {
+        direction: Direction::Response,
+        src: None,
+        dst: [10, 0, 0, 1].into(),
+        port: 80,
+        host: None,
+        method: None,
+        path: "/".into(),
+        headers: Headers::default(),
+    };
+    let edits = |policy: &Policy| policy.select(&case.message()).edits_body();
+    assert!(edits(&enforce));
+    assert!(!edits(&enforce.with_mode(Mode::Monitor)));
+    assert!(edits(&enforce.with_mode(Mode::Monitor).with_mode(Mode::Enforce)));
+}
+
+#[test]
+fn without_a_policy_everything_is_alerted_on_and_nothing_edited() {
+    let policy = Policy::default();
+    let message = Message {
+        direction: Direction::Response,
+        src: [10, 0, 0, 1].into(),
+        dst: [10, 0, 0, 2].into(),
+        port: 80,
+        host: None,
+        method: b"GET",
+        path: b"/",
+        headers: &NoHeaders,
+    };
+    for direction in [Direction::Request, Direction::Response] {
+        let selection = policy.select(&Message { direction, ..message });
+        for detector in policy.catalog().iter() {
+            for part in [Part::Headers, Part::Url, Part::Body] {
+                let decision = policy.decide(&selection, part, detector.id).unwrap();
+                assert_eq!((decision.action, decision.acts()), (Action::Alert, false));
+            }
+        }
+        assert!(!selection.edits_body());
+    }
+}
+
+/// Real policies with a few bytes changed: much deeper into the compiler than random text comes.
+fn mutated() -> impl Strategy<Value = String> {
+    let seeds = ["policy-block.yaml", "policy-ingress-mask.yaml", "policy-demo.yaml"]
+        .map(|file| std::fs::read_to_string(configs().join(file)).unwrap());
+    let edit =
+        (any::<prop::sample::Index>(), 0usize..12, "[-:*&!{}\\[\\]\"'|>,#% \\n\\ta-z0-9/]{0,6}");
+    (prop::sample::select(seeds.to_vec()), prop::collection::vec(edit, 1..6)).prop_map(
+        |(seed, edits)| {
+            let mut text: Vec<char> = seed.chars().collect();
+            for (at, removed, inserted) in edits {
+                let at = at.index(text.len() + 1);
+                let end = (at + removed).min(text.len());
+                text.splice(at..end, inserted.chars());
+            }
+            text.into_iter().collect()
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn no_source_panics_and_each_refusal_says_where(source in mutated()) {
+        let lines = source.lines().count().max(1) + 1;
+        if let Err(diagnostics) = Policy::compile(&source) {
+            prop_assert!(diagnostics.iter().any(|d| d.severity == Severity::Error));
+            for d in diagnostics {
+                prop_assert!((1..=lines).contains(&d.line) && d.column >= 1, "{} in\n{}", d, source);
+                // What the schema lets through must deserialise: serde's own errors have no place.
+                prop_assert!(!d.message.contains("invalid type"), "{} in\n{}", d, source);
+            }
+        }
+    }
+}
