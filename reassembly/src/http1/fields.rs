@@ -192,7 +192,7 @@ pub(super) fn parse(
             pos = line.next;
             continue;
         };
-        if colon != token {
+        if colon != token || colon == pos {
             anomalies |= odd_name(slice(buf, pos, colon));
         }
         let odd = invalid_chars(slice(buf, colon + 1, line.end));

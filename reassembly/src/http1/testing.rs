@@ -43,7 +43,18 @@ pub struct FieldRecord {
 
 /// Feeds `stream` in the pieces that end at `cuts` (ascending) and at its end, then closes it. `methods` are the
 /// requests that a response stream answers.
-pub fn feed(role: Role, methods: &[&[u8]], stream: &[u8], cuts: &[usize]) -> Vec<Record> {
+pub fn feed_all(role: Role, methods: &[&[u8]], stream: &[u8], cuts: &[usize]) -> Vec<Record> {
+    let (mut records, mut parser) = feed(role, methods, stream, cuts);
+    if !matches!(records.last(), Some(Record::Error(_) | Record::Tunnel { .. }))
+        && let Some(event) = parser.finish(stream.len() as u64)
+    {
+        keep(&mut records, check(event, stream, &mut 0));
+    }
+    records
+}
+
+/// As [`feed_all`], but leaves the connection open.
+pub fn feed(role: Role, methods: &[&[u8]], stream: &[u8], cuts: &[usize]) -> (Vec<Record>, Http1) {
     let mut parser = Http1::new(role);
     for method in methods {
         assert!(parser.expect_response(method));
@@ -63,15 +74,12 @@ pub fn feed(role: Role, methods: &[&[u8]], stream: &[u8], cuts: &[usize]) -> Vec
             let last = matches!(record, Record::Error(_) | Record::Tunnel { .. });
             keep(&mut records, record);
             if last {
-                return records;
+                return (records, parser);
             }
         }
         assert!(covered + parser.pending().len() as u64 <= used as u64);
     }
-    if let Some(event) = parser.finish(stream.len() as u64) {
-        keep(&mut records, check(event, stream, &mut covered));
-    }
-    records
+    (records, parser)
 }
 
 fn keep(records: &mut Vec<Record>, record: Record) {
