@@ -1,1 +1,7 @@
-//! Benchmarks.
+//! Benchmarks: who is compared, the loads, and what is made of the results.
+
+pub mod contender;
+pub mod load;
+pub mod machine;
+pub mod openloop;
+pub mod report;
