@@ -2,6 +2,7 @@
 
 pub mod engine;
 pub mod port;
+pub mod preflight;
 pub mod reason;
 pub mod settings;
 pub mod worker;

@@ -30,7 +30,7 @@ pub(super) fn attach(
     let ifindex = nix::net::if_::if_nametoindex(ifname)
         .map_err(|_| XdpError::NoSuchInterface { interface: ifname.to_owned() })?;
     if pin.exists() {
-        let current = current_mode(program.as_fd(), ifindex);
+        let current = current_mode(ifindex);
         let mut link = Link::open(pin).map_err(|source| XdpError::pin(pin, source))?;
         let wanted = mode == Mode::Auto || Some(mode) == current;
         if wanted && interface_of(link.as_fd()).ok() == Some(ifindex) {
@@ -55,7 +55,7 @@ pub(super) fn attach(
     }
     .map_err(|source| XdpError::Attach { interface: ifname.to_owned(), mode, source })?;
     pin_fd(link.as_fd(), pin).map_err(|source| XdpError::pin(pin, source.into()))?;
-    Ok(Attached::New(current_mode(program.as_fd(), ifindex).unwrap_or(mode)))
+    Ok(Attached::New(current_mode(ifindex).unwrap_or(mode)))
 }
 
 /// Detaches the link pinned at `pin`, if there is one, and removes the pin.
@@ -69,13 +69,43 @@ pub(super) fn detach(pin: &Path) -> Result<bool, XdpError> {
     Ok(true)
 }
 
-fn current_mode(program: BorrowedFd<'_>, ifindex: u32) -> Option<Mode> {
-    let found = libbpf_rs::Xdp::new(program).query(ifindex as i32, XdpFlags::NONE).ok()?;
-    match u32::from(found.attach_mode) {
+/// What an interface's driver can do with XDP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offloads {
+    /// Programs run in the driver.
+    pub native: bool,
+    /// Frames can be redirected to it. A veth can only while its other end runs NAPI; several other drivers only while
+    /// they have a program.
+    pub redirect_target: bool,
+}
+
+/// Asks the driver; none if the kernel (before 6.3) or the driver doesn't say.
+pub fn offloads(ifindex: u32) -> Option<Offloads> {
+    const BASIC: u64 = 1 << 0; // NETDEV_XDP_ACT_BASIC of linux/netdev.h
+    const NDO_XMIT: u64 = 1 << 2; // NETDEV_XDP_ACT_NDO_XMIT
+    let features = query(ifindex)?.feature_flags;
+    (features != 0).then_some(Offloads {
+        native: features & BASIC != 0,
+        redirect_target: features & NDO_XMIT != 0,
+    })
+}
+
+fn current_mode(ifindex: u32) -> Option<Mode> {
+    match u32::from(query(ifindex)?.attach_mode) {
         libbpf_sys::XDP_ATTACHED_SKB => Some(Mode::Skb),
         libbpf_sys::XDP_ATTACHED_DRV | libbpf_sys::XDP_ATTACHED_HW => Some(Mode::Native),
         _ => None,
     }
+}
+
+fn query(ifindex: u32) -> Option<libbpf_sys::bpf_xdp_query_opts> {
+    let mut opts = libbpf_sys::bpf_xdp_query_opts {
+        sz: size_of::<libbpf_sys::bpf_xdp_query_opts>() as libbpf_sys::size_t,
+        ..Default::default()
+    };
+    // SAFETY: `opts` says its size and outlives the call; the other arguments are plain numbers.
+    let result = unsafe { libbpf_sys::bpf_xdp_query(ifindex as i32, 0, &mut opts) };
+    (result == 0).then_some(opts)
 }
 
 /// `bpf_link_create`; libbpf-rs's own call can't choose the mode.

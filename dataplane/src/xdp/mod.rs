@@ -27,7 +27,7 @@ use thiserror::Error;
 
 pub use abi::{Blocked, Direction, MAX_QUEUES, Prefix, Stat, Stats};
 pub use heartbeat::{HEARTBEAT_IDLE, HEARTBEAT_LIMIT, Heartbeat};
-pub use link::Attached;
+pub use link::{Attached, Offloads, offloads};
 pub use program::Loaded;
 
 use crate::engine::Side;
