@@ -1,2 +1,9 @@
-//! `weir`: the command line of the operator.
-fn main() {}
+//! `weir`: the operator's command line.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    weir_mgmt::cli::run(weir_mgmt::cli::Cli::parse())
+}

@@ -1,0 +1,201 @@
+//! `weir policy …`: check offline, apply, change the mode, show.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Subcommand, ValueEnum};
+use serde_json::{Value, json};
+use weir_inspect::policy::{Diagnostic, Mode, Policy, Severity};
+
+use super::client::Client;
+use super::style::Style;
+use super::{Failure, Outcome, output, read};
+use crate::mode_name;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check a file, without a running system: exit status 0 good, 1 refused
+    Check {
+        /// The policy, or `-` for standard input
+        file: PathBuf,
+        /// Diagnostics as JSON lines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check a file, keep it as a new revision, and put it in force
+    Apply {
+        /// The policy, or `-` for standard input
+        file: PathBuf,
+        /// The answer as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change the mode of the policy as a whole, as a new revision
+    Mode {
+        /// What rules may do
+        mode: ModeName,
+    },
+    /// Print the policy that should be in force
+    Show {
+        /// With its revision, as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum ModeName {
+    /// Only report
+    Monitor,
+    /// Mask and block
+    Enforce,
+}
+
+pub(super) fn run(client: &Client, command: Command) -> Outcome {
+    match command {
+        Command::Check { file, json } => check(&file, json),
+        Command::Apply { file, json } => {
+            apply(client, source(&file)?, &file.display().to_string(), json)
+        }
+        Command::Mode { mode } => {
+            let mode = match mode {
+                ModeName::Monitor => Mode::Monitor,
+                ModeName::Enforce => Mode::Enforce,
+            };
+            let now = client.get("/api/v1/policy")?;
+            let now = now.get("source").and_then(Value::as_str).unwrap_or_default();
+            apply(client, with_mode(now, mode)?, "policy", false)
+        }
+        Command::Show { json } => {
+            let policy = client.get("/api/v1/policy")?;
+            let source = policy.get("source").and_then(Value::as_str).unwrap_or_default();
+            let text = if json { format!("{policy}\n") } else { source.to_owned() };
+            output(std::io::stdout().write_all(text.as_bytes()))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn source(file: &Path) -> Result<String, Failure> {
+    String::from_utf8(read(file)?).map_err(|e| {
+        let at = e.utf8_error().valid_up_to();
+        Failure::new(format!("{} is not a policy: not UTF-8 at byte {at}", file.display()))
+    })
+}
+
+fn check(file: &Path, as_json: bool) -> Outcome {
+    let name = file.display().to_string();
+    let (diagnostics, good) = match Policy::compile(&source(file)?) {
+        Ok((_, warnings)) => (warnings, true),
+        Err(errors) => (errors, false),
+    };
+    let line = |d: &Diagnostic| {
+        let severity = if d.severity == Severity::Error { "error" } else { "warning" };
+        if as_json {
+            let Diagnostic { line, column, message, .. } = d;
+            json!({"file": name, "line": line, "column": column, "severity": severity, "message": message}).to_string()
+        } else {
+            located(&name, d.line as u64, d.column as u64, severity, &d.message)
+        }
+    };
+    let mut text: String = diagnostics.iter().map(|d| line(d) + "\n").collect();
+    if good && !as_json {
+        text.push_str(&format!("{name}: {}\n", Style::detect().good("good")));
+    }
+    output(std::io::stdout().write_all(text.as_bytes()))?;
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// As compilers print it, so that editors can jump there.
+fn located(file: &str, line: u64, column: u64, severity: &str, message: &str) -> String {
+    let style = Style::detect();
+    let severity = if severity == "error" { style.bad(severity) } else { style.warn(severity) };
+    match line {
+        0 => format!("{file}: {severity}: {message}"),
+        _ => format!("{file}:{line}:{column}: {severity}: {message}"),
+    }
+}
+
+fn apply(client: &Client, source: String, name: &str, as_json: bool) -> Outcome {
+    let (status, answer) = client.post("/api/v1/policy", source)?;
+    if as_json {
+        output(writeln!(std::io::stdout(), "{answer}"))?;
+    } else {
+        let style = Style::detect();
+        let mut text = String::new();
+        for d in answer.get("diagnostics").and_then(Value::as_array).into_iter().flatten() {
+            let number = |key| d.get(key).and_then(Value::as_u64).unwrap_or(0);
+            let get = |key| d.get(key).and_then(Value::as_str).unwrap_or_default();
+            let (line, column) = (number("line"), number("column"));
+            text.push_str(&located(name, line, column, get("severity"), get("message")));
+            text.push('\n');
+        }
+        let revision = answer.get("revision").and_then(Value::as_u64).unwrap_or(0);
+        let why = answer.get("message").and_then(Value::as_str).unwrap_or_default();
+        text.push_str(&match answer.get("state").and_then(Value::as_str) {
+            Some("in force") => format!("revision {revision} is {}\n", style.good("in force")),
+            Some("stored") => format!(
+                "revision {revision} is {}, and in force as soon as the data plane hears of it: {why}\n",
+                style.warn("stored")
+            ),
+            _ => format!("{}: {why}\n", style.bad("refused")),
+        });
+        output(std::io::stdout().write_all(text.as_bytes()))?;
+    }
+    match status.as_u16() {
+        200 | 202 => Ok(ExitCode::SUCCESS),
+        422 => Ok(ExitCode::FAILURE),
+        _ => Err(Failure::new(format!("weir-mgmt answered {status}"))),
+    }
+}
+
+/// The same policy under another mode: one line differs, comments and all else stay.
+fn with_mode(source: &str, mode: Mode) -> Result<String, Failure> {
+    let name = mode_name(mode);
+    // A key of the document's own mapping stands in the first column; nothing else does.
+    let line_of = |key: &str| source.lines().position(|l| l.starts_with(key));
+    let mut lines: Vec<String> = source.lines().map(str::to_owned).collect();
+    match line_of("mode:") {
+        Some(at) => {
+            if let Some(line) = lines.get_mut(at) {
+                let comment = line.find(" #").and_then(|c| line.get(c..)).unwrap_or_default();
+                *line = format!("mode: {name}{comment}");
+            }
+        }
+        None => lines.insert(line_of("version:").map_or(0, |at| at + 1), format!("mode: {name}")),
+    }
+    let changed = lines.join("\n") + "\n";
+    match Policy::compile(&changed) {
+        Ok((policy, _)) if policy.mode() == mode => Ok(changed),
+        _ => Err(Failure::new(format!(
+            "can't change the mode of this policy by a line; write `mode: {name}` into its file and apply that"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: &str = "services:\n  - name: a\n    ports: [80]\nrules:\n  - name: r\n    action: alert\n    detect: [\"category:pci\"]\n    mode: monitor\n";
+
+    #[test]
+    fn the_mode_changes_by_one_line() {
+        let source = format!("# ours\nversion: 1\nmode: monitor # for now\n{RULES}");
+        let changed = with_mode(&source, Mode::Enforce).unwrap();
+        assert_eq!(changed, source.replacen("mode: monitor", "mode: enforce", 1));
+    }
+
+    #[test]
+    fn a_policy_without_a_mode_gets_one() {
+        let source = format!("version: 1\n{RULES}");
+        let changed = with_mode(&source, Mode::Monitor).unwrap();
+        assert_eq!(changed, format!("version: 1\nmode: monitor\n{RULES}"));
+    }
+
+    #[test]
+    fn what_can_not_be_changed_by_a_line_is_left_alone() {
+        assert!(with_mode("{version: 1, mode: monitor}", Mode::Enforce).is_err());
+    }
+}

@@ -1,0 +1,130 @@
+//! `weir scan`: the scanner on files, with the same code as on the wire.
+
+use std::io::{BufWriter, Write, stdout};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args as ClapArgs;
+use serde_json::json;
+use weir_inspect::detector::DetectorSet;
+use weir_inspect::policy::Policy;
+use weir_inspect::scan::{Catalog, Found, ScanState, Scanner, sample};
+
+use super::{Failure, Outcome, output, read};
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// Files, each taken as one body; `-` is standard input
+    #[arg(default_value = "-")]
+    files: Vec<PathBuf>,
+    /// Look for what this policy looks for [default: all built-in detectors]
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// The bodies' media type; gRPC and protobuf are read as binary
+    #[arg(long, value_name = "TYPE")]
+    content_type: Option<String>,
+}
+
+pub(super) fn run(args: &Args) -> Outcome {
+    let policy = args.policy.as_deref().map(compile).transpose()?;
+    let builtin;
+    let everything;
+    let (catalog, scanner) = match &policy {
+        Some(policy) => (policy.catalog(), policy.scanner()),
+        None => {
+            builtin = Catalog::builtin();
+            let mut all = DetectorSet::EMPTY;
+            builtin.iter().for_each(|d| all.insert(d.id));
+            everything = Scanner::new(&builtin, &all);
+            (&builtin, &everything)
+        }
+    };
+    let binary = args.content_type.as_deref().is_some_and(is_binary);
+    let mut out = BufWriter::new(stdout().lock());
+    let mut any = false;
+    for file in &args.files {
+        let bytes = read(file)?;
+        for found in scan(scanner, &bytes, binary) {
+            any = true;
+            output(writeln!(out, "{}", line(file, catalog, &bytes, &found)))?;
+        }
+    }
+    output(out.flush())?;
+    Ok(if any { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn compile(file: &Path) -> Result<Policy, Failure> {
+    let source = String::from_utf8_lossy(&read(file)?).into_owned();
+    let name = file.display().to_string();
+    Policy::compile(&source).map(|(policy, _)| policy).map_err(|errors| {
+        let all: Vec<String> = errors.iter().map(|e| e.in_file(&name)).collect();
+        Failure::new(format!("the policy is refused:\n{}", all.join("\n")))
+    })
+}
+
+/// What is framed by lengths rather than written as text.
+fn is_binary(content_type: &str) -> bool {
+    let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    media.starts_with("application/grpc") || media.ends_with("protobuf")
+}
+
+/// The findings in a body, a match that was reported in parts as one.
+fn scan(scanner: &Scanner, bytes: &[u8], binary: bool) -> Vec<Found> {
+    let (mut found, mut whole) = (Vec::new(), Vec::<Found>::new());
+    let mut state = ScanState::default();
+    state.set_binary(binary);
+    scanner.scan(&mut state, bytes, true, &DetectorSet::EMPTY, &mut found);
+    for part in found {
+        let open = whole
+            .iter_mut()
+            .rev()
+            .find(|w| part.continued && w.detector == part.detector && w.end == part.start);
+        match open {
+            Some(open) => open.end = part.end,
+            None => whole.push(part),
+        }
+    }
+    whole.sort_by_key(|f| (f.start, f.end));
+    whole
+}
+
+fn line(file: &Path, catalog: &Catalog, bytes: &[u8], found: &Found) -> serde_json::Value {
+    let detector = catalog.get(found.detector);
+    let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+    let matched = bytes.get(place(found.start)..place(found.end)).unwrap_or_default();
+    json!({
+        "file": file.to_string_lossy(),
+        "detector": detector.map(|d| d.name.as_str()),
+        "category": detector.map(|d| d.category),
+        "start": found.start,
+        "end": found.end,
+        // Two decimals: an f32 such as 0.9 would be written 0.8999999761581421.
+        "confidence": (f64::from(found.confidence) * 100.0).round() / 100.0,
+        "sample": detector.map(|d| sample(d, matched)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_types_that_are_binary() {
+        assert!(is_binary("application/grpc+proto") && is_binary("application/x-protobuf; a=b"));
+        assert!(!is_binary("application/json") && !is_binary("text/plain; charset=protobuf"));
+    }
+
+    #[test]
+    fn a_long_secret_is_one_finding() {
+        let pem = format!(
+            "x -----BEGIN PRIVATE KEY-----\n{}-----END PRIVATE KEY----- y",
+            "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n".repeat(400)
+        );
+        let catalog = Catalog::builtin();
+        let mut only = DetectorSet::EMPTY;
+        only.insert(catalog.by_name("private-key").unwrap().id);
+        let found = scan(&Scanner::new(&catalog, &only), pem.as_bytes(), false);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!((found[0].start, found[0].end), (2, pem.len() as u64 - 2));
+    }
+}

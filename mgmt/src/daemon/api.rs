@@ -1,0 +1,175 @@
+//! The HTTP API. What changes something is only on the operator's unix socket, whose permissions say who may.
+//!
+//! | path | | |
+//! |---|---|---|
+//! | `GET /metrics` | Prometheus text | |
+//! | `GET /healthz` | 200 as long as the process works; says whether a data plane is connected | |
+//! | `GET /api/v1/status` | JSON | |
+//! | `GET /api/v1/counters` | JSON | |
+//! | `GET /api/v1/events?n=&type=&follow=true` | JSON lines | |
+//! | `GET /api/v1/policy` | `revision`, `source` | |
+//! | `POST /api/v1/policy` | body: a policy's source | unix socket only |
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use weir_inspect::policy::MAX_SOURCE_BYTES;
+
+use super::eventlog::Line;
+use super::hub::{Applied, Hub, diagnostics};
+use super::metrics;
+
+type HubState = State<Arc<Hub>>;
+
+/// What only reads: for the TCP port.
+pub(super) fn public(hub: Arc<Hub>) -> Router {
+    reading().with_state(hub)
+}
+
+/// All of it: for the unix socket.
+pub(super) fn operator(hub: Arc<Hub>) -> Router {
+    // The limit is above the policy's own, whose message is the better one.
+    let change = Router::new()
+        .route("/api/v1/policy", post(apply))
+        .layer(DefaultBodyLimit::max(2 * MAX_SOURCE_BYTES));
+    reading().merge(change).with_state(hub)
+}
+
+fn reading() -> Router<Arc<Hub>> {
+    Router::new()
+        .route("/metrics", get(prometheus))
+        .route("/healthz", get(health))
+        .route("/api/v1/status", get(async |State(hub): HubState| Json(hub.status())))
+        .route("/api/v1/counters", get(counters))
+        .route("/api/v1/events", get(events))
+        .route("/api/v1/policy", get(policy))
+}
+
+async fn prometheus(State(hub): HubState) -> impl IntoResponse {
+    let samples = [hub.own_samples(), hub.samples()].concat();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics::render(&samples))
+}
+
+async fn health(State(hub): HubState) -> Json<Value> {
+    Json(json!({ "status": "ok", "dataplane_connected": hub.is_connected() }))
+}
+
+async fn counters(State(hub): HubState) -> Json<Vec<Value>> {
+    let sample = |s: &weir_proto::Sample| {
+        let labels: serde_json::Map<_, _> =
+            s.labels.iter().map(|l| (l.name.clone(), l.value.clone().into())).collect();
+        let counter = matches!(s.value, Some(weir_proto::sample::Value::Count(_)));
+        let kind = if counter { "counter" } else { "gauge" };
+        json!({ "name": s.name, "labels": labels, "kind": kind, "value": s.as_f64() })
+    };
+    Json([hub.own_samples(), hub.samples()].concat().iter().map(sample).collect())
+}
+
+async fn policy(State(hub): HubState) -> Response {
+    match hub.current() {
+        Some(r) => Json(json!({ "revision": r.number, "source": r.source })).into_response(),
+        None => error(StatusCode::NOT_FOUND, "no policy has been applied yet"),
+    }
+}
+
+async fn apply(State(hub): HubState, source: String) -> Response {
+    let answer = |status, revision: Option<u64>, state, why: &str, d: &[weir_proto::Diagnostic]| {
+        let body = json!({
+            "revision": revision, "state": state, "message": why, "diagnostics": diagnostics(d)
+        });
+        (status, Json(body)).into_response()
+    };
+    const UNPROCESSABLE: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
+    match hub.apply(source).await {
+        Ok(Applied::Invalid(d)) => {
+            answer(UNPROCESSABLE, None, "invalid", "the old policy stays in force", &d)
+        }
+        Ok(Applied::Refused(r)) => {
+            let why = "the data plane refused it; the old policy stays in force";
+            answer(UNPROCESSABLE, Some(r.revision), "refused", why, &r.diagnostics)
+        }
+        Ok(Applied::InForce(r)) => {
+            answer(StatusCode::OK, Some(r.revision), "in force", "", &r.diagnostics)
+        }
+        Ok(Applied::Stored { revision, why, warnings }) => {
+            answer(StatusCode::ACCEPTED, Some(revision), "stored", why, &warnings)
+        }
+        Err(e) => error(StatusCode::INTERNAL_SERVER_ERROR, &e.to_string()),
+    }
+}
+
+fn error(status: StatusCode, message: &str) -> Response {
+    (status, Json(json!({ "message": message }))).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(default)]
+struct EventQuery {
+    n: usize,
+    r#type: Option<String>,
+    follow: bool,
+}
+
+impl Default for EventQuery {
+    fn default() -> EventQuery {
+        EventQuery { n: 20, r#type: None, follow: false }
+    }
+}
+
+async fn events(State(hub): HubState, Query(query): Query<EventQuery>) -> impl IntoResponse {
+    let (lines, follow) = hub.events.last(query.n, query.r#type.as_deref());
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(&line.json);
+        text.push('\n');
+    }
+    let body = if query.follow {
+        let (out, stream) = mpsc::channel(64);
+        tokio::spawn(forward(text, follow, query.r#type, out));
+        Body::from_stream(ReceiverStream::new(stream))
+    } else {
+        Body::from(text)
+    };
+    ([(header::CONTENT_TYPE, "application/x-ndjson")], body)
+}
+
+/// Sends a follower what is there and then each event as it comes, until it goes away.
+async fn forward(
+    first: String,
+    mut follow: Receiver<Arc<Line>>,
+    event_type: Option<String>,
+    out: mpsc::Sender<Result<Bytes, Infallible>>,
+) {
+    let mut next = first;
+    loop {
+        // An empty chunk would end the stream for some readers.
+        if !next.is_empty() && out.send(Ok(next.into())).await.is_err() {
+            return;
+        }
+        let received = tokio::select! {
+            r = follow.recv() => r,
+            () = out.closed() => return,
+        };
+        next = match received {
+            Ok(l) if event_type.as_ref().is_none_or(|t| t == l.event_type) => {
+                format!("{}\n", l.json)
+            }
+            Ok(_) => String::new(),
+            Err(RecvError::Lagged(n)) => {
+                format!("{}\n", json!({ "event_type": "left_out", "count": n }))
+            }
+            Err(RecvError::Closed) => return,
+        };
+    }
+}
