@@ -7,8 +7,7 @@ use super::{Anomalies, Error, MAX_CHUNK_LINE};
 /// for a blank line, which some receivers skip.
 ///
 /// Receivers differ in what they take before and after the size; everything that one of them takes is read, and flagged.
-/// Only of an ambiguous body is a line asked that a sender of chunks would write: a text that happens to begin with a
-/// letter from a to f must not pass for a chunk.
+/// Only in an ambiguous body the line has to be nothing but a size.
 pub(super) fn parse(line: &[u8], ambiguous: bool) -> Result<(Option<u64>, Anomalies), Error> {
     let whole = line.strip_suffix(b"\n");
     let line = whole.unwrap_or(line);
@@ -97,9 +96,11 @@ fn value_len(buf: &[u8]) -> Option<usize> {
     None
 }
 
+/// Most digits of a chunk size in an ambiguous body. What a line holds is not seen as content, and to a client that does
+/// not know chunks it is content: a card number must not pass as a size.
+const PLAUSIBLE_DIGITS: usize = 8;
+
 fn is_plausible(line: &[u8]) -> bool {
-    let start = line.iter().position(|&b| !is_blank(b)).unwrap_or(line.len());
-    let line = slice(line, start, line.len());
-    let digits = line.iter().position(|b| !b.is_ascii_hexdigit()).unwrap_or(line.len());
-    matches!(skip_ows(slice(line, digits, line.len())), [] | [b'\r' | b';', ..])
+    let line = line.trim_ascii();
+    line.len() <= PLAUSIBLE_DIGITS && line.iter().all(u8::is_ascii_hexdigit)
 }

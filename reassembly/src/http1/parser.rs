@@ -36,10 +36,14 @@ enum State {
     ChunkLine,
     /// So much of a chunk is left.
     ChunkData(u64),
-    /// At the line end after a chunk.
-    ChunkCr,
+    /// At the line end after a chunk, or after the last one of an ambiguous body.
+    ChunkCr {
+        last: bool,
+    },
     /// After the CR of that line end.
-    ChunkLf,
+    ChunkLf {
+        last: bool,
+    },
     Trailers,
     /// The message is complete; it remains to say so.
     End,
@@ -271,7 +275,7 @@ impl Http1 {
                     return (pos + take, Found::Body { start: pos, end: pos + take });
                 }
                 State::Data(_) => self.state = State::End,
-                State::ChunkData(_) => self.state = State::ChunkCr,
+                State::ChunkData(_) => self.state = State::ChunkCr { last: false },
                 State::UntilClose => {
                     if !self.buf.is_empty() {
                         return (pos, Found::Held);
@@ -292,13 +296,14 @@ impl Http1 {
                         return (pos, self.fail(error));
                     }
                 }
-                State::ChunkCr | State::ChunkLf => {
+                State::ChunkCr { last } | State::ChunkLf { last } => {
                     let Some(&b) = rest.first() else { return (pos, Found::More) };
-                    match (b, self.state) {
-                        (b'\r', State::ChunkCr) => self.state = State::ChunkLf,
-                        (b'\n', _) => {
-                            self.anomalies |= Anomalies::BARE_LF.when(self.state == State::ChunkCr);
-                            self.state = State::ChunkLine;
+                    let after_cr = matches!(self.state, State::ChunkLf { .. });
+                    match b {
+                        b'\r' if !after_cr => self.state = State::ChunkLf { last },
+                        b'\n' => {
+                            self.anomalies |= Anomalies::BARE_LF.when(!after_cr);
+                            self.state = if last { State::End } else { State::ChunkLine };
                         }
                         _ if self.ambiguous => {
                             self.not_chunked();
@@ -480,6 +485,8 @@ impl Http1 {
             self.buf.clear();
             self.anomalies |= anomalies;
             match size {
+                // Trailers would be content to a client that does not know chunks.
+                Some(0) if self.ambiguous => self.state = State::ChunkCr { last: true },
                 Some(0) => self.state = State::Trailers,
                 Some(size) => self.state = State::ChunkData(size),
                 None => {}
