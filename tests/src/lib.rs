@@ -7,9 +7,11 @@
 
 pub mod bodies;
 pub mod clients;
+mod namespace;
 pub mod net;
 pub mod orders;
 pub mod process;
+pub mod relay;
 pub mod rng;
 pub mod servers;
 pub mod weir;

@@ -1,24 +1,17 @@
 //! Networks to test in: client — (veth) — middle — (veth) — server, each a network namespace of its own.
-//!
-//! Only the *network* namespace is entered (`nsenter --net`). `ip netns exec` would also make a mount namespace for each
-//! command, and a bpffs mounted there vanishes with all its pins.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::process::Output;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
-use nix::sched::{CloneFlags, setns};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
-use crate::process::{self, Process};
+pub use crate::namespace::Namespace;
+use crate::namespace::{delete, ip};
+use crate::relay::{INNER, Loss, OUTER, Relay};
 use crate::{Error, Result, fail};
 
 /// The client's address.
@@ -36,8 +29,6 @@ pub const PORT_B: &str = "port-b";
 /// The device of the client and of the server.
 pub const END: &str = "eth0";
 
-/// How long a configuring command may take.
-const QUICK: Duration = Duration::from_secs(10);
 /// All names of this harness begin so; then follows the process id, so that remains of dead runs are recognised.
 const PREFIX: &str = "weir-t";
 /// Two network tests at a time would disturb each other's clocks.
@@ -56,11 +47,13 @@ pub struct Options {
     pub gro: bool,
     /// MTU of every device.
     pub mtu: u32,
+    /// What the wires on both sides of the middle do to frames; none: they are plain veth pairs.
+    pub loss: Option<(Loss, u64)>,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { queues: 1, gro: false, mtu: 1500 }
+        Options { queues: 1, gro: false, mtu: 1500, loss: None }
     }
 }
 
@@ -73,6 +66,8 @@ pub struct Topology {
     pub middle: Namespace,
     /// Where services run.
     pub server: Namespace,
+    /// The lossy wires, if any, with the relays in them.
+    wires: Vec<(Namespace, Relay)>,
     dir: PathBuf,
     keep: bool,
     _lock: Flock<File>,
@@ -100,10 +95,11 @@ impl Topology {
         let dir = std::env::temp_dir().join(&id);
         fs::create_dir_all(&dir)?;
         let namespace = |role: &str| Namespace::named(format!("{id}-{role}"), &dir);
-        let topology = Topology {
+        let mut topology = Topology {
             client: namespace("client"),
             middle: namespace("middle"),
             server: namespace("server"),
+            wires: Vec::new(),
             dir: dir.clone(),
             keep: false,
             _lock: lock,
@@ -117,55 +113,48 @@ impl Topology {
         &self.dir
     }
 
-    /// The three namespaces.
-    fn namespaces(&self) -> [&Namespace; 3] {
+    /// All namespaces.
+    fn namespaces(&self) -> impl Iterator<Item = &Namespace> {
         [&self.client, &self.middle, &self.server]
+            .into_iter()
+            .chain(self.wires.iter().map(|w| &w.0))
     }
 
-    fn build(&self, options: Options) -> Result<()> {
+    fn build(&mut self, options: Options) -> Result<()> {
         for ns in self.namespaces() {
-            ip(&["netns", "add", &ns.name])?;
-            ns.run_ok(&["ip", "link", "set", "lo", "up"])?;
+            ns.create()?;
         }
-        let queues = options.queues.to_string();
-        for (end, port) in [(&self.client, PORT_A), (&self.server, PORT_B)] {
-            ip(&[
-                "link",
-                "add",
-                END,
-                "netns",
-                &end.name,
-                "numrxqueues",
-                &queues,
-                "numtxqueues",
-                &queues,
-                "type",
-                "veth",
-                "peer",
-                "name",
-                port,
-                "netns",
-                &self.middle.name,
-                "numrxqueues",
-                &queues,
-                "numtxqueues",
-                &queues,
-            ])?;
-            self.middle.sysctl(&format!("net/ipv6/conf/{port}/disable_ipv6"), "1")?;
-            self.middle.device_up(port, options.mtu, false)?;
+        for (end, port, role) in
+            [(&self.client, PORT_A, "loss-a"), (&self.server, PORT_B, "loss-b")]
+        {
+            match options.loss {
+                None => veth((end, END), (&self.middle, port), options)?,
+                Some((loss, seed)) => {
+                    let wire = Namespace::named(format!("{}-{role}", self.id()), &self.dir);
+                    wire.create()?;
+                    veth((end, END), (&wire, OUTER), options)?;
+                    veth((&wire, INNER), (&self.middle, port), options)?;
+                    let relay = Relay::start(&wire, loss, seed)?;
+                    self.wires.push((wire, relay));
+                }
+            }
             self.middle.run_ok(&["ip", "link", "set", port, "promisc", "on"])?;
-            end.device_up(END, options.mtu, options.gro)?;
+        }
+        let ends = [(&self.client, CLIENT_V4, CLIENT_V6), (&self.server, SERVER_V4, SERVER_V6)];
+        for (end, v4, v6) in ends {
             for (key, value) in END_SYSCTLS {
                 end.sysctl(key, value)?;
             }
-        }
-        for (ns, v4, v6) in
-            [(&self.client, CLIENT_V4, CLIENT_V6), (&self.server, SERVER_V4, SERVER_V6)]
-        {
-            ns.run_ok(&["ip", "addr", "add", &format!("{v4}/24"), "dev", END])?;
-            ns.run_ok(&["ip", "addr", "add", &format!("{v6}/64"), "dev", END, "nodad"])?;
+            end.sysctl(&format!("net/ipv6/conf/{END}/disable_ipv6"), "0")?;
+            end.run_ok(&["ip", "addr", "add", &format!("{v4}/24"), "dev", END])?;
+            end.run_ok(&["ip", "addr", "add", &format!("{v6}/64"), "dev", END, "nodad"])?;
         }
         Ok(())
+    }
+
+    /// What all names of this topology begin with.
+    fn id(&self) -> String {
+        self.dir.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
     /// Joins the two ports by a kernel bridge.
@@ -204,6 +193,22 @@ impl Drop for Topology {
     }
 }
 
+/// Joins two namespaces by a veth pair without offloads. IPv6 is off on it: only the ends have addresses.
+fn veth(one: (&Namespace, &str), other: (&Namespace, &str), options: Options) -> Result<()> {
+    let queues = options.queues.to_string();
+    let multi = ["numrxqueues", &queues, "numtxqueues", &queues];
+    let mut argv = vec!["link", "add", one.1, "netns", &one.0.name];
+    argv.extend(multi);
+    argv.extend(["type", "veth", "peer", "name", other.1, "netns", &other.0.name]);
+    argv.extend(multi);
+    ip(&argv)?;
+    for (ns, device) in [one, other] {
+        ns.sysctl(&format!("net/ipv6/conf/{device}/disable_ipv6"), "1")?;
+        ns.device_up(device, options.mtu, options.gro && device == END)?;
+    }
+    Ok(())
+}
+
 /// Ports that last for thousands of short connections, and no BBR, which by itself stalls for tens of milliseconds
 /// at low rates.
 const END_SYSCTLS: [(&str, &str); 5] = [
@@ -213,86 +218,6 @@ const END_SYSCTLS: [(&str, &str); 5] = [
     ("net/ipv4/ip_local_port_range", "1024 65000"),
     ("net/core/somaxconn", "4096"),
 ];
-
-/// A network namespace and the programs in it.
-#[derive(Clone, Debug)]
-pub struct Namespace {
-    /// Its name under `/run/netns`.
-    pub name: String,
-    path: String,
-    dir: PathBuf,
-}
-
-impl Namespace {
-    fn named(name: String, dir: &Path) -> Namespace {
-        Namespace { path: format!("--net=/run/netns/{name}"), name, dir: dir.to_owned() }
-    }
-
-    /// Runs a program to its end, within `limit`.
-    pub fn run(&self, argv: &[&str], limit: Duration) -> Result<Output> {
-        process::run(&["nsenter", &self.path], argv, limit)
-    }
-
-    /// Runs a quick program that must succeed; gives its output.
-    pub fn run_ok(&self, argv: &[&str]) -> Result<String> {
-        process::run_ok(&["nsenter", &self.path], argv, QUICK)
-    }
-
-    /// Starts a program that goes on until its [`Process`] is dropped. Its output is in `NAME.log` of the scratch folder.
-    pub fn spawn(&self, name: &str, argv: &[&str]) -> Result<Process> {
-        self.spawn_with(name, argv, &[])
-    }
-
-    /// Like [`Namespace::spawn`], with environment variables.
-    pub fn spawn_with(&self, name: &str, argv: &[&str], env: &[(&str, &OsStr)]) -> Result<Process> {
-        Process::spawn(&["nsenter", &self.path], argv, env, &self.dir.join(format!("{name}.log")))
-    }
-
-    /// Calls `f` on a thread within the namespace: the sockets that it opens are the namespace's.
-    pub fn enter<R: Send>(&self, f: impl FnOnce() -> R + Send) -> Result<R> {
-        let file = File::open(format!("/run/netns/{}", self.name))?;
-        thread::scope(|scope| {
-            let within =
-                scope.spawn(|| setns(file.as_fd(), CloneFlags::CLONE_NEWNET).map(|()| f()));
-            match within.join() {
-                Ok(entered) => entered.map_err(|e| Error::at(format!("entering {}", self.name), e)),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        })
-    }
-
-    /// Sets a kernel parameter of the namespace, its path relative to `/proc/sys`.
-    pub fn sysctl(&self, key: &str, value: &str) -> Result<()> {
-        let path = format!("/proc/sys/{key}");
-        self.enter(|| fs::write(&path, value))?.map_err(|e| Error::at(&path, e))
-    }
-
-    /// Brings a veth end up as a wire would be: no offload that would leave a checksum unfilled or a packet oversized.
-    fn device_up(&self, device: &str, mtu: u32, gro: bool) -> Result<()> {
-        let gro = if gro { "on" } else { "off" };
-        self.run_ok(&[
-            "ethtool", "-K", device, "tx", "off", "rx", "off", "sg", "off", "tso", "off", "gso",
-            "off", "gro", gro,
-        ])?;
-        self.run_ok(&["ip", "link", "set", device, "mtu", &mtu.to_string(), "up"]).map(drop)
-    }
-}
-
-/// Runs `ip` outside any namespace.
-fn ip(arguments: &[&str]) -> Result<String> {
-    let mut argv = vec!["ip"];
-    argv.extend(arguments);
-    process::run_ok(&[], &argv, QUICK)
-}
-
-/// Kills every process in the namespace, then deletes it and with it its devices.
-fn delete(name: &str) {
-    let pids = ip(&["netns", "pids", name]).unwrap_or_default();
-    for pid in pids.split_whitespace().filter_map(|p| p.parse().ok()) {
-        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-    }
-    let _ = ip(&["netns", "del", name]);
-}
 
 /// Deletes the topologies of those processes for which `whose` says so.
 fn sweep(whose: impl Fn(u32) -> bool) -> Result<()> {
@@ -351,7 +276,9 @@ fn show_logs(dir: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
     use std::net::{SocketAddr, TcpListener, TcpStream};
+    use std::time::Duration;
 
     use super::*;
 
@@ -377,6 +304,28 @@ mod tests {
             topology.client.name.clone()
         };
         assert!(!namespaces().contains(&id), "{}", namespaces());
+    }
+
+    #[test]
+    fn a_bad_wire_still_carries_every_byte() {
+        let loss = Some((Loss::BAD, 1));
+        let topology = Topology::with(Options { loss, ..Options::default() }).unwrap();
+        topology.bridge().unwrap();
+        let address = SocketAddr::new(SERVER_V4.parse().unwrap(), 7);
+        let listener = topology.server.enter(|| TcpListener::bind(address)).unwrap().unwrap();
+        let sent: Vec<u8> = (0..300_000u32).flat_map(u32::to_le_bytes).collect();
+        let expected = sent.clone();
+        let server = thread::spawn(move || listener.accept().unwrap().0.write_all(&sent));
+        let mut received = Vec::new();
+        let mut client = topology.client.enter(|| TcpStream::connect(address)).unwrap().unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        client.read_to_end(&mut received).unwrap();
+        assert!(received == expected, "{} bytes of {}", received.len(), expected.len());
+        server.join().unwrap().unwrap();
+        // The kernel says that it was not an easy way.
+        let netstat = topology.server.run_ok(&["nstat", "-asz", "TcpRetransSegs"]).unwrap();
+        let retransmitted = netstat.lines().find(|l| l.contains("TcpRetransSegs")).unwrap();
+        assert!(!retransmitted.contains(" 0 "), "{netstat}");
     }
 
     #[test]
