@@ -251,8 +251,11 @@ mod tests {
 
     use super::*;
 
-    /// Messages with their offset, flag and content, and how it ended.
-    fn feed(pieces: &[(u64, &[u8])]) -> (Vec<(u64, bool, Vec<u8>)>, Result<(), Error>) {
+    /// Offset, flag and content.
+    type Message = (u64, bool, Vec<u8>);
+
+    /// The messages, and how it ended.
+    fn feed(pieces: &[(u64, &[u8])]) -> (Vec<Message>, Result<(), Error>) {
         let mut deframer = Deframer::new(1 << 20);
         let (mut messages, mut open) = (Vec::new(), None);
         for &(mut at, mut input) in pieces {
