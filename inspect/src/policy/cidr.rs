@@ -2,11 +2,26 @@
 
 use std::net::IpAddr;
 
+/// An address in the form in which ranges compare it: made once a message, compared with many ranges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Address {
+    v4: bool,
+    bits: u128,
+}
+
+impl From<IpAddr> for Address {
+    fn from(address: IpAddr) -> Address {
+        match address {
+            IpAddr::V4(a) => Address { v4: true, bits: u128::from(a.to_bits()) },
+            IpAddr::V6(a) => Address { v4: false, bits: a.to_bits() },
+        }
+    }
+}
+
 /// A range of addresses of one family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cidr {
-    v4: bool,
-    network: u128,
+    network: Address,
     mask: u128,
 }
 
@@ -20,7 +35,8 @@ impl Cidr {
         let address: IpAddr = address.parse().map_err(|_| {
             format!("`{text}` is not an IP address or CIDR range (as 10.0.0.0/8 or fd00::/8)")
         })?;
-        let (bits, width) = bits(address);
+        let network = Address::from(address);
+        let width = if network.v4 { 32 } else { 128 };
         let length = match length {
             None => width,
             Some(l) => l.parse().ok().filter(|l| *l <= width).ok_or_else(|| {
@@ -30,28 +46,22 @@ impl Cidr {
         // A shift by the full width would overflow: /0 has no mask bits.
         let all = u128::MAX >> (128 - width);
         let mask = all.checked_shl(width - length).unwrap_or(0) & all;
-        if bits & !mask != 0 {
-            let network = match address {
-                IpAddr::V4(_) => IpAddr::V4(((bits & mask) as u32).into()),
-                IpAddr::V6(_) => IpAddr::V6((bits & mask).into()),
+        let begin = network.bits & mask;
+        if network.bits != begin {
+            let begin = match address {
+                IpAddr::V4(_) => IpAddr::V4((begin as u32).into()),
+                IpAddr::V6(_) => IpAddr::V6(begin.into()),
             };
             return Err(format!(
-                "`{text}` has bits set beyond its prefix; did you mean `{network}/{length}`?"
+                "`{text}` has bits set beyond its prefix; did you mean `{begin}/{length}`?"
             ));
         }
-        Ok(Cidr { v4: address.is_ipv4(), network: bits, mask })
+        Ok(Cidr { network, mask })
     }
 
     /// Whether the address is in the range.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        self.v4 == address.is_ipv4() && bits(address).0 & self.mask == self.network
-    }
-}
-
-fn bits(address: IpAddr) -> (u128, u32) {
-    match address {
-        IpAddr::V4(a) => (u128::from(a.to_bits()), 32),
-        IpAddr::V6(a) => (a.to_bits(), 128),
+    pub fn contains(&self, address: Address) -> bool {
+        self.network.v4 == address.v4 && address.bits & self.mask == self.network.bits
     }
 }
 
@@ -70,8 +80,9 @@ mod tests {
             ("192.168.4.128/25", "192.168.4.129", "192.168.4.127"),
         ] {
             let cidr = Cidr::parse(range).unwrap();
-            assert!(cidr.contains(inside.parse().unwrap()), "{range} {inside}");
-            assert!(!cidr.contains(outside.parse().unwrap()), "{range} {outside}");
+            let contains = |text: &str| cidr.contains(text.parse::<IpAddr>().unwrap().into());
+            assert!(contains(inside), "{range} {inside}");
+            assert!(!contains(outside), "{range} {outside}");
         }
     }
 

@@ -162,7 +162,7 @@ impl Policy {
     /// call it. (For rules it belongs to every service that covers it.)
     pub fn service_of(&self, dst: IpAddr, port: u16, host: Option<&[u8]>) -> Option<ServiceId> {
         let host = host.map(bare_host);
-        let first = self.compiled.services.iter().position(|s| s.covers(dst, port, host));
+        let first = self.compiled.services.iter().position(|s| s.covers(dst.into(), port, host));
         first.map(|index| ServiceId(index as u16))
     }
 
@@ -178,7 +178,7 @@ impl Policy {
 
     /// Whether any rule could be about a message of a flow to this server: if not, the flow needs no inspection.
     pub fn flow_relevant(&self, dst: IpAddr, port: u16) -> bool {
-        let mut covering = Bits::default();
+        let (dst, mut covering) = (dst.into(), Bits::default());
         for (index, service) in self.compiled.services.iter().enumerate() {
             if service.covers_flow(dst, port) {
                 covering.insert(index);
@@ -201,9 +201,9 @@ impl Policy {
     /// The rules that are about a message. No allocation, no lock; linear in the number of rules.
     pub fn select(&self, message: &Message<'_>) -> Selection {
         let host = message.host.map(bare_host);
-        let mut services = Bits::default();
+        let (dst, mut services) = (message.dst.into(), Bits::default());
         for (index, service) in self.compiled.services.iter().enumerate() {
-            if service.covers(message.dst, message.port, host) {
+            if service.covers(dst, message.port, host) {
                 services.insert(index);
             }
         }

@@ -1,9 +1,7 @@
 //! Compiled services and rules: the conditions, evaluated once a message, without allocation.
 
-use std::net::IpAddr;
-
 use super::bits::Bits;
-use super::cidr::Cidr;
+use super::cidr::{Address, Cidr};
 use super::glob::{Glob, Path};
 use super::source::RuleDirection;
 use super::{Action, Message, Mode, Part};
@@ -20,13 +18,13 @@ pub(super) struct Service {
 
 impl Service {
     /// Whether a flow to this address can carry messages of the service.
-    pub fn covers_flow(&self, dst: IpAddr, port: u16) -> bool {
+    pub fn covers_flow(&self, dst: Address, port: u16) -> bool {
         (self.ports.is_empty() || self.ports.contains(&port))
             && (self.addresses.is_empty() || self.addresses.iter().any(|c| c.contains(dst)))
     }
 
     /// Whether a message to this address and host belongs to the service. `host` is without port.
-    pub fn covers(&self, dst: IpAddr, port: u16, host: Option<&[u8]>) -> bool {
+    pub fn covers(&self, dst: Address, port: u16, host: Option<&[u8]>) -> bool {
         self.covers_flow(dst, port)
             && (self.hosts.is_empty()
                 || host.is_some_and(|host| self.hosts.iter().any(|h| h.covers(host))))
@@ -141,7 +139,10 @@ impl Rule {
             && self.services.is_none_or(|named| named.intersects(services))
             && (self.methods.is_empty()
                 || self.methods.iter().any(|m| m.as_bytes() == message.method))
-            && (self.sources.is_empty() || self.sources.iter().any(|c| c.contains(message.src)))
+            && (self.sources.is_empty() || {
+                let client = Address::from(message.src);
+                self.sources.iter().any(|c| c.contains(client))
+            })
             && (self.paths.is_empty() && self.except.is_empty() || {
                 let path = path.get_or_insert_with(|| Path::new(message.path));
                 (self.paths.is_empty() || path.fits_any(&self.paths))
