@@ -1,18 +1,22 @@
 //! The XDP program on real interfaces: attached, pinned, taken over, detached; what passes without a worker; and the
 //! preflight check that prepares the ports. Needs root.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // test code
 
 mod xdp_bench;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use nix::sched::{CloneFlags, unshare};
 use weir_dataplane::engine::Side;
 use weir_dataplane::preflight::ethtool::{Device, Setting, within};
 use weir_dataplane::preflight::{self, Request, Undo};
-use weir_dataplane::xdp::{self, Attached, Inspect, Mode, Ports, Stat, Xdp, XdpError, XdpSettings};
+use weir_dataplane::xdp::{
+    self, Attached, Inspect, Mode, Ports, Stat, Xdp, XdpError, XdpSettings, bpffs,
+};
 use xdp_bench::{Pins, add_veth, monotonic_ns, own_namespace, run};
 
 fn inline(a: &str, b: &str) -> Ports {
@@ -339,4 +343,18 @@ fn what_is_no_af_xdp_socket_of_a_known_queue_is_refused() {
         xdp.register_socket(Side::A, xdp::MAX_QUEUES, not_a_socket.as_fd()),
         Err(XdpError::QueueTooHigh(_))
     ));
+}
+
+#[test]
+fn a_missing_bpf_file_system_is_mounted_once_and_a_private_one_is_told() {
+    unshare(CloneFlags::CLONE_NEWNS).unwrap(); // this thread's mounts, gone with it
+    run("mount --make-rprivate /");
+    let dir = std::env::temp_dir().join(format!("weir-bpffs-{}", std::process::id()));
+    assert!(!bpffs::on_bpffs(&dir));
+    assert_eq!(bpffs::ensure(&dir).unwrap(), bpffs::Mounted::NowPrivately);
+    assert_eq!(bpffs::ensure(&dir.join("instance")).unwrap(), bpffs::Mounted::Before);
+    assert!(dir.join("instance").exists());
+    run(&format!("umount {0} && rmdir {0}", dir.display()));
+    let refused = bpffs::ensure(Path::new("/proc/weir")).unwrap_err().to_string();
+    assert!(refused.contains("mount -t bpf"), "{refused}");
 }

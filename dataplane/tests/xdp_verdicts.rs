@@ -1,5 +1,6 @@
 //! Every verdict of the XDP program, by BPF test run: what it returns for a frame, and which counter says why.
 //! Needs root: each test has its own network namespace with a veth pair, and its own pins.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // test code
 
 mod xdp_bench;
 

@@ -1,8 +1,10 @@
 //! The file system of BPF pins: there, or mounted by us.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::{Flock, FlockArg};
 use nix::mount::{MsFlags, mount};
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 
@@ -27,16 +29,22 @@ pub enum Mounted {
 /// `dir` is below that, otherwise at `dir` itself.
 pub fn ensure(dir: &Path) -> Result<Mounted, XdpError> {
     let failed = |source: io::Error| XdpError::Bpffs { dir: dir.to_owned(), source };
-    let mut mounted = Mounted::Before;
-    if !on_bpffs(dir) {
-        let at = if dir.starts_with(DEFAULT_MOUNT) { Path::new(DEFAULT_MOUNT) } else { dir };
-        std::fs::create_dir_all(at).map_err(failed)?;
-        mount(Some("bpf"), at, Some("bpf"), MsFlags::empty(), Some("mode=0700"))
-            .map_err(|e| failed(e.into()))?;
-        mounted = if in_machines_mount_namespace() { Mounted::Now } else { Mounted::NowPrivately };
-    }
+    let mounted = if on_bpffs(dir) { Mounted::Before } else { mount_for(dir).map_err(failed)? };
     std::fs::create_dir_all(dir).map_err(failed)?;
     Ok(mounted)
+}
+
+fn mount_for(dir: &Path) -> io::Result<Mounted> {
+    let at = if dir.starts_with(DEFAULT_MOUNT) { Path::new(DEFAULT_MOUNT) } else { dir };
+    std::fs::create_dir_all(at)?;
+    // Two processes that both mount would hide the pins of the first: the second waits, and looks again.
+    let parent = File::open(at.parent().unwrap_or(at))?;
+    let _lock = Flock::lock(parent, FlockArg::LockExclusive).map_err(|(_, error)| error)?;
+    if on_bpffs(dir) {
+        return Ok(Mounted::Before);
+    }
+    mount(Some("bpf"), at, Some("bpf"), MsFlags::empty(), Some("mode=0700"))?;
+    Ok(if in_machines_mount_namespace() { Mounted::Now } else { Mounted::NowPrivately })
 }
 
 /// Whether `dir`, or the nearest directory above it that exists, is on a bpffs.

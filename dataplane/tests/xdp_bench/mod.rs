@@ -1,5 +1,4 @@
 //! A veth pair in a network namespace of the test's own, with the XDP program attached, pinned, and run on frames.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // test code
 #![allow(dead_code)] // each test file uses a part
 
 pub mod frame;
