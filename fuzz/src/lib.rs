@@ -1,0 +1,8 @@
+//! What must hold for any input of each parser: one function a parser, which panics where it does not hold.
+//!
+//! `fuzz_targets/` hands them to libFuzzer; `tests/smoke.rs` runs them on seeded mutations in `make test`. A new parser
+//! gets a module here, a target there, and a line in the smoke test.
+
+mod http1;
+
+pub use http1::http1;
