@@ -7,11 +7,14 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 
 use super::diagnostic::{Pos, Report};
 
-/// Largest policy source; a longer one is an error.
-pub const MAX_SOURCE_BYTES: usize = 1 << 20;
+/// Largest policy source, room for the most rules at a kilobyte each; a longer one is an error.
+pub const MAX_SOURCE_BYTES: usize = 256 << 10;
 
 /// Deepest nesting; a policy needs five levels. More is an error.
 const MAX_DEPTH: usize = 16;
+
+/// Most keys of a mapping and items of a list; more is an error. Twice what anything in a policy may have.
+const MAX_ENTRIES: usize = 512;
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -188,6 +191,8 @@ impl Builder {
             return Ok(());
         };
         match &mut parent.value {
+            Value::Map(entries) if entries.len() >= MAX_ENTRIES => return Err(too_many(node.pos)),
+            Value::List(items) if items.len() >= MAX_ENTRIES => return Err(too_many(node.pos)),
             Value::Map(entries) => match key.take() {
                 None => *key = Some(as_key(node)?),
                 Some(key) if entries.iter().any(|(k, _)| k.name == key.name) => {
@@ -200,6 +205,10 @@ impl Builder {
         }
         Ok(())
     }
+}
+
+fn too_many(pos: Pos) -> (Pos, String) {
+    (pos, format!("more than {MAX_ENTRIES} entries here"))
 }
 
 fn refuse(pos: Pos, anchor: usize, tagged: bool) -> Step {
@@ -298,6 +307,7 @@ mod tests {
         }
         assert!(errors(&"[".repeat(64))[0].contains("1:17: error: nested more than 16 levels"));
         assert!(errors(&" ".repeat(MAX_SOURCE_BYTES + 1))[0].contains("longer than"));
+        assert_eq!(errors(&"- 1\n".repeat(600)), ["513:3: error: more than 512 entries here"]);
         assert!(errors("a: [1\nb: 2")[0].contains("error: not YAML"));
         assert!(errors("a: *x")[0].contains("1:4: error:"));
     }
