@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::poll::{PollFd, PollFlags, poll};
-use weir_inspect::policy::{Diagnostic, Policy, Severity};
+use weir_inspect::policy::{Diagnostic, Mode, Policy, Severity};
 use weir_proto::{
     ApplyPolicy, Counters, Hello, PROTOCOL_VERSION, PolicyResult, Sample, to_data_plane,
     to_management,
@@ -145,7 +145,7 @@ impl Client {
             start_time_us: u64::try_from(started.as_micros()).unwrap_or(u64::MAX),
             workers: u32::try_from(self.shared.events.len()).unwrap_or(u32::MAX),
             policy_revision: self.shared.revision.load(Ordering::Relaxed),
-            policy_mode: self.shared.policy.load().mode().to_string(),
+            policy_mode: self.mode(),
         }
     }
 
@@ -186,7 +186,7 @@ impl Client {
                 Err(errors) => {
                     tracing::warn!("policy revision {revision} refused; the old one stays");
                     let diagnostics = errors.iter().map(diagnostic).collect();
-                    return PolicyResult { revision, ok: false, diagnostics };
+                    return self.result(revision, false, diagnostics);
                 }
             }
         }
@@ -200,7 +200,24 @@ impl Client {
         }
         self.source = Some(kept.source);
         tracing::info!("policy revision {revision} in force");
-        PolicyResult { revision, ok: true, diagnostics }
+        self.result(revision, true, diagnostics)
+    }
+
+    fn result(
+        &self,
+        revision: u64,
+        ok: bool,
+        diagnostics: Vec<weir_proto::Diagnostic>,
+    ) -> PolicyResult {
+        PolicyResult { revision, ok, diagnostics, policy_mode: self.mode() }
+    }
+
+    /// The mode in force, as policies write it.
+    fn mode(&self) -> String {
+        match self.shared.policy.load().mode() {
+            Mode::Monitor => "monitor".into(),
+            Mode::Enforce => "enforce".into(),
+        }
     }
 }
 

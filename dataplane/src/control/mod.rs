@@ -7,6 +7,8 @@
 mod client;
 mod kept;
 mod outbox;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::io;
