@@ -83,12 +83,15 @@ impl Namespace {
 
     /// Brings a veth end up as a wire would be: no offload that would leave a checksum unfilled or a packet oversized.
     pub(crate) fn device_up(&self, device: &str, mtu: u32, gro: bool) -> Result<()> {
+        self.run_ok(&["ip", "link", "set", device, "mtu", &mtu.to_string(), "up"])?;
+        // After `up`: a veth tells its peer that packets may be redirected to it only when GRO is switched on while it
+        // is up (veth_set_features in drivers/net/veth.c).
         let gro = if gro { "on" } else { "off" };
         self.run_ok(&[
             "ethtool", "-K", device, "tx", "off", "rx", "off", "sg", "off", "tso", "off", "gso",
             "off", "gro", gro,
-        ])?;
-        self.run_ok(&["ip", "link", "set", device, "mtu", &mtu.to_string(), "up"]).map(drop)
+        ])
+        .map(drop)
     }
 }
 
