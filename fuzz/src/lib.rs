@@ -4,5 +4,7 @@
 //! gets a module here, a target there, and a line in the smoke test.
 
 mod http1;
+mod http2;
 
 pub use http1::http1;
+pub use http2::{hpack, http2};

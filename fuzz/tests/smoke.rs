@@ -115,3 +115,76 @@ fn http1_seeds() -> Vec<Vec<u8>> {
 fn http1() {
     smoke("http1", weir_fuzz::http1, &http1_seeds());
 }
+
+/// Header blocks of requests: indexed, literal with and without indexing, Huffman-coded (RFC 7541 Appendix C), and
+/// the fields that are edited.
+const BLOCKS: [&[u8]; 7] = [
+    b"\x82\x86\x84\x41\x0fwww.example.com",
+    b"\x82\x87\x85\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff\x90",
+    b"\x82\x86\x84\xbe\x58\x86\xa8\xeb\x10\x64\x9c\xbf",
+    b"\x40\x0acustom-key\x0dcustom-header\xbe\xbf\x04\x0c/sample/path\x10\x08password\x06secret",
+    b"\x20\x3f\xe1\x1f\x50\x0dgzip;q=1, br*\xbe\x72\x09bytes=0-9",
+    b"\x50\x83\x9b\xd9\xab\x40\x14grpc-accept-encoding\x04gzip\x83",
+    b"\x88\x61\x96\xd0\x7a\xbe\x94\x10\x54\xd4\x44\xa8\x20\x05\x95\x04\x0b\x81\x66\xe0\x82\xa6\x2d\x1b\xff",
+];
+
+fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
+    let stream = u8::from(!matches!(kind, 4 | 6 | 7));
+    [&[0, 0, payload.len() as u8, kind, flags, 0, 0, 0, stream], payload].concat()
+}
+
+/// Connections with each block, whole, in CONTINUATION frames and padded, between frames of the other types.
+fn http2_seeds() -> Vec<Vec<u8>> {
+    let mut seeds = Vec::new();
+    for (n, block) in BLOCKS.iter().enumerate() {
+        for what in 0..16 {
+            let (begin, end) = block.split_at(block.len() / 2);
+            let padded = [&[2, 0, 0, 0, 0, 9], begin, &[0; 2]].concat();
+            let parts = [
+                if what & 3 == 2 { &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..] } else { &[] },
+                &frame(4, 0, &[0, 1, 0, 0, 1, 0, 0, 4, 0, 0, 0xff, 0xff]),
+                &frame(1, 4, block),
+                &frame(0, 8, b"\x03Hello\0\0\0"),
+                &frame(1, 0x28, &padded),
+                &frame(9, 4, end),
+                &frame(0, 1, b"World"),
+                &frame(8, 0, &[0, 0, 1, 0]),
+                &frame(3, 0, &[0, 0, 0, 8]),
+                &frame(6, 0, &[7; 8]),
+                &frame(7, 0, &[0, 0, 0, 1, 0, 0, 0, 0]),
+                &frame(0xf0, 0, b"any"),
+            ];
+            seeds.push([&[what, n as u8 * 5], parts.concat().as_slice()].concat());
+        }
+    }
+    seeds
+}
+
+#[test]
+fn http2() {
+    smoke("http2", weir_fuzz::http2, &http2_seeds());
+}
+
+#[test]
+fn hpack() {
+    let one = |block: &&[u8]| [&[block.len() as u8], *block].concat();
+    let mut seeds: Vec<Vec<u8>> = BLOCKS.iter().map(one).collect();
+    seeds.push(seeds.concat());
+    smoke("hpack", weir_fuzz::hpack, &seeds);
+}
+
+/// The published policies, and the tables of errors, which hold policies in themselves.
+#[test]
+fn policy() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut seeds = Vec::new();
+    for dir in ["configs", "inspect/tests/policy"] {
+        for file in std::fs::read_dir(root.join(dir)).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().is_some_and(|e| e == "yaml") {
+                seeds.push(std::fs::read(path).unwrap());
+            }
+        }
+    }
+    smoke("policy", weir_fuzz::policy, &seeds);
+}
