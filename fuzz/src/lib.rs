@@ -5,6 +5,8 @@
 
 mod http1;
 mod http2;
+mod policy;
 
 pub use http1::http1;
 pub use http2::{hpack, http2};
+pub use policy::policy;

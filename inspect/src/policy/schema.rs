@@ -1,5 +1,7 @@
 //! The JSON Schema of policies, and holding a parsed policy to it.
 
+use std::sync::LazyLock;
+
 use serde_json::Value as Json;
 
 use super::diagnostic::{Pos, Report, did_you_mean};
@@ -44,8 +46,8 @@ fn forbid_null(schema: &mut Json) {
 /// and wrong items are gone, wrong values are null. It deserialises as [`Source`], so the checks that follow can
 /// report their errors too. None if it is no mapping at all.
 pub(super) fn check(node: Node, report: &mut Report) -> Option<Node> {
-    let schema = json_schema();
-    Checker { root: &schema }.check(node, &schema, "a policy", report)
+    static SCHEMA: LazyLock<Json> = LazyLock::new(json_schema);
+    Checker { root: &SCHEMA }.check(node, &SCHEMA, "a policy", report)
 }
 
 /// Knows as much of JSON Schema as the derived schema uses.
