@@ -1,5 +1,6 @@
 //! Ports, rings, workers, the XDP program and the editing of packets: the only crate that touches AF_XDP.
 
+pub mod control;
 pub mod engine;
 pub mod port;
 pub mod preflight;

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 the command line or the settings are wrong; 2 the system refuses (no privilege, no such
 //! device, no XDP), nothing was changed or all was undone; 3 it stopped while running.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,9 +11,11 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use nix::sys::signal::{SigSet, Signal};
 use tracing_subscriber::EnvFilter;
+use weir_dataplane::control::{Control, ControlSettings, OUTBOX, Shared, initial_policy};
 use weir_dataplane::settings::Settings;
-use weir_dataplane::worker::Workers;
+use weir_dataplane::worker::{Workers, samples};
 use weir_dataplane::xdp::{self, Xdp};
+use weir_inspect::policy::Policy;
 
 /// The data plane of Weir: ports, workers and the XDP program.
 #[derive(Parser)]
@@ -59,7 +62,11 @@ fn main() -> ExitCode {
         }
     };
     let filter = EnvFilter::try_from_env("WEIR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
     let result = match cli.command {
         Command::Run { config } => run(&config),
         Command::Detach { config } => detach(&config),
@@ -88,8 +95,19 @@ fn run(config: &Path) -> Result<(), (Failure, String)> {
     let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
     signals.thread_block().map_err(as_failure(Failure::Refused))?;
 
+    let shared = starting_policy(&settings)?;
     let xdp = Arc::new(Xdp::attach(&settings.xdp()).map_err(as_failure(Failure::Refused))?);
-    let mut workers = Workers::start(&settings, &xdp).map_err(as_failure(Failure::Refused))?;
+    let shared = Arc::new(shared);
+    let mut workers =
+        Workers::start(&settings, &xdp, &shared).map_err(as_failure(Failure::Refused))?;
+    let reports = workers.report_handles().to_vec();
+    let control = ControlSettings {
+        socket: settings.control_socket.clone(),
+        state_dir: settings.state_dir.clone(),
+        outbox: OUTBOX,
+    };
+    let _control = Control::start(control, shared, move || samples(&reports))
+        .map_err(as_failure(Failure::Stopped))?;
     tracing::info!(ports = ?settings.ports, workers = settings.workers, "running");
 
     let signal = signals.wait().map_err(as_failure(Failure::Stopped))?;
@@ -99,6 +117,23 @@ fn run(config: &Path) -> Result<(), (Failure, String)> {
         tracing::info!(worker, ?report, "worker ended");
     }
     stopped.map_err(as_failure(Failure::Stopped))
+}
+
+/// The policy in force at the start: the last good one kept, else the one of the settings, else "alert on everything".
+fn starting_policy(settings: &Settings) -> Result<Shared, (Failure, String)> {
+    let given = match &settings.policy {
+        Some(path) => {
+            let source = std::fs::read_to_string(path).map_err(|e| {
+                (Failure::Usage, format!("the policy {} can't be read: {e}", path.display()))
+            })?;
+            Some((path.display().to_string(), source))
+        }
+        None => None,
+    };
+    let given = given.as_ref().map(|(name, source)| (name.as_str(), source.as_str()));
+    let start = initial_policy(&settings.state_dir, given).map_err(as_failure(Failure::Usage))?;
+    let (policy, revision) = start.unwrap_or_else(|| (Policy::monitor_all(), 0));
+    Ok(Shared::new(policy, revision, settings.workers.get() as usize))
 }
 
 fn detach(config: &Path) -> Result<(), (Failure, String)> {

@@ -92,7 +92,16 @@ pub struct Settings {
     /// Where the XDP program and its maps are pinned: a directory on a bpffs.
     #[serde(default = "defaults::bpffs")]
     pub bpffs: PathBuf,
-    /// The unix socket that the management process connects to.
+    /// Whether packets are looked into at all. Off: a plain forwarder, to measure with.
+    #[serde(default = "defaults::inspection")]
+    pub inspection: bool,
+    /// Whether every request is an `http` event, not only those with a finding.
+    #[serde(default)]
+    pub log_requests: bool,
+    /// The policy to begin with, while no management process has sent one.
+    #[serde(default)]
+    pub policy: Option<PathBuf>,
+    /// The unix socket on which the management process listens.
     #[serde(default = "defaults::control_socket")]
     pub control_socket: PathBuf,
     /// Where the last good policy revision is kept.
@@ -113,6 +122,10 @@ mod defaults {
         NonZeroU32::MIN.saturating_add(2 * 2 * MIN_FRAMES_PER_PORT - 1)
     }
 
+    pub fn inspection() -> bool {
+        true
+    }
+
     pub fn inspect_ports() -> Inspect {
         Inspect::All
     }
@@ -122,7 +135,7 @@ mod defaults {
     }
 
     pub fn control_socket() -> PathBuf {
-        "/run/weir/dataplane.sock".into()
+        "/run/weir/control.sock".into()
     }
 
     pub fn state_dir() -> PathBuf {
@@ -184,7 +197,10 @@ impl Settings {
             let (line, column) = e.location().map_or((0, 0), |at| (at.line(), at.column()));
             // Of a message with an excerpt of the source, the first line says it all.
             let text = e.without_snippet().to_string();
-            let problem = text.lines().next().unwrap_or_default().to_owned();
+            let first = text.lines().next().unwrap_or_default();
+            // The place stands in front, as compilers write it, and need not be repeated.
+            let problem =
+                first.split_once(" at line ").map_or(first, |(problem, _)| problem).to_owned();
             SettingsError::Syntax { path: path.to_owned(), line, column, problem }
         })?;
         settings
@@ -346,7 +362,7 @@ mod tests {
             ("placement: inline\nports: [a, sixteen-letters-x]\n", "network device"),
             ("placement: inline\nports: [a, b]\ncores: [1, 2]\n", "`cores`"),
             ("placement: inline\nports: [a, b]\nframes: 64\n", "`frames: 64`"),
-            ("placement: inline\nports: [a, b]\nworkers: 0\n", "x.yaml:3:10"),
+            ("placement: inline\nports: [a, b]\nworkers: 0\n", "x.yaml:3:"),
             ("placement: inline\nports: [a, b]\ninspect-ports: []\n", "nothing would be inspected"),
             ("placement: inline\nports: [a, b]\ninspect-ports: [70000]\n", "list of TCP ports"),
             ("placement: inline\nports: [a, b]\nbusy-poll: sometimes\n", "adaptive"),

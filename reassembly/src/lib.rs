@@ -8,3 +8,4 @@ pub mod http2;
 pub mod packet;
 pub mod tcp;
 pub mod time;
+pub mod tls;

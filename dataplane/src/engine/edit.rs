@@ -106,7 +106,9 @@ fn set_end(frame: &mut [u8], packet: &mut Packet, end: usize) {
     if packet.src.is_ipv4() {
         write16(frame, packet.ip + 2, (end - packet.ip) as u16);
         write16(frame, packet.ip + 10, 0);
-        let sum = !checksum::sum(frame.get(packet.ip..packet.tcp.min(packet.ip + 60)).unwrap_or_default());
+        let sum = !checksum::sum(
+            frame.get(packet.ip..packet.tcp.min(packet.ip + 60)).unwrap_or_default(),
+        );
         write16(frame, packet.ip + 10, sum);
     } else {
         write16(frame, packet.ip + 4, (end - packet.ip - 40) as u16);
@@ -212,6 +214,21 @@ impl Template {
         let mut packet = packet.clone();
         (packet.data, packet.end) = (len, len);
         Some(Template { bytes, packet })
+    }
+
+    /// The headers with which the receiver of this direction would answer.
+    pub fn reversed(&self) -> Template {
+        let mut t = self.clone();
+        let address = if self.packet.src.is_ipv4() { (12, 4) } else { (8, 16) };
+        let ip = self.packet.ip;
+        for (at, len) in [(0, 6), (ip + address.0, address.1), (self.packet.tcp, 2)] {
+            if let Some(pair) = t.bytes.get_mut(at..at + 2 * len) {
+                pair.rotate_left(len);
+            }
+        }
+        let p = &mut t.packet;
+        (p.src, p.dst, p.src_port, p.dst_port) = (p.dst, p.src, p.dst_port, p.src_port);
+        t
     }
 
     /// Fills `buf` with a packet of this direction. False: it does not fit.

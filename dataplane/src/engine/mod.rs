@@ -2,11 +2,33 @@
 //!
 //! The same engine runs on AF_XDP frames, in `replay`, and in the simulation tests; they differ in their [`Io`].
 
+mod context;
+pub mod counters;
 pub mod edit;
+mod flow;
+pub mod limits;
+mod segment;
+mod session;
+mod tombstone;
+
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 
+use std::sync::Arc;
+
+use weir_inspect::policy::Policy;
+use weir_proto::Event;
+use weir_reassembly::packet::{self, Flags, Packet, ParseError};
 use weir_reassembly::time::Time;
+
+use context::Context;
+pub use counters::Counters;
+#[cfg(test)]
+use flow::Dir;
+use flow::{Flow, FlowKey, FlowTable, Slot};
+pub use limits::Limits;
 
 use crate::reason::Reason;
 
@@ -53,52 +75,209 @@ pub trait Io {
     fn free(&mut self, buf: Self::Buf);
 }
 
-/// What one worker has counted since it started.
+/// How an engine is to work; fixed for its life.
 #[derive(Clone, Debug, Default)]
-pub struct Counters {
-    /// Packets given to [`Engine::handle`].
-    pub received: u64,
-    /// Packets by the reason in which they ended, indexed as [`Reason::ALL`].
-    pub reasons: [u64; Reason::ALL.len()],
+pub struct EngineSettings {
+    /// Look into packets at all. Off: everything is sent on (the benchmark's "inspection off").
+    pub inspect: bool,
+    /// Nothing is ever sent or edited: a mirror port, or a capture file.
+    pub passive: bool,
+    /// Report every request as an `http` event, not only those with a finding.
+    pub log_requests: bool,
+    /// What `Time(0)` is, in microseconds since the Unix epoch, for the timestamps of events.
+    pub epoch_us: u64,
+    /// Key of the hash by which equal findings can be told from each other without telling what they are.
+    pub hash_key: [u8; 16],
+    /// Tells the flow ids of workers and restarts apart: the upper bits of the first id.
+    pub first_flow_id: u64,
+    /// Caps.
+    pub limits: Limits,
 }
 
 /// All that one worker knows: its flows, its policy, its counters.
 pub struct Engine<B> {
-    counters: Counters,
-    held: Vec<B>,
+    cx: Context,
+    flows: FlowTable<B>,
 }
 
 impl<B: Buffer> Engine<B> {
-    /// An engine with no flows. (Settings and policy arguments follow.)
-    pub fn new() -> Engine<B> {
-        Engine { counters: Counters::default(), held: Vec::new() }
+    /// An engine with no flows.
+    pub fn new(settings: EngineSettings, policy: Arc<Policy>) -> Engine<B> {
+        let flows = FlowTable::new(settings.limits.flows);
+        Engine { cx: Context::new(settings, policy), flows }
+    }
+
+    /// Puts a policy in force for everything that begins from now on. Messages under way end under the old one.
+    pub fn set_policy(&mut self, policy: Arc<Policy>) {
+        self.cx.policy = policy;
     }
 
     /// Takes one packet that arrived by `from`; everything that follows from it goes through `io`.
-    pub fn handle<I: Io<Buf = B>>(&mut self, io: &mut I, now: Time, from: Side, buf: B) {
-        let _ = now;
-        self.counters.received += 1;
-        self.counters.reasons[Reason::NotInspected as usize] += 1;
-        io.send(from.peer(), buf);
+    pub fn handle<I: Io<Buf = B>>(&mut self, io: &mut I, now: Time, from: Side, mut buf: B) {
+        self.cx.counters.received += 1;
+        if !self.cx.settings.inspect {
+            return self.cx.finish(io, from.peer(), buf, Reason::NotInspected);
+        }
+        let packet = match packet::parse(buf.bytes()) {
+            Ok(packet) => packet,
+            Err(error) => return self.not_followed(io, from, buf, error),
+        };
+        if edit::complete_partial_checksum(buf.bytes_mut(), &packet) {
+            self.cx.counters.completed_checksums += 1;
+        }
+        match self.find_or_open(io, now, from, &packet) {
+            Opening::Flow(slot) => self.in_flow(io, now, from, slot, packet, buf),
+            Opening::None(reason) => self.cx.finish(io, from.peer(), buf, reason),
+        }
     }
 
-    /// Does what is due: releases expired holds, ends tombstones, evicts idle flows. Cheap when nothing is due.
+    /// What is no TCP packet. Fragments of TCP can't be inspected; they follow the policy's exceptions.
+    fn not_followed<I: Io<Buf = B>>(&mut self, io: &mut I, from: Side, buf: B, e: ParseError) {
+        let reason = match e {
+            ParseError::NotIp | ParseError::NotTcp => Reason::NotInspected,
+            ParseError::Malformed(_) => Reason::Malformed,
+            ParseError::Fragment => {
+                self.cx.exception_for_packet(weir_inspect::policy::Cause::Undecodable)
+            }
+        };
+        self.cx.finish(io, from.peer(), buf, reason);
+    }
+
+    fn in_flow<I: Io<Buf = B>>(
+        &mut self,
+        io: &mut I,
+        now: Time,
+        from: Side,
+        slot: Slot,
+        packet: Packet,
+        buf: B,
+    ) {
+        let Some(flow) = self.flows.get_mut(slot) else {
+            return self.cx.finish(io, from.peer(), buf, Reason::NotInspected);
+        };
+        let waited = flow.waiting();
+        segment::handle(&mut self.cx, io, now, slot, flow, packet, buf);
+        self.cx.waiting = (self.cx.waiting + flow.waiting()).saturating_sub(waited);
+        if flow.closed {
+            self.forget(io, slot, "closed");
+        }
+    }
+
+    /// The flow of a packet, opened if the packet opens one.
+    fn find_or_open<I: Io<Buf = B>>(
+        &mut self,
+        io: &mut I,
+        now: Time,
+        from: Side,
+        p: &Packet,
+    ) -> Opening {
+        let key = FlowKey::of(p);
+        let opens = p.flags.has(Flags::SYN) && !p.flags.has(Flags::ACK);
+        if let Some(slot) = self.flows.find(&key) {
+            let over = opens && self.flows.get_mut(slot).is_some_and(|f| f.is_over(p));
+            if !over {
+                return Opening::Flow(slot);
+            }
+            self.forget(io, slot, "tcp_reuse");
+        }
+        let policy = &self.cx.policy;
+        let to_server = policy.flow_relevant(p.dst, p.dst_port);
+        let to_client = !opens && policy.flow_relevant(p.src, p.src_port);
+        if !to_server && !to_client {
+            return Opening::None(Reason::NotInspected);
+        }
+        if !opens && (p.data == p.end || p.flags.has(Flags::RST)) {
+            // A pure acknowledgement of a flow that nobody knows says nothing; its next data is picked up.
+            return Opening::None(Reason::NotInspected);
+        }
+        if self.flows.is_full() {
+            match self.flows.eviction_candidate() {
+                Some(slot) => {
+                    self.cx.counters.flows_evicted += 1;
+                    self.forget(io, slot, "evicted");
+                }
+                None => {
+                    let cause = weir_inspect::policy::Cause::Overload;
+                    return Opening::None(self.cx.exception_for_packet(cause));
+                }
+            }
+        }
+        // Where both ends could be a service, the one with the lower port is.
+        let toward_server = opens || (to_server && (!to_client || p.dst_port <= p.src_port));
+        let flow = self.cx.open(now, from, key, p, toward_server);
+        match self.flows.insert(flow) {
+            Some(slot) => Opening::Flow(slot),
+            None => Opening::None(Reason::NotInspected),
+        }
+    }
+
+    /// Removes a flow; packets that wait in it are dropped.
+    fn forget<I: Io<Buf = B>>(&mut self, io: &mut I, slot: Slot, why: &'static str) {
+        let Some(mut flow) = self.flows.remove(slot) else { return };
+        self.cx.waiting = self.cx.waiting.saturating_sub(flow.waiting());
+        segment::drop_waiting(&mut self.cx, io, &mut flow, Reason::Absorbed);
+        self.cx.flow_ended(&flow, why);
+    }
+
+    /// Does what is due: releases expired holds, repeats answers of tombstones, forgets idle flows. Cheap when
+    /// nothing is due.
     pub fn tick<I: Io<Buf = B>>(&mut self, io: &mut I, now: Time) {
-        let _ = (io, now);
+        while let Some(due) = self.cx.next_due(now) {
+            if let Some(flow) = self.flows.get_mut(due.slot) {
+                let waited = flow.waiting();
+                segment::due(&mut self.cx, io, now, flow, &due);
+                self.cx.waiting = (self.cx.waiting + flow.waiting()).saturating_sub(waited);
+                if flow.closed {
+                    self.forget(io, due.slot, "closed");
+                }
+            }
+        }
+        let limits = &self.cx.settings.limits;
+        let (idle, closing) = (limits.idle, limits.closing);
+        let gone = |f: &Flow<B>| now.since(f.seen) > if f.is_settled() { idle } else { closing };
+        if let Some(slot) = self.flows.sweep(gone) {
+            self.forget(io, slot, "timeout");
+        }
     }
 
     /// When [`Engine::tick`] has something to do next.
     pub fn next_deadline(&self) -> Option<Time> {
-        None
+        self.cx.next_deadline()
     }
 
-    /// How many buffers the engine holds at this moment.
+    /// How many received packets wait in the engine at this moment.
     pub fn held(&self) -> usize {
-        self.held.len()
+        self.cx.waiting
+    }
+
+    /// How many flows there are.
+    pub fn flows(&self) -> usize {
+        self.flows.len()
     }
 
     /// The counters so far.
     pub fn counters(&self) -> &Counters {
-        &self.counters
+        &self.cx.counters
     }
+
+    /// The oldest event not yet taken.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.cx.events.pop_front()
+    }
+
+    /// Ends all flows (end of a capture): bodies that end with the connection end, and waiting packets are dropped.
+    pub fn shut_down<I: Io<Buf = B>>(&mut self, io: &mut I) {
+        while let Some(slot) = self.flows.any() {
+            if let Some(flow) = self.flows.get_mut(slot) {
+                segment::finish_streams(&mut self.cx, flow);
+            }
+            self.forget(io, slot, "shutdown");
+        }
+    }
+}
+
+/// What [`Engine::find_or_open`] found.
+enum Opening {
+    Flow(Slot),
+    None(Reason),
 }

@@ -13,5 +13,5 @@ mod run;
 mod start;
 
 pub use clock::now;
-pub use report::{Report, Snapshot};
+pub use report::{Report, Snapshot, samples};
 pub use start::{WorkerError, Workers};

@@ -1,6 +1,9 @@
 //! What a worker tells the rest of the process: numbers that it publishes now and then, without a lock.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+
+use weir_proto::Sample;
 
 use crate::engine::Counters;
 use crate::port::{FrameCount, Losses};
@@ -8,9 +11,11 @@ use crate::reason::Reason;
 
 /// The published numbers of one worker. Written by the worker every few milliseconds, read by anyone; each number is
 /// right by itself, while two of them may be of different moments.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Report {
     received: AtomicU64,
+    named: [AtomicU64; Counters::NAMES.len()],
+    flows: AtomicU64,
     reasons: [AtomicU64; Reason::ALL.len()],
     held: AtomicU64,
     free: AtomicU64,
@@ -26,6 +31,10 @@ pub struct Report {
 pub struct Snapshot {
     /// Packets received and where they ended.
     pub counters: Counters,
+    /// The engine's other counters, as [`Counters::named`].
+    pub named: Vec<(&'static str, u64)>,
+    /// Open flows.
+    pub flows: u64,
     /// Packets that the engine holds.
     pub held: u64,
     /// Free frames.
@@ -38,6 +47,25 @@ pub struct Snapshot {
     pub losses: Losses,
 }
 
+impl Default for Report {
+    fn default() -> Report {
+        let zero = AtomicU64::default;
+        Report {
+            received: zero(),
+            named: std::array::from_fn(|_| zero()),
+            flows: zero(),
+            reasons: Default::default(),
+            held: zero(),
+            free: zero(),
+            missing: AtomicI64::default(),
+            handed_over: zero(),
+            tx_full: zero(),
+            rx_ring_full: zero(),
+            rx_dropped: zero(),
+        }
+    }
+}
+
 impl Report {
     /// Publishes the packet counters and the frames' places.
     pub(super) fn publish(
@@ -46,7 +74,12 @@ impl Report {
         own: &Counters,
         frames: &FrameCount,
         handed_over: u64,
+        flows: usize,
     ) {
+        for (cell, (_, value)) in self.named.iter().zip(engine.named()) {
+            cell.store(value, Relaxed);
+        }
+        self.flows.store(flows as u64, Relaxed);
         self.received.store(engine.received + own.received, Relaxed);
         for ((cell, engine), own) in self.reasons.iter().zip(&engine.reasons).zip(&own.reasons) {
             cell.store(engine + own, Relaxed);
@@ -73,6 +106,12 @@ impl Report {
         }
         Snapshot {
             counters,
+            named: Counters::NAMES
+                .iter()
+                .zip(&self.named)
+                .map(|(n, v)| (*n, v.load(Relaxed)))
+                .collect(),
+            flows: self.flows.load(Relaxed),
             held: self.held.load(Relaxed),
             free: self.free.load(Relaxed),
             missing: self.missing.load(Relaxed),
@@ -84,4 +123,30 @@ impl Report {
             },
         }
     }
+}
+
+/// The workers' numbers as metrics (`weir_` is put before the names).
+pub fn samples(reports: &[Arc<Report>]) -> Vec<Sample> {
+    let mut samples = Vec::new();
+    for (worker, report) in reports.iter().enumerate() {
+        let worker = worker.to_string();
+        let s = report.snapshot();
+        for reason in Reason::ALL {
+            let labels = [("worker", worker.as_str()), ("reason", reason.name())];
+            samples.push(Sample::count("packets_total", &labels, s.counters.ended(reason)));
+        }
+        let label = [("worker", worker.as_str())];
+        for (name, value) in &s.named {
+            samples.push(Sample::count(&format!("{name}_total"), &label, *value));
+        }
+        samples.push(Sample::count("handed_over_total", &label, s.handed_over));
+        samples.push(Sample::count("tx_ring_full_total", &label, s.losses.tx_full));
+        samples.push(Sample::count("rx_ring_full_total", &label, s.losses.rx_ring_full));
+        samples.push(Sample::count("rx_dropped_total", &label, s.losses.rx_dropped));
+        samples.push(Sample::gauge("flows", &label, s.flows as f64));
+        samples.push(Sample::gauge("frames_held", &label, s.held as f64));
+        samples.push(Sample::gauge("frames_free", &label, s.free as f64));
+        samples.push(Sample::gauge("frames_missing", &label, s.missing as f64));
+    }
+    samples
 }

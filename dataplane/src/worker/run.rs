@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use weir_inspect::policy::Policy;
 use weir_reassembly::time::Time;
 
 use super::clock::now;
 use super::handover::MeshEnd;
 use super::report::Report;
 use super::rest::Rest;
+use crate::control::Shared;
 use crate::engine::{Buffer, Counters, Engine, Io, Side};
 use crate::port::{BATCH, Frame, Ports};
 use crate::reason::Reason;
@@ -27,6 +29,11 @@ const DRAIN: Duration = Duration::from_millis(100);
 pub(super) struct Worker<'u> {
     pub ports: Ports<'u>,
     pub engine: Engine<Frame<'u>>,
+    /// Which of the process's workers this is.
+    pub index: usize,
+    pub shared: Arc<Shared>,
+    /// The policy that the engine has.
+    pub policy: Arc<Policy>,
     pub mesh: MeshEnd,
     pub heartbeat: Heartbeat,
     pub rest: Rest,
@@ -48,9 +55,7 @@ impl Own {
     /// A packet that never reached an engine.
     fn dropped(&mut self, reason: Reason) {
         self.counters.received += 1;
-        if let Some(count) = self.counters.reasons.get_mut(reason as usize) {
-            *count += 1;
-        }
+        self.counters.end(reason);
     }
 }
 
@@ -69,6 +74,7 @@ impl<'u> Worker<'u> {
             }
             self.mesh.notify();
             self.ports.turn();
+            self.exchange();
             self.publish(&mut own, now);
             let deadline = self.engine.next_deadline();
             self.rest.between_turns(&mut self.ports, &self.mesh, now, worked, more, deadline)?;
@@ -77,6 +83,18 @@ impl<'u> Worker<'u> {
         own.published = Time(0);
         self.publish(&mut own, now());
         Ok(())
+    }
+
+    /// Takes a new policy, between two packets, and gives events away.
+    fn exchange(&mut self) {
+        let policy = self.shared.policy.load();
+        if !Arc::ptr_eq(&policy, &self.policy) {
+            self.policy = Arc::clone(&policy);
+            self.engine.set_policy(Arc::clone(&policy));
+        }
+        while let Some(event) = self.engine.poll_event() {
+            self.shared.emit(self.index, event);
+        }
     }
 
     /// One batch from each source. Returns whether there was anything, and whether there is certainly more.
@@ -117,7 +135,8 @@ impl<'u> Worker<'u> {
         }
         own.published = now;
         let frames = self.ports.count(0, self.engine.held());
-        self.report.publish(self.engine.counters(), &own.counters, &frames, own.handed_over);
+        let flows = self.engine.flows();
+        self.report.publish(self.engine.counters(), &own.counters, &frames, own.handed_over, flows);
         if frames.missing() != 0 && !own.frames_were_missing {
             own.frames_were_missing = true;
             tracing::error!(?frames, "frames are lost or owned twice; please report this as a bug");

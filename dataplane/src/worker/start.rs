@@ -1,11 +1,13 @@
 //! Starting and stopping the workers.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use core_affinity::CoreId;
 use nix::sys::signal::{Signal, kill};
@@ -16,9 +18,10 @@ use super::handover::{Mesh, MeshEnd};
 use super::report::{Report, Snapshot};
 use super::rest::Rest;
 use super::run::Worker;
-use crate::engine::{Engine, Side};
+use crate::control::Shared;
+use crate::engine::{Engine, EngineSettings, Side};
 use crate::port::{Memory, PortError, Ports};
-use crate::settings::{Mode, Settings};
+use crate::settings::{Mode, Placement, Settings};
 use crate::xdp::{Xdp, XdpError};
 
 /// Why the workers did not start, or stopped.
@@ -59,7 +62,13 @@ pub struct Workers {
 impl Workers {
     /// Starts one thread per worker and waits until each has its sockets open and registered. If one fails, all are
     /// stopped and its error is returned. A worker that fails later ends the process's wait by a SIGTERM to itself.
-    pub fn start(settings: &Settings, xdp: &Arc<Xdp>) -> Result<Workers, WorkerError> {
+    pub fn start(
+        settings: &Settings,
+        xdp: &Arc<Xdp>,
+        shared: &Arc<Shared>,
+    ) -> Result<Workers, WorkerError> {
+        let engine = engine_settings(settings)
+            .map_err(|source| WorkerError::System { worker: 0, source })?;
         let count = settings.workers.get();
         let system = |source| WorkerError::System { worker: 0, source };
         let mesh = Mesh::new(count as usize).map_err(system)?;
@@ -75,6 +84,11 @@ impl Workers {
                 settings: settings.clone(),
                 xdp: Arc::clone(xdp),
                 mesh: mesh.end(index as usize),
+                engine: EngineSettings {
+                    first_flow_id: engine.first_flow_id | u64::from(index) << 32,
+                    ..engine.clone()
+                },
+                shared: Arc::clone(shared),
                 report: Arc::default(),
                 stop: Arc::clone(&workers.stop),
             };
@@ -145,6 +159,23 @@ fn cores(settings: &Settings) -> Result<Vec<CoreId>, WorkerError> {
     Ok(chosen)
 }
 
+/// How the engines are to work, for this run of the process.
+fn engine_settings(settings: &Settings) -> io::Result<EngineSettings> {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut hash_key = [0; 16];
+    File::open("/dev/urandom")?.read_exact(&mut hash_key)?;
+    Ok(EngineSettings {
+        inspect: settings.inspection,
+        passive: settings.placement == Placement::Mirror,
+        log_requests: settings.log_requests,
+        epoch_us: (wall.as_micros() as u64).saturating_sub(now().0 / 1000),
+        hash_key,
+        // Below 2^53, which every JSON reader keeps: 17 bits of the start's second, 4 of the worker, 32 of the flow.
+        first_flow_id: (wall.as_secs() & 0x1_ffff) << 36,
+        ..EngineSettings::default()
+    })
+}
+
 /// What a worker's thread is given.
 struct Seat {
     index: u32,
@@ -152,6 +183,8 @@ struct Seat {
     settings: Settings,
     xdp: Arc<Xdp>,
     mesh: MeshEnd,
+    engine: EngineSettings,
+    shared: Arc<Shared>,
     report: Arc<Report>,
     stop: Arc<AtomicBool>,
 }
@@ -200,9 +233,13 @@ impl Seat {
         }
         // The starter may have given up meanwhile; then `stop` is set.
         let _ = ready.send(());
+        let policy = self.shared.policy.load_full();
         let ended = Worker {
             ports,
-            engine: Engine::new(),
+            engine: Engine::new(self.engine, Arc::clone(&policy)),
+            index: worker as usize,
+            shared: self.shared,
+            policy,
             mesh: self.mesh,
             heartbeat: heartbeat.clone(),
             rest: Rest::new(self.settings.busy_poll),

@@ -46,6 +46,12 @@ impl History {
         self.start += n;
     }
 
+    /// Forgets the oldest bytes beyond `cap`, under an exception policy that lets a flow pass that keeps too much.
+    pub fn forget_oldest(&mut self, cap: usize) {
+        let excess = self.bytes.len().saturating_sub(cap);
+        self.acknowledge(self.start + excess as u64);
+    }
+
     /// Overwrites `bytes`, which claim to lie at `at`, with what was forwarded there. Bytes that are acknowledged and
     /// so forgotten become zero: a receiver that has acknowledged them discards them, and nobody may see another
     /// version. True if anything changed.

@@ -18,8 +18,6 @@ use std::collections::VecDeque;
 
 pub use history::History;
 
-use crate::time::Time;
-
 /// Segments that may wait for a gap to close, per direction; one more is dropped and its sender sends it again.
 pub const MAX_OUT_OF_ORDER: usize = 128;
 /// How far ahead of the gap a segment may lie. Farther is out of any window that Weir lets a receiver advertise.
@@ -34,8 +32,10 @@ pub struct Segment<B> {
     pub len: u32,
     /// Whether a FIN follows the payload.
     pub fin: bool,
-    /// When it arrived.
-    pub arrived: Time,
+    /// Whether its payload differs from what arrived.
+    pub edited: bool,
+    /// Whether the packet that arrived has been counted under its reason already (this is the rest of a split one).
+    pub counted: bool,
     /// The packet.
     pub buf: B,
 }
@@ -78,6 +78,8 @@ pub struct Half<B> {
     pub fin: Option<u64>,
     /// Whether that FIN has been forwarded.
     pub fin_sent: bool,
+    /// Whether that FIN has been acknowledged.
+    pub fin_acked: bool,
     /// Forwarded, not acknowledged.
     pub history: History,
     /// Inspected, not forwarded: `sent..next`, in order.
@@ -95,6 +97,7 @@ impl<B> Default for Half<B> {
             acked: 0,
             fin: None,
             fin_sent: false,
+            fin_acked: false,
             history: History::default(),
             held: VecDeque::new(),
             early: Vec::new(),
@@ -148,6 +151,7 @@ impl<B> Half<B> {
         if offset > self.sent + u64::from(self.fin_sent) {
             return false;
         }
+        self.fin_acked |= self.fin_sent && offset > self.sent;
         let offset = offset.min(self.sent);
         if offset > self.acked {
             self.acked = offset;
@@ -190,7 +194,12 @@ impl<B> Half<B> {
         if self.early.first()?.at > self.next {
             return None;
         }
-        Some(self.early.remove(0))
+        self.pop_any_early()
+    }
+
+    /// The first early segment, whether or not the gap before it has closed.
+    pub fn pop_any_early(&mut self) -> Option<Segment<B>> {
+        if self.early.is_empty() { None } else { Some(self.early.remove(0)) }
     }
 
     /// Offset of the first early segment, for a passive observer that has lost the bytes before it.
@@ -211,9 +220,9 @@ impl<B> Half<B> {
         self.held.len() + self.early.len()
     }
 
-    /// Takes every waiting packet out.
-    pub fn drain(&mut self) -> impl Iterator<Item = B> + '_ {
-        self.held.drain(..).chain(self.early.drain(..)).map(|s| s.buf)
+    /// Takes every waiting segment out.
+    pub fn drain(&mut self) -> impl Iterator<Item = Segment<B>> + '_ {
+        self.held.drain(..).chain(self.early.drain(..))
     }
 }
 
@@ -229,7 +238,7 @@ mod tests {
     }
 
     fn early(at: u64, len: u32) -> Segment<()> {
-        Segment { at, len, fin: false, arrived: Time(0), buf: () }
+        Segment { at, len, fin: false, edited: false, counted: false, buf: () }
     }
 
     #[test]

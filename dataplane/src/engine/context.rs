@@ -1,0 +1,224 @@
+//! What a worker shares between its flows: policy, counters, events, timers, scratch space.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
+
+use weir_inspect::policy::{Cause, ExceptionAction, Policy};
+use weir_inspect::scan::Found;
+use weir_proto::Event;
+use weir_reassembly::packet::{Flags, Packet};
+use weir_reassembly::time::Time;
+
+use super::flow::{Conn, Dir, Flow, FlowKey, Lane, Slot, State};
+use super::session::{Edit, Session};
+use super::{Counters, EngineSettings, Io, Side};
+use crate::reason::Reason;
+
+/// Something that is to happen to a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    pub at: Time,
+    pub slot: Slot,
+    pub what: Timer,
+}
+
+/// What is to happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    /// What was held in this direction up to an offset must go.
+    Hold(Dir, u64),
+    /// A refusal waits no longer, or a tombstone repeats its answer.
+    Refusal,
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Due) -> std::cmp::Ordering {
+        self.at.cmp(&other.at)
+    }
+}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Due) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Shared between the flows of one worker.
+pub struct Context {
+    pub settings: EngineSettings,
+    pub policy: Arc<Policy>,
+    pub counters: Counters,
+    pub events: VecDeque<Event>,
+    /// Scratch: the edits that the last fed bytes ask for.
+    pub edits: Vec<Edit>,
+    /// Scratch: findings of one scan.
+    pub found: Vec<Found>,
+    /// Scratch: a decoded URL.
+    pub decoded: Vec<u8>,
+    /// Packets that wait in the flows of this worker.
+    pub waiting: usize,
+    timers: BinaryHeap<Reverse<Due>>,
+    next_flow_id: u64,
+}
+
+impl Context {
+    pub fn new(settings: EngineSettings, policy: Arc<Policy>) -> Context {
+        let next_flow_id = settings.first_flow_id;
+        Context {
+            settings,
+            policy,
+            counters: Counters::default(),
+            events: VecDeque::new(),
+            edits: Vec::new(),
+            found: Vec::new(),
+            decoded: Vec::new(),
+            waiting: 0,
+            timers: BinaryHeap::new(),
+            next_flow_id,
+        }
+    }
+
+    /// Ends a received packet: sends or drops it by its reason, and counts it.
+    pub fn finish<I: Io>(&mut self, io: &mut I, out: Side, buf: I::Buf, reason: Reason) {
+        if self.settings.passive {
+            self.counters.end(Reason::Mirrored);
+            return io.free(buf);
+        }
+        self.counters.end(reason);
+        match reason {
+            Reason::Forwarded | Reason::Edited | Reason::NotInspected | Reason::ExceptionPass => {
+                io.send(out, buf);
+            }
+            _ => io.free(buf),
+        }
+    }
+
+    /// Sends a packet of Weir's own.
+    pub fn originate<I: Io>(&mut self, io: &mut I, out: Side, buf: I::Buf) {
+        if self.settings.passive {
+            return io.free(buf);
+        }
+        self.counters.originated += 1;
+        io.send(out, buf);
+    }
+
+    /// Counts an exception and says what the policy wants then.
+    pub fn exception(&mut self, cause: Cause) -> ExceptionAction {
+        let c = &mut self.counters;
+        *match cause {
+            Cause::Memory => &mut c.exception_memory,
+            Cause::ParserError => &mut c.exception_parser_error,
+            Cause::Midstream => &mut c.exception_midstream,
+            Cause::Overload => &mut c.exception_overload,
+            Cause::Undecodable => &mut c.exception_undecodable,
+        } += 1;
+        if self.settings.passive { ExceptionAction::Pass } else { self.policy.exception(cause) }
+    }
+
+    /// The same where there is no flow to reset.
+    pub fn exception_for_packet(&mut self, cause: Cause) -> Reason {
+        match self.exception(cause) {
+            ExceptionAction::Pass => Reason::ExceptionPass,
+            ExceptionAction::Drop | ExceptionAction::Reset => Reason::ExceptionDrop,
+        }
+    }
+
+    /// A new flow for the packet that opens it.
+    pub fn open<B>(
+        &mut self,
+        now: Time,
+        from: Side,
+        key: FlowKey,
+        p: &Packet,
+        toward_server: bool,
+    ) -> Flow<B> {
+        self.counters.flows_opened += 1;
+        self.next_flow_id += 1;
+        let (src, dst) = ((p.src, p.src_port), (p.dst, p.dst_port));
+        let (client, server) = if toward_server { (src, dst) } else { (dst, src) };
+        let mut flow = Flow {
+            key,
+            conn: Conn { id: self.next_flow_id, client, server },
+            client_side: if toward_server { from } else { from.peer() },
+            state: State::Inspected,
+            to_server: Lane::default(),
+            to_client: Lane::default(),
+            session: Session::default(),
+            refusal: None,
+            reopening: None,
+            opened: now,
+            seen: now,
+            established: false,
+            closed: false,
+            alerted: false,
+        };
+        if !p.flags.has(Flags::SYN) {
+            self.counters.flows_midstream += 1;
+            flow.established = true;
+            let dir = flow.dir(p);
+            flow.lane(dir).half.begin(p.seq);
+            flow.lane(dir.reverse()).half.begin(p.ack);
+            flow.session = Session::midstream();
+        }
+        flow
+    }
+
+    /// Asks for something to happen at a time.
+    pub fn schedule(&mut self, at: Time, slot: Slot, what: Timer) {
+        self.timers.push(Reverse(Due { at, slot, what }));
+    }
+
+    /// The next thing that is due by now.
+    pub fn next_due(&mut self, now: Time) -> Option<Due> {
+        if self.timers.peek()?.0.at > now {
+            return None;
+        }
+        self.timers.pop().map(|d| d.0)
+    }
+
+    /// When something is due.
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.timers.peek().map(|d| d.0.at)
+    }
+
+    /// Queues an event; beyond the cap it is lost and counted.
+    pub fn tell(&mut self, event: Event) {
+        if self.events.len() >= self.settings.limits.events {
+            self.counters.events_lost += 1;
+            return;
+        }
+        self.events.push_back(event);
+    }
+
+    /// Microseconds since the Unix epoch.
+    pub fn wall_clock(&self, now: Time) -> u64 {
+        self.settings.epoch_us + now.0 / 1000
+    }
+
+    /// Tells the end of a flow, where requests are logged.
+    pub fn flow_ended<B>(&mut self, flow: &Flow<B>, why: &'static str) {
+        if !self.settings.log_requests {
+            return;
+        }
+        let body = weir_proto::event::Body::Flow(weir_proto::Flow {
+            pkts_toserver: flow.to_server.packets,
+            pkts_toclient: flow.to_client.packets,
+            bytes_toserver: flow.to_server.bytes,
+            bytes_toclient: flow.to_client.bytes,
+            start_us: self.wall_clock(flow.opened),
+            end_us: self.wall_clock(flow.seen),
+            state: flow.state_name().to_owned(),
+            reason: why.to_owned(),
+            alerted: flow.alerted,
+            service: String::new(),
+        });
+        let event = super::session::event(
+            self.wall_clock(flow.seen),
+            &flow.conn,
+            flow.session.app_proto(),
+            body,
+        );
+        self.tell(event);
+    }
+}

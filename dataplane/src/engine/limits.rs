@@ -1,0 +1,53 @@
+//! Every cap of the packet path in one place (design rule 5), with what happens beyond it.
+
+use std::time::Duration;
+
+use weir_reassembly::tcp::History;
+
+/// Caps and times of one worker. The defaults are those of the design.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Flows. Beyond: the longest idle of a few is forgotten; if all are busy, exception `overload`.
+    pub flows: usize,
+    /// Forwarded and unacknowledged bytes kept per direction. The receiver's window is lowered to it in place; a
+    /// sender that ignores the window meets exception `memory`.
+    pub history: usize,
+    /// Packets that may wait in this worker, early ones and held ones. Beyond: early ones are dropped (their sender
+    /// sends them again), held ones are released.
+    pub waiting: usize,
+    /// Longest wait of a tail or of an unfinished header section. Beyond: released and counted (`hold_expired`).
+    pub hold: Duration,
+    /// Bytes that may wait behind an undecided tail, per direction. Beyond: released and counted (`hold_expired`).
+    pub hold_bytes: u64,
+    /// Wait of a refused request for earlier responses to be complete. Beyond: both ends are reset.
+    pub refusal_wait: Duration,
+    /// Life of a tombstone.
+    pub tombstone: Duration,
+    /// Silence after which an established flow is forgotten; one with a FIN or RST, or half open, in `closing`.
+    pub idle: Duration,
+    /// Silence after which a flow that is opening or closing is forgotten.
+    pub closing: Duration,
+    /// Requests in flight on one HTTP/1 connection, and streams on one HTTP/2 connection that are inspected at a
+    /// time. Beyond: exception `memory`.
+    pub streams: usize,
+    /// Events waiting to leave a worker. Beyond: lost, and counted.
+    pub events: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            flows: 65_536,
+            history: History::DEFAULT_CAP,
+            waiting: 1024,
+            hold: Duration::from_millis(5),
+            hold_bytes: 64 * 1024,
+            refusal_wait: Duration::from_secs(1),
+            tombstone: Duration::from_secs(30),
+            idle: Duration::from_secs(3600),
+            closing: Duration::from_secs(30),
+            streams: 1024,
+            events: 4096,
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The content of one message, scanned as it passes: where it lies in the stream, what may not leave yet, what was
+//! found and what follows from it.
+
+use std::collections::VecDeque;
+
+use weir_inspect::policy::{Action, Decision, Part, Selection};
+use weir_inspect::scan::{Found, ScanState};
+
+use super::Feed;
+use super::edits::Edit;
+use super::report::{self, Finding};
+use super::transaction::Request;
+
+/// A stretch of content that lies in one piece in the stream; framing lies between two of them.
+#[derive(Clone, Copy, Debug)]
+struct Extent {
+    content: u64,
+    stream: u64,
+    len: u64,
+}
+
+/// How much content before the newest piece stays mapped to the stream: as far back as the scanner may look.
+const MAPPED: u64 = 4096;
+
+/// What to do with a message's content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reading {
+    /// No rule is about it.
+    #[default]
+    Skip,
+    /// It is scanned.
+    Scan,
+    /// It can't be read: it is content-coded and passes under an exception.
+    Encoded,
+    /// Every byte of it is overwritten: its message was ended in the middle.
+    Blank,
+}
+
+/// What a piece of content came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PieceOutcome {
+    /// Stream offset from which on bytes may not leave yet.
+    pub hold_from: Option<u64>,
+    /// An enforced rule ends the message.
+    pub blocked: bool,
+}
+
+/// The content of one message of one direction.
+#[derive(Default)]
+pub struct Content {
+    pub reading: Reading,
+    /// The rules that are about it.
+    pub selection: Selection,
+    /// A masked match can't be edited in place (a digest covers the body), so masking means blocking.
+    pub sealed: Option<&'static str>,
+    /// Content bytes so far.
+    pub length: u64,
+    state: ScanState,
+    extents: VecDeque<Extent>,
+    last_detector: Option<(u8, Decision)>,
+}
+
+impl Content {
+    /// Begins a message's content.
+    pub fn begin(&mut self, selection: Selection, reading: Reading, binary: bool) {
+        self.selection = selection;
+        self.reading = reading;
+        self.sealed = None;
+        self.length = 0;
+        self.extents.clear();
+        self.last_detector = None;
+        if reading == Reading::Scan {
+            self.state.reset();
+            self.state.set_binary(binary);
+        }
+    }
+
+    /// Takes the next bytes of content, which lie at stream offset `at`. `last`: the message ends with them.
+    pub fn piece(
+        &mut self,
+        feed: &mut Feed<'_>,
+        request: &Request,
+        at: u64,
+        bytes: &[u8],
+        last: bool,
+    ) -> PieceOutcome {
+        let from = self.length;
+        self.length += bytes.len() as u64;
+        match self.reading {
+            Reading::Skip => return PieceOutcome::default(),
+            Reading::Encoded => {
+                feed.cx.counters.unread_encoded_bytes += bytes.len() as u64;
+                return PieceOutcome::default();
+            }
+            Reading::Blank => {
+                self.blank(feed, at, bytes.len() as u64);
+                return PieceOutcome::default();
+            }
+            Reading::Scan => {}
+        }
+        self.map(from, at, bytes.len() as u64);
+        let mut found = std::mem::take(&mut feed.cx.found);
+        found.clear();
+        let held = *self.selection.held(Part::Body);
+        let scanner = request.policy.scanner();
+        let hold = scanner.scan(&mut self.state, bytes, last, &held, &mut found);
+        let mut outcome = PieceOutcome::default();
+        for f in &found {
+            outcome.blocked |= self.found(feed, request, f);
+        }
+        found.clear();
+        feed.cx.found = found;
+        if outcome.blocked {
+            // From the match on nothing of it may be read; the rest of this piece goes with it.
+            return outcome;
+        }
+        if hold > 0 && !last {
+            outcome.hold_from = Some(self.stream_offset(self.length.saturating_sub(hold as u64)));
+        }
+        outcome
+    }
+
+    /// Overwrites content that must not be read any more.
+    pub fn blank(&mut self, feed: &mut Feed<'_>, at: u64, len: u64) {
+        feed.cx.edits.push(Edit::fill(at, len, b' '));
+    }
+
+    fn map(&mut self, content: u64, stream: u64, len: u64) {
+        if let Some(last) = self.extents.back_mut()
+            && last.stream + last.len == stream
+        {
+            last.len += len;
+        } else if len > 0 {
+            self.extents.push_back(Extent { content, stream, len });
+        }
+        while let Some(first) = self.extents.front()
+            && first.content + first.len + MAPPED < content
+        {
+            self.extents.pop_front();
+        }
+    }
+
+    /// Where a byte of the content lies in the stream.
+    fn stream_offset(&self, content: u64) -> u64 {
+        self.extents
+            .iter()
+            .rev()
+            .find(|e| e.content <= content)
+            .map_or(0, |e| e.stream + (content - e.content))
+    }
+
+    /// The parts of `start..end` of the content: how far into it, where in the stream, how long.
+    fn ranges(&self, start: u64, end: u64) -> impl Iterator<Item = (u64, u64, u64)> + '_ {
+        self.extents.iter().filter_map(move |e| {
+            let (from, to) = (start.max(e.content), end.min(e.content + e.len));
+            (from < to).then(|| (from - start, e.stream + (from - e.content), to - from))
+        })
+    }
+
+    /// What follows from a finding. True: an enforced rule ends the message.
+    fn found(&mut self, feed: &mut Feed<'_>, request: &Request, f: &Found) -> bool {
+        let decision = if f.continued {
+            self.last_detector.filter(|(id, _)| *id == f.detector.0).map(|(_, d)| d)
+        } else {
+            request.policy.decide(&self.selection, Part::Body, f.detector)
+        };
+        let Some(decision) = decision else { return false };
+        self.last_detector = Some((f.detector.0, decision));
+        let acts = decision.enforced && !feed.cx.settings.passive;
+        let blocks = acts && (decision.action == Action::Block || self.sealed.is_some());
+        let blocks = blocks && decision.action != Action::Alert;
+        let masks = acts && decision.action == Action::Mask && !blocks;
+        if !f.continued {
+            let finding = Finding {
+                decision,
+                detector: f.detector,
+                part: Part::Body,
+                start: f.start,
+                end: f.end,
+                matched: self.state.matched(f),
+                confidence: f.confidence,
+                acts: blocks || masks,
+                reason: if blocks { self.sealed.unwrap_or_default() } else { "" },
+            };
+            report::finding(feed, request, &finding);
+        }
+        if masks || blocks {
+            let Some(detector) = request.policy.catalog().get(f.detector) else { return blocks };
+            let done =
+                if f.continued { f.start.saturating_sub(self.state.open_start()) } else { 0 };
+            for (skip, at, len) in self.ranges(f.start, f.end) {
+                let edit = Edit::mask(at, len, done + skip, detector.mask_style, f.context);
+                feed.cx.edits.push(edit);
+            }
+            feed.cx.counters.masked += u64::from(masks && !f.continued);
+        }
+        blocks
+    }
+}

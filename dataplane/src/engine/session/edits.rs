@@ -1,0 +1,67 @@
+//! What is to be overwritten on the wire, by stream offsets. Lengths never change (design rule 3).
+
+use weir_inspect::scan::{Context as Surroundings, MaskStyle, mask_range};
+
+/// One range of a direction's stream to overwrite.
+#[derive(Clone, Debug)]
+pub struct Edit {
+    /// Stream offset of its first byte.
+    pub at: u64,
+    len: u64,
+    how: How,
+}
+
+#[derive(Clone, Debug)]
+enum How {
+    /// These bytes, as many as the range is long.
+    Bytes(Vec<u8>),
+    /// The same byte everywhere.
+    Fill(u8),
+    /// A finding, masked by its detector's rule. `skip`: bytes of the match before this range.
+    Mask { style: MaskStyle, surroundings: Surroundings, skip: u64 },
+}
+
+impl Edit {
+    /// Overwrites with the given bytes.
+    pub fn bytes(at: u64, bytes: &[u8]) -> Edit {
+        Edit { at, len: bytes.len() as u64, how: How::Bytes(bytes.to_vec()) }
+    }
+
+    /// Overwrites `len` bytes with one byte.
+    pub fn fill(at: u64, len: u64, byte: u8) -> Edit {
+        Edit { at, len, how: How::Fill(byte) }
+    }
+
+    /// Masks a part of a match: the part has `len` bytes, and `skip` bytes of the match come before it.
+    pub fn mask(
+        at: u64,
+        len: u64,
+        skip: u64,
+        style: MaskStyle,
+        surroundings: Surroundings,
+    ) -> Edit {
+        Edit { at, len, how: How::Mask { style, surroundings, skip } }
+    }
+
+    /// Stream offset just past the range.
+    pub fn end(&self) -> u64 {
+        self.at + self.len
+    }
+
+    /// Overwrites `bytes`, which lie at stream offset `from` within the range.
+    pub fn write(&self, from: u64, bytes: &mut [u8]) {
+        let skipped = from.saturating_sub(self.at);
+        match &self.how {
+            How::Fill(byte) => bytes.fill(*byte),
+            How::Bytes(new) => {
+                let new = new.get(skipped as usize..).unwrap_or_default();
+                for (to, new) in bytes.iter_mut().zip(new) {
+                    *to = *new;
+                }
+            }
+            How::Mask { style, surroundings, skip } => {
+                mask_range(*style, *surroundings, skip + skipped, bytes);
+            }
+        }
+    }
+}

@@ -1,0 +1,431 @@
+//! HTTP/1 on one connection: both directions' parsers, the requests in flight, and what is edited in them.
+
+use std::collections::VecDeque;
+
+use weir_inspect::policy::{Cause, ExceptionAction, Part};
+use weir_reassembly::http1::{Error, Event, Fields, Framing, Head, Http1, Role, Version};
+use weir_reassembly::http2::Settings;
+
+use super::content::Reading;
+use super::edits::Edit;
+use super::report;
+use super::transaction::{FieldMask, HeadFields, SPARE, Transaction};
+use super::{Action, Dir, Feed, Outcome};
+
+/// Codings of content that are as good as none (RFC 9110 §8.4.1).
+const IDENTITY: &[u8] = b"identity";
+/// Fields under which a body can't be edited without its receiver noticing (RFC 9530, RFC 3230, RFC 1864, RFC 9421).
+const SEALS: [&str; 6] = [
+    "content-md5",
+    "digest",
+    "content-digest",
+    "repr-digest",
+    "signature",
+    "x-amz-checksum-sha256",
+];
+
+/// The protocol changes at this stream offset.
+pub struct Switch {
+    pub at: u64,
+    /// To HTTP/2 (h2c), with the client's settings and its request, which becomes stream 1.
+    pub upgrade: Option<Upgrade>,
+}
+
+/// What an h2c upgrade (RFC 7540 §3.2) hands to HTTP/2.
+pub struct Upgrade {
+    pub settings: Settings,
+    pub transaction: Box<Transaction>,
+}
+
+/// One connection that speaks HTTP/1.
+pub struct Http1Session {
+    requests: Http1,
+    responses: Http1,
+    /// Bytes that a parser has not used up, a few of an unfinished line, per direction.
+    unread: [Vec<u8>; 2],
+    messages: Messages,
+}
+
+/// What is known of its messages, besides the parsers.
+#[derive(Default)]
+struct Messages {
+    /// In order of their requests; the first is the one that is being answered.
+    in_flight: VecDeque<Box<Transaction>>,
+    spare: Vec<Box<Transaction>>,
+    /// A tail that may not leave begins here, per direction.
+    hold: [Option<u64>; 2],
+    switch: Option<Switch>,
+    h2c: Option<Settings>,
+    masks: Vec<FieldMask>,
+}
+
+impl Default for Http1Session {
+    fn default() -> Http1Session {
+        Http1Session {
+            requests: Http1::new(Role::Request),
+            responses: Http1::new(Role::Response),
+            unread: Default::default(),
+            messages: Messages::default(),
+        }
+    }
+}
+
+impl HeadFields for Fields<'_> {
+    fn find(&self, name: &str) -> Option<&[u8]> {
+        self.get(name).map(|f| f.value)
+    }
+
+    fn each(&self, each: &mut dyn FnMut(&[u8], &[u8], usize)) {
+        for field in self.iter() {
+            each(field.name, field.value, field.at as usize);
+        }
+    }
+}
+
+/// What became of one event.
+enum Next {
+    Go,
+    /// This and everything after it is refused.
+    Refuse(u64),
+    Exception(Cause),
+    Reset,
+    Switch,
+}
+
+impl Http1Session {
+    /// Reads the next bytes of a direction.
+    pub fn feed(&mut self, feed: &mut Feed<'_>, bytes: &[u8]) -> Outcome {
+        let end = feed.at + bytes.len() as u64;
+        let Http1Session { requests, responses, messages, unread } = self;
+        let [to_server, to_client] = unread;
+        let (parser, other, unread) = match feed.dir {
+            Dir::ToServer => (requests, responses, to_server),
+            Dir::ToClient => (responses, requests, to_client),
+        };
+        let joined;
+        let mut rest = bytes;
+        if !unread.is_empty() {
+            unread.extend_from_slice(bytes);
+            joined = std::mem::take(unread);
+            rest = &joined;
+        }
+        messages.set_hold(feed.dir, None);
+        loop {
+            let at = end - rest.len() as u64;
+            let step = parser.poll(at, rest);
+            rest = rest.get(step.consumed..).unwrap_or_default();
+            let Some(event) = step.event else {
+                unread.extend_from_slice(rest);
+                let undecided = end - rest.len() as u64 - parser.pending().len() as u64;
+                return Outcome::clear(
+                    messages.hold(feed.dir).map_or(undecided, |h| h.min(undecided)),
+                );
+            };
+            match messages.event(feed, event, other) {
+                Next::Go => {}
+                Next::Refuse(from) => return Outcome::action(from, Action::Refuse),
+                Next::Exception(cause) => return feed.exception(cause, end),
+                Next::Reset => return Outcome::action(at, Action::Reset),
+                Next::Switch => return Outcome::clear(end),
+            }
+        }
+    }
+
+    /// The sender of a direction has ended it.
+    pub fn finish(&mut self, feed: &mut Feed<'_>) -> Outcome {
+        let at = feed.at;
+        let Http1Session { requests, responses, messages, .. } = self;
+        let (parser, other) = match feed.dir {
+            Dir::ToServer => (requests, responses),
+            Dir::ToClient => (responses, requests),
+        };
+        // A message cut short by its sender hides nothing: what is not there can't be read.
+        let next = match parser.finish(at) {
+            Some(Event::Error(Error::Truncated)) | None => Next::Go,
+            Some(event) => messages.event(feed, event, other),
+        };
+        match next {
+            Next::Reset => Outcome::action(at, Action::Reset),
+            _ => Outcome::clear(at),
+        }
+    }
+
+    /// The change of protocol that the last bytes brought, once.
+    pub fn switched(&mut self) -> Option<Switch> {
+        let switch = self.messages.switch.take();
+        if switch.is_some() {
+            self.requests.switch_protocols();
+        }
+        switch
+    }
+
+    /// Whether every request that went to the server is answered completely.
+    pub fn answered(&self) -> bool {
+        self.messages.in_flight.is_empty() && self.responses.pending().is_empty()
+    }
+}
+
+impl Messages {
+    fn hold(&self, dir: Dir) -> Option<u64> {
+        self.hold.get(dir as usize).copied().flatten()
+    }
+
+    fn set_hold(&mut self, dir: Dir, to: Option<u64>) {
+        if let Some(hold) = self.hold.get_mut(dir as usize) {
+            *hold = to;
+        }
+    }
+
+    fn event(&mut self, feed: &mut Feed<'_>, event: Event<'_>, other: &mut Http1) -> Next {
+        match (feed.dir, event) {
+            (Dir::ToServer, Event::Head(head)) => self.request(feed, &head, other),
+            (Dir::ToClient, Event::Head(head)) => self.response(feed, &head),
+            (_, Event::Body { at, bytes }) => self.body(feed, at, bytes, false),
+            (_, Event::Trailers(fields)) => self.trailers(feed, &fields),
+            (_, Event::End { at, .. }) => self.end(feed, at),
+            (_, Event::Tunnel { at }) => self.tunnel(feed, at),
+            (_, Event::Error(error)) => {
+                report::parser_error(feed, &error.to_string());
+                Next::Exception(Cause::ParserError)
+            }
+        }
+    }
+
+    /// A request's head is complete.
+    fn request(&mut self, feed: &mut Feed<'_>, head: &Head<'_>, responses: &mut Http1) -> Next {
+        feed.cx.counters.http1_requests += 1;
+        if self.in_flight.len() >= feed.cx.settings.limits.streams {
+            return Next::Exception(Cause::Memory);
+        }
+        let (Some(method), Some(target)) = (head.method(), head.target()) else { return Next::Go };
+        let host = head.fields.get("host").map(|f| f.value);
+        let mut t = self.spare.pop().unwrap_or_default();
+        t.reset(&feed.cx.policy);
+        t.request.version = version(head.version);
+        let mut masks = std::mem::take(&mut self.masks);
+        let verdict = t.judge(feed, method, target, host, &head.fields, &mut masks);
+        mask_fields(feed, &t, &mut masks);
+        self.masks = masks;
+        let rules = t.upload.selection;
+        let reading = body_reading(&head.fields, rules.scans(Part::Body));
+        let unreadable = reading == Reading::Encoded && undecodable(feed, &rules);
+        t.upload.begin(rules, reading, is_binary(&head.fields));
+        t.upload.sealed = seal(&head.fields);
+        if t.response_rules.edits_body() && !feed.cx.settings.passive {
+            make_readable(feed, &head.fields);
+        }
+        self.h2c = h2c(&head.fields);
+        let known = responses.expect_response(method);
+        self.in_flight.push_back(t);
+        if verdict.refused || unreadable {
+            // Its response will never come; `answered` must not wait for it.
+            self.in_flight.pop_back();
+            return Next::Refuse(head.start);
+        }
+        if known { Next::Go } else { Next::Exception(Cause::Memory) }
+    }
+
+    /// A response's head is complete.
+    fn response(&mut self, feed: &mut Feed<'_>, head: &Head<'_>) -> Next {
+        if head.is_interim() {
+            return Next::Go;
+        }
+        if self.in_flight.is_empty() {
+            // Midstream, or a server that speaks unasked: judged by what is known, the addresses.
+            let mut t = self.spare.pop().unwrap_or_default();
+            t.reset(&feed.cx.policy);
+            t.judge_unasked(feed);
+            self.in_flight.push_back(t);
+        }
+        let Some(mut t) = self.in_flight.pop_front() else { return Next::Go };
+        let next = self.judge_response(feed, &mut t, head);
+        self.in_flight.push_front(t);
+        next
+    }
+
+    fn judge_response(
+        &mut self,
+        feed: &mut Feed<'_>,
+        t: &mut Transaction,
+        head: &Head<'_>,
+    ) -> Next {
+        t.answered = true;
+        t.request.status = head.status().unwrap_or(0);
+        let rules = t.response_rules;
+        let fields = &head.fields;
+        for (name, to) in
+            [("content-type", &mut t.request.content_type), ("location", &mut t.request.location)]
+        {
+            to.clear();
+            to.extend_from_slice(fields.get(name).map_or(&[][..], |f| f.value));
+        }
+        let mut refused = false;
+        if rules.scans(Part::Headers) {
+            let mut masks = std::mem::take(&mut self.masks);
+            refused = t.fields(feed, &rules, fields, &mut masks);
+            mask_fields(feed, t, &mut masks);
+            self.masks = masks;
+        }
+        let reading = match head.framing {
+            Framing::None => Reading::Skip,
+            _ => body_reading(fields, rules.scans(Part::Body)),
+        };
+        let unreadable = reading == Reading::Encoded && undecodable(feed, &rules);
+        t.download.begin(rules, reading, is_binary(fields));
+        t.download.sealed = seal(fields);
+        if refused || unreadable { Next::Refuse(head.start) } else { Next::Go }
+    }
+
+    /// A piece of a body.
+    fn body(&mut self, feed: &mut Feed<'_>, at: u64, bytes: &[u8], last: bool) -> Next {
+        let t = match feed.dir {
+            Dir::ToServer => self.in_flight.back_mut(),
+            Dir::ToClient => self.in_flight.front_mut(),
+        };
+        let Some(t) = t else { return Next::Go };
+        let (content, request) = match feed.dir {
+            Dir::ToServer => (&mut t.upload, &mut t.request),
+            Dir::ToClient => (&mut t.download, &mut t.request),
+        };
+        let outcome = content.piece(feed, request, at, bytes, last);
+        if !last {
+            self.set_hold(feed.dir, outcome.hold_from);
+        }
+        match outcome.blocked {
+            false => Next::Go,
+            // In the middle of a message: the server has a part of the request, or the client of the response.
+            true => Next::Reset,
+        }
+    }
+
+    fn trailers(&mut self, feed: &mut Feed<'_>, fields: &Fields<'_>) -> Next {
+        let t = match feed.dir {
+            Dir::ToServer => self.in_flight.pop_back(),
+            Dir::ToClient => self.in_flight.pop_front(),
+        };
+        let Some(mut t) = t else { return Next::Go };
+        let rules = if feed.dir == Dir::ToServer { t.upload.selection } else { t.response_rules };
+        let mut masks = std::mem::take(&mut self.masks);
+        let blocks = rules.scans(Part::Headers) && t.fields(feed, &rules, fields, &mut masks);
+        mask_fields(feed, &t, &mut masks);
+        self.masks = masks;
+        match feed.dir {
+            Dir::ToServer => self.in_flight.push_back(t),
+            Dir::ToClient => self.in_flight.push_front(t),
+        }
+        if blocks { Next::Reset } else { Next::Go }
+    }
+
+    /// A message is complete.
+    fn end(&mut self, feed: &mut Feed<'_>, at: u64) -> Next {
+        let next = self.body(feed, at, &[], true);
+        self.set_hold(feed.dir, None);
+        match feed.dir {
+            Dir::ToServer => {
+                if let Some(t) = self.in_flight.back_mut() {
+                    t.request.request_length = t.upload.length;
+                    t.complete.0 = true;
+                }
+            }
+            Dir::ToClient => {
+                // An interim response has no message of its own.
+                if self.in_flight.front().is_some_and(|t| t.answered)
+                    && let Some(mut t) = self.in_flight.pop_front()
+                {
+                    t.request.response_length = t.download.length;
+                    report::transaction(feed, &t.request);
+                    if self.spare.len() < SPARE {
+                        self.spare.push(t);
+                    }
+                }
+            }
+        }
+        next
+    }
+
+    /// The server has switched protocols, or opened a tunnel.
+    fn tunnel(&mut self, feed: &mut Feed<'_>, at: u64) -> Next {
+        if feed.dir == Dir::ToServer {
+            return Next::Go;
+        }
+        let upgrade = match (self.h2c.take(), self.in_flight.pop_front()) {
+            (Some(settings), Some(transaction)) if transaction.request.status == 101 => {
+                Some(Upgrade { settings, transaction })
+            }
+            (_, Some(t)) => {
+                report::transaction(feed, &t.request);
+                None
+            }
+            _ => None,
+        };
+        self.switch = Some(Switch { at, upgrade });
+        Next::Switch
+    }
+}
+
+fn version(v: Version) -> &'static str {
+    match (v.major, v.minor) {
+        (1, 0) => "HTTP/1.0",
+        (0, 9) => "HTTP/0.9",
+        _ => "HTTP/1.1",
+    }
+}
+
+/// Masks what was found in field values. A value's place is its stream offset.
+fn mask_fields(feed: &mut Feed<'_>, t: &Transaction, masks: &mut Vec<FieldMask>) {
+    for mask in masks.drain(..) {
+        let Some(detector) = t.request.policy.catalog().get(mask.found.detector) else { continue };
+        let at = mask.place as u64 + mask.found.start;
+        let len = mask.found.end - mask.found.start;
+        feed.cx.edits.push(Edit::mask(at, len, 0, detector.mask_style, mask.found.context));
+        feed.cx.counters.masked += 1;
+    }
+}
+
+/// How a body with these fields is read.
+fn body_reading(fields: &Fields<'_>, wanted: bool) -> Reading {
+    let coded = fields.iter().any(|f| {
+        f.name.eq_ignore_ascii_case(b"content-encoding")
+            && !f.value.is_empty()
+            && !f.value.eq_ignore_ascii_case(IDENTITY)
+    });
+    match (wanted, coded) {
+        (false, _) => Reading::Skip,
+        (true, false) => Reading::Scan,
+        (true, true) => Reading::Encoded,
+    }
+}
+
+/// Whether a body that can't be read must not pass: an enforced rule waits for what it holds.
+fn undecodable(feed: &mut Feed<'_>, rules: &weir_inspect::policy::Selection) -> bool {
+    let action = feed.cx.exception(Cause::Undecodable);
+    rules.edits_body() && action != ExceptionAction::Pass
+}
+
+fn is_binary(fields: &Fields<'_>) -> bool {
+    fields.get("content-type").is_some_and(|f| super::transaction::is_binary(f.value))
+}
+
+fn seal(fields: &Fields<'_>) -> Option<&'static str> {
+    SEALS.into_iter().find(|name| fields.get(name).is_some())
+}
+
+/// Makes the answer come readable and whole: no content codings (RFC 9110 §12.5.3: an empty value asks for none), no
+/// ranges (design rules 2 and 3).
+fn make_readable(feed: &mut Feed<'_>, fields: &Fields<'_>) {
+    for field in fields.iter() {
+        let blank = [&b"accept-encoding"[..], b"range", b"if-range"];
+        if blank.iter().any(|name| field.name.eq_ignore_ascii_case(name)) {
+            feed.cx.edits.push(Edit::fill(field.at, field.value.len() as u64, b' '));
+        }
+    }
+}
+
+/// The client's settings, if the request asks for h2c (RFC 7540 §3.2.1).
+fn h2c(fields: &Fields<'_>) -> Option<Settings> {
+    let upgrade = fields.get("upgrade")?.value;
+    if !upgrade.eq_ignore_ascii_case(b"h2c") {
+        return None;
+    }
+    Settings::from_upgrade(fields.get("http2-settings")?.value)
+}

@@ -1,0 +1,457 @@
+//! HTTP/2 on one connection: both directions' decoders, the streams, and what is edited in them.
+//!
+//! The connection lives on when one of its streams does not: a refused request is made malformed, so that the server
+//! itself refuses it, and a response is ended in the middle by a RST_STREAM in place of its last bytes (`ending.rs`).
+
+use hashbrown::HashMap;
+use weir_inspect::policy::{Cause, ExceptionAction, Part};
+use weir_reassembly::http2::frame::kind;
+use weir_reassembly::http2::{
+    CODING_FIELDS, Event, FrameHeader, HeaderBlock, Http2, PREFACE, RANGE_FIELDS, Role,
+};
+
+use super::content::{PieceOutcome, Reading};
+use super::edits::Edit;
+use super::ending::{Ending, Endings};
+use super::http1::Upgrade;
+use super::report;
+use super::transaction::{FieldMask, HeadFields, SPARE, Transaction, is_binary};
+use super::{Action, Dir, Feed, Outcome};
+
+/// One stream.
+#[derive(Default)]
+pub struct Stream {
+    pub transaction: Transaction,
+    pub ending: Ending,
+    /// Requests and responses have one head; later header blocks are trailers.
+    request_seen: bool,
+    /// END_STREAM of the client, of the server.
+    ended: (bool, bool),
+}
+
+/// Where one direction's reading stands.
+#[derive(Default)]
+struct Lane {
+    /// The frame that is being read.
+    frame: Option<FrameHeader>,
+    /// Stream offset at which the next frame begins.
+    frame_end: u64,
+    /// The header block that is being read began here.
+    block_at: Option<u64>,
+    /// Tails that may not leave: their streams, and where they begin.
+    holds: Vec<(u32, u64)>,
+    /// Edits of bytes that are still to come.
+    later: Vec<Edit>,
+}
+
+/// What becomes of the connection after an event.
+pub enum Next {
+    Go,
+    Exception(Cause),
+    Reset,
+}
+
+/// One connection that speaks HTTP/2.
+pub struct Http2Session {
+    client: Http2,
+    server: Http2,
+    streams: Streams,
+}
+
+/// What is known of its streams, besides the decoders.
+#[derive(Default)]
+pub struct Streams {
+    open: HashMap<u32, Box<Stream>>,
+    spare: Vec<Box<Stream>>,
+    lanes: [Lane; 2],
+    endings: Endings,
+    masks: Vec<FieldMask>,
+}
+
+impl HeadFields for HeaderBlock<'_> {
+    fn find(&self, name: &str) -> Option<&[u8]> {
+        self.value(name.as_bytes())
+    }
+
+    fn each(&self, each: &mut dyn FnMut(&[u8], &[u8], usize)) {
+        for (place, field) in self.fields().enumerate() {
+            each(field.name, field.value, place);
+        }
+    }
+}
+
+/// What is to be changed in the header block that was just read.
+#[derive(Default)]
+struct BlockEdits {
+    refuse: bool,
+    make_readable: bool,
+}
+
+impl Http2Session {
+    /// A connection that begins with the preface.
+    pub fn new(preface: bool) -> Http2Session {
+        Http2Session {
+            client: Http2::new(Role::Client, preface),
+            server: Http2::new(Role::Server, preface),
+            streams: Streams::default(),
+        }
+    }
+
+    /// A connection that was upgraded from HTTP/1 (RFC 7540 §3.2): its request is stream 1, already complete.
+    pub fn upgraded(upgrade: Upgrade) -> Http2Session {
+        let mut session = Http2Session::new(true);
+        if let Some(size) = upgrade.settings.header_table_size {
+            session.server.set_max_table_size(size);
+        }
+        let mut transaction = *upgrade.transaction;
+        transaction.request.stream = 1;
+        transaction.request.status = 0;
+        let stream =
+            Stream { transaction, request_seen: true, ended: (true, false), ..Stream::default() };
+        session.streams.open.insert(1, Box::new(stream));
+        session
+    }
+
+    /// Reads the next bytes of a direction.
+    pub fn feed(&mut self, feed: &mut Feed<'_>, bytes: &[u8]) -> Outcome {
+        let end = feed.at + bytes.len() as u64;
+        let mut rest = bytes;
+        let Http2Session { client, server, streams } = self;
+        let (decoder, other) = match feed.dir {
+            Dir::ToServer => (client, server),
+            Dir::ToClient => (server, client),
+        };
+        streams.begin_feed(feed);
+        loop {
+            let at = end - rest.len() as u64;
+            let step = decoder.poll(at, rest);
+            rest = rest.get(step.consumed..).unwrap_or_default();
+            let Some(event) = step.event else { break };
+            let next = match event {
+                Event::Headers(block) => {
+                    let (next, edits) = streams.headers(feed, &block);
+                    match streams.edit_block(feed, decoder, &edits) {
+                        Next::Go => next,
+                        failed => failed,
+                    }
+                }
+                Event::Settings(settings) => {
+                    if let Some(size) = settings.header_table_size {
+                        other.set_max_table_size(size);
+                    }
+                    Next::Go
+                }
+                event => streams.event(feed, event),
+            };
+            match next {
+                Next::Go => {}
+                Next::Exception(cause) => return feed.exception(cause, end),
+                Next::Reset => return Outcome::action(at, Action::Reset),
+            }
+        }
+        Outcome::clear(streams.end_feed(feed, end))
+    }
+
+    /// The sender of a direction has ended it.
+    pub fn finish(&mut self, feed: &mut Feed<'_>) -> Outcome {
+        if feed.dir == Dir::ToClient {
+            let ids: Vec<u32> = self.streams.open.keys().copied().collect();
+            for id in ids {
+                self.streams.close(feed, id);
+            }
+        }
+        Outcome::clear(feed.at)
+    }
+}
+
+impl Streams {
+    fn lane(&mut self, dir: Dir) -> &mut Lane {
+        let [to_server, to_client] = &mut self.lanes;
+        match dir {
+            Dir::ToServer => to_server,
+            Dir::ToClient => to_client,
+        }
+    }
+
+    fn begin_feed(&mut self, feed: &mut Feed<'_>) {
+        let at = feed.at;
+        let lane = self.lane(feed.dir);
+        if lane.frame.is_none() && lane.frame_end < at {
+            lane.frame_end = at;
+        }
+    }
+
+    /// Schedules what earlier frames asked of these bytes; gives the offset up to which they may leave.
+    fn end_feed(&mut self, feed: &mut Feed<'_>, end: u64) -> u64 {
+        let lane = self.lane(feed.dir);
+        for edit in &lane.later {
+            if edit.at < end {
+                feed.cx.edits.push(edit.clone());
+            }
+        }
+        lane.later.retain(|edit| edit.end() > end);
+        let header = if end > lane.frame_end { lane.frame_end } else { end };
+        let tail = lane.holds.iter().map(|(_, at)| *at).min().unwrap_or(end);
+        header.min(tail).min(lane.block_at.unwrap_or(end))
+    }
+
+    fn event(&mut self, feed: &mut Feed<'_>, event: Event<'_>) -> Next {
+        match event {
+            Event::Preface { at } => self.lane(feed.dir).frame_end = at + PREFACE.len() as u64,
+            Event::FrameHeader(frame) => self.frame(feed, frame),
+            Event::Data { stream, at, bytes } => return self.data(feed, stream, at, bytes, false),
+            Event::DataEnd { stream, at, end_stream } => {
+                if end_stream {
+                    let next = self.data(feed, stream, at, &[], true);
+                    self.end_stream(feed, stream);
+                    return next;
+                }
+            }
+            Event::ResetStream { stream, .. } => self.close(feed, stream),
+            Event::WindowUpdate { stream, increment } => {
+                if let (Dir::ToServer, Some(frame)) = (feed.dir, self.lane(feed.dir).frame) {
+                    self.endings.window_update(feed, frame, stream, increment);
+                }
+            }
+            Event::Error(error) => {
+                report::parser_error(feed, &error.to_string());
+                return Next::Exception(Cause::ParserError);
+            }
+            _ => {}
+        }
+        Next::Go
+    }
+
+    /// A frame begins: what is left of an ended stream is disarmed.
+    fn frame(&mut self, feed: &mut Feed<'_>, frame: FrameHeader) {
+        let lane = self.lane(feed.dir);
+        lane.frame = Some(frame);
+        lane.frame_end = frame.end();
+        if matches!(frame.kind, kind::HEADERS | kind::PUSH_PROMISE) {
+            lane.block_at = Some(frame.at);
+        }
+        if feed.dir == Dir::ToClient
+            && let Some(stream) = self.open.get_mut(&frame.stream)
+        {
+            let [_, lane] = &mut self.lanes;
+            self.endings.frame(feed, stream, frame, &mut lane.later);
+        }
+    }
+
+    /// A header block: a request, a response, or trailers.
+    fn headers(&mut self, feed: &mut Feed<'_>, block: &HeaderBlock<'_>) -> (Next, BlockEdits) {
+        self.lane(feed.dir).block_at = None;
+        let id = block.promised.unwrap_or(block.stream);
+        let mut stream = match self.open.remove(&id) {
+            Some(stream) => stream,
+            None if self.open.len() >= feed.cx.settings.limits.streams => {
+                return (Next::Exception(Cause::Memory), BlockEdits::default());
+            }
+            None => {
+                let mut stream = self.spare.pop().unwrap_or_default();
+                stream.begin(feed, id);
+                stream
+            }
+        };
+        let edits = match (feed.dir, block.promised) {
+            (Dir::ToServer, _) | (_, Some(_)) if !stream.request_seen => {
+                self.request(feed, &mut stream, block)
+            }
+            (Dir::ToClient, None) if !stream.transaction.answered => {
+                self.response(feed, &mut stream, block)
+            }
+            _ => self.trailers(feed, &mut stream, block),
+        };
+        self.open.insert(id, stream);
+        let mut next = Next::Go;
+        if block.end_stream {
+            next = self.data(feed, id, block.end, &[], true);
+            self.end_stream(feed, id);
+        }
+        (next, edits)
+    }
+
+    fn request(
+        &mut self,
+        feed: &mut Feed<'_>,
+        stream: &mut Stream,
+        block: &HeaderBlock<'_>,
+    ) -> BlockEdits {
+        feed.cx.counters.http2_requests += 1;
+        stream.request_seen = true;
+        let t = &mut stream.transaction;
+        let field = |name: &[u8]| block.value(name).unwrap_or_default();
+        let host = block.value(b":authority").or_else(|| block.value(b"host"));
+        t.request.grpc = field(b"content-type").starts_with(b"application/grpc");
+        let verdict =
+            t.judge(feed, field(b":method"), field(b":path"), host, block, &mut self.masks);
+        let rules = t.upload.selection;
+        let reading = reading(block, rules.scans(Part::Body));
+        let unreadable = reading == Reading::Encoded
+            && feed.cx.exception(Cause::Undecodable) != ExceptionAction::Pass
+            && rules.edits_body();
+        t.upload.begin(rules, reading, is_binary(field(b"content-type")));
+        let acts = !feed.cx.settings.passive;
+        let refuse = acts && (verdict.refused || unreadable);
+        if refuse {
+            feed.cx.counters.blocked += 1;
+            // The server will answer by itself that the request is malformed; that answer is nobody's secret.
+            t.response_rules = Default::default();
+        }
+        BlockEdits { refuse, make_readable: acts && t.response_rules.edits_body() }
+    }
+
+    fn response(
+        &mut self,
+        feed: &mut Feed<'_>,
+        stream: &mut Stream,
+        block: &HeaderBlock<'_>,
+    ) -> BlockEdits {
+        let field = |name: &[u8]| block.value(name).unwrap_or_default();
+        let status = std::str::from_utf8(field(b":status")).ok().and_then(|s| s.parse().ok());
+        if matches!(status, Some(100..=199)) {
+            return BlockEdits::default();
+        }
+        let t = &mut stream.transaction;
+        t.answered = true;
+        t.request.status = status.unwrap_or(0);
+        t.request.content_type.clear();
+        t.request.content_type.extend_from_slice(field(b"content-type"));
+        t.request.location.clear();
+        t.request.location.extend_from_slice(field(b"location"));
+        let rules = t.response_rules;
+        let blocks = rules.scans(Part::Headers) && t.fields(feed, &rules, block, &mut self.masks);
+        let reading = reading(block, rules.scans(Part::Body));
+        let unreadable = reading == Reading::Encoded
+            && feed.cx.exception(Cause::Undecodable) != ExceptionAction::Pass
+            && rules.edits_body();
+        t.download.begin(rules, reading, is_binary(field(b"content-type")));
+        if (blocks || unreadable) && !feed.cx.settings.passive {
+            stream.transaction.download.reading = Reading::Blank;
+            self.endings.begin(feed, stream, None, &mut self.lanes[1].later);
+        }
+        BlockEdits::default()
+    }
+
+    fn trailers(
+        &mut self,
+        feed: &mut Feed<'_>,
+        stream: &mut Stream,
+        block: &HeaderBlock<'_>,
+    ) -> BlockEdits {
+        let t = &mut stream.transaction;
+        let rules = if feed.dir == Dir::ToServer { t.upload.selection } else { t.response_rules };
+        if rules.scans(Part::Headers) {
+            t.fields(feed, &rules, block, &mut self.masks);
+        }
+        BlockEdits::default()
+    }
+
+    /// Edits the header block that the decoder has just read. What can't be edited resets the connection.
+    fn edit_block(&mut self, feed: &mut Feed<'_>, decoder: &mut Http2, edits: &BlockEdits) -> Next {
+        let mut possible = true;
+        for mask in self.masks.drain(..) {
+            let range = mask.found.start as usize..mask.found.end as usize;
+            possible &= decoder.mask_value(mask.place, range).is_ok();
+            feed.cx.counters.masked += 1;
+        }
+        if edits.make_readable {
+            possible &= decoder.blank(CODING_FIELDS).is_ok();
+            possible &= decoder.blank(RANGE_FIELDS).is_ok();
+        }
+        if edits.refuse {
+            possible &= decoder.refuse_request().is_ok();
+        }
+        for (at, octets) in decoder.edits() {
+            // What has left can't be changed any more.
+            possible &= at >= feed.sent;
+            feed.cx.edits.push(Edit::bytes(at, octets));
+        }
+        if possible || feed.cx.settings.passive { Next::Go } else { Next::Reset }
+    }
+
+    /// Content of a stream. `last`: the message ends here.
+    fn data(&mut self, feed: &mut Feed<'_>, id: u32, at: u64, bytes: &[u8], last: bool) -> Next {
+        let Some(stream) = self.open.get_mut(&id) else { return Next::Go };
+        let t = &mut stream.transaction;
+        let content = match feed.dir {
+            Dir::ToServer => &mut t.upload,
+            Dir::ToClient => &mut t.download,
+        };
+        let PieceOutcome { hold_from, blocked } = content.piece(feed, &t.request, at, bytes, last);
+        let [to_server, to_client] = &mut self.lanes;
+        let lane = if feed.dir == Dir::ToServer { to_server } else { to_client };
+        lane.holds.retain(|(stream, _)| *stream != id);
+        if let Some(from) = hold_from {
+            lane.holds.push((id, from));
+        }
+        if !blocked {
+            return Next::Go;
+        }
+        if feed.dir == Dir::ToServer {
+            // A part of the request has left: only the connection can be ended now.
+            return Next::Reset;
+        }
+        feed.cx.counters.blocked += 1;
+        content.reading = Reading::Blank;
+        if !bytes.is_empty() {
+            content.blank(feed, at, bytes.len() as u64);
+        }
+        let frame = lane.frame;
+        self.endings.begin(feed, stream, frame, &mut lane.later);
+        Next::Go
+    }
+
+    fn end_stream(&mut self, feed: &mut Feed<'_>, id: u32) {
+        let dir = feed.dir;
+        self.lane(dir).holds.retain(|(stream, _)| *stream != id);
+        let Some(stream) = self.open.get_mut(&id) else { return };
+        match dir {
+            Dir::ToServer => stream.ended.0 = true,
+            Dir::ToClient => stream.ended.1 = true,
+        }
+        if stream.ended == (true, true) {
+            self.close(feed, id);
+        }
+    }
+
+    /// Nothing more will be said on a stream.
+    fn close(&mut self, feed: &mut Feed<'_>, id: u32) {
+        for lane in &mut self.lanes {
+            lane.holds.retain(|(stream, _)| *stream != id);
+        }
+        let Some(mut stream) = self.open.remove(&id) else { return };
+        let t = &mut stream.transaction;
+        t.request.request_length = t.upload.length;
+        t.request.response_length = t.download.length;
+        if stream.request_seen {
+            report::transaction(feed, &t.request);
+        }
+        if self.spare.len() < SPARE {
+            self.spare.push(stream);
+        }
+    }
+}
+
+impl Stream {
+    fn begin(&mut self, feed: &Feed<'_>, id: u32) {
+        self.transaction.reset(&feed.cx.policy);
+        self.transaction.request.version = "HTTP/2";
+        self.transaction.request.stream = id;
+        self.ending = Ending::default();
+        self.request_seen = false;
+        self.ended = (false, false);
+    }
+}
+
+/// How a body with these fields is read; messages of gRPC have a coding of their own (`grpc-encoding`).
+fn reading(block: &HeaderBlock<'_>, wanted: bool) -> Reading {
+    let coded = |name: &[u8]| {
+        block.value(name).is_some_and(|v| !v.is_empty() && !v.eq_ignore_ascii_case(b"identity"))
+    };
+    match (wanted, coded(b"content-encoding") || coded(b"grpc-encoding")) {
+        (false, _) => Reading::Skip,
+        (true, false) => Reading::Scan,
+        (true, true) => Reading::Encoded,
+    }
+}

@@ -1,0 +1,248 @@
+//! What the bytes of a connection mean: the protocol, its messages, and what the policy says of them.
+//!
+//! ```text
+//!  bytes ─► Detecting ─┬─► Http1 ──101, CONNECT──► Tunnel (h2c: Http2)
+//!                      ├─► Http2
+//!                      ├─► TLS: passed, counted
+//!                      └─► unknown: passed, counted
+//! ```
+
+mod content;
+mod detect;
+mod edits;
+mod ending;
+mod http1;
+mod http2;
+mod report;
+mod transaction;
+
+use weir_proto::AppProto;
+use weir_reassembly::time::Time;
+
+use super::context::Context;
+use super::flow::{Conn, Dir};
+use crate::reason::Reason;
+pub use edits::Edit;
+use http1::Http1Session;
+use http2::Http2Session;
+pub use report::event;
+
+/// What is to happen to the flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Go on.
+    Continue,
+    /// Nothing more is inspected; everything passes for this reason.
+    Pass(Reason),
+    /// What this direction says from `clear` on is refused with an HTTP/1 answer.
+    Refuse,
+    /// Both ends are reset.
+    Reset,
+    /// Everything is dropped, silently.
+    Drop,
+}
+
+/// What feeding bytes came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Outcome {
+    /// Stream offset up to which this direction's bytes may leave.
+    pub clear: u64,
+    /// What is to happen.
+    pub action: Action,
+}
+
+impl Outcome {
+    /// Everything up to `clear` may leave.
+    fn clear(clear: u64) -> Outcome {
+        Outcome { clear, action: Action::Continue }
+    }
+
+    fn action(clear: u64, action: Action) -> Outcome {
+        Outcome { clear, action }
+    }
+}
+
+/// A piece of one direction's stream, and where the results go.
+pub struct Feed<'a> {
+    pub cx: &'a mut Context,
+    pub conn: &'a Conn,
+    pub now: Time,
+    pub dir: Dir,
+    pub at: u64,
+    /// Stream offset up to which this direction's bytes have left.
+    pub sent: u64,
+}
+
+impl Feed<'_> {
+    /// What the policy wants after an exception, as an action.
+    fn exception(&mut self, cause: weir_inspect::policy::Cause, clear: u64) -> Outcome {
+        use weir_inspect::policy::ExceptionAction::{Drop, Pass, Reset};
+        let action = match self.cx.exception(cause) {
+            Pass => Action::Pass(Reason::ExceptionPass),
+            Drop => Action::Drop,
+            Reset => Action::Reset,
+        };
+        Outcome::action(clear, action)
+    }
+}
+
+/// What the bytes of one connection turned out to be.
+pub enum Session {
+    /// Not yet known. `midstream`: the beginning was not seen.
+    Detecting {
+        /// The connection was picked up in its middle.
+        midstream: bool,
+    },
+    /// HTTP/1.x.
+    Http1(Box<Http1Session>),
+    /// HTTP/2.
+    Http2(Box<Http2Session>),
+    /// Passed unread, for the reason that the counters name.
+    Unread(Unread),
+}
+
+/// Why bytes are not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// TLS: the plaintext is elsewhere.
+    Tls,
+    /// No protocol that Weir knows.
+    Unknown,
+    /// After CONNECT or a protocol upgrade.
+    Tunnel,
+}
+
+impl Default for Session {
+    fn default() -> Session {
+        Session::Detecting { midstream: false }
+    }
+}
+
+impl Session {
+    /// A session whose beginning was not seen.
+    pub fn midstream() -> Session {
+        Session::Detecting { midstream: true }
+    }
+
+    /// Reads the next bytes of a direction, which begin at stream offset `at`; everything before `sent` has left.
+    pub fn feed(
+        &mut self,
+        cx: &mut Context,
+        conn: &Conn,
+        now: Time,
+        dir: Dir,
+        (at, sent): (u64, u64),
+        bytes: &[u8],
+    ) -> Outcome {
+        let feed = &mut Feed { cx, conn, now, dir, at, sent };
+        let outcome = match self {
+            Session::Detecting { midstream } => {
+                let midstream = *midstream;
+                return self.detect(feed, midstream, bytes);
+            }
+            Session::Http1(http1) => http1.feed(feed, bytes),
+            Session::Http2(http2) => http2.feed(feed, bytes),
+            Session::Unread(_) => Outcome::clear(at + bytes.len() as u64),
+        };
+        self.after(feed, outcome, bytes)
+    }
+
+    /// The sender of a direction has ended it at stream offset `at`.
+    pub fn finish(
+        &mut self,
+        cx: &mut Context,
+        conn: &Conn,
+        now: Time,
+        dir: Dir,
+        at: u64,
+    ) -> Outcome {
+        let feed = &mut Feed { cx, conn, now, dir, at, sent: at };
+        match self {
+            Session::Http1(http1) => http1.finish(feed),
+            Session::Http2(http2) => http2.finish(feed),
+            _ => Outcome::clear(at),
+        }
+    }
+
+    /// Looks at the first bytes.
+    fn detect(&mut self, feed: &mut Feed<'_>, midstream: bool, bytes: &[u8]) -> Outcome {
+        let end = feed.at + bytes.len() as u64;
+        if bytes.is_empty() {
+            return Outcome::clear(end);
+        }
+        match detect::detect(feed.dir, bytes, midstream) {
+            detect::Protocol::Http1 => *self = Session::Http1(Box::default()),
+            detect::Protocol::Http2 => *self = Session::Http2(Box::new(Http2Session::new(true))),
+            detect::Protocol::Tls => {
+                feed.cx.counters.unread_tls_bytes += bytes.len() as u64;
+                report::tls(feed, bytes);
+                *self = Session::Unread(Unread::Tls);
+                return Outcome::action(end, Action::Pass(Reason::NotInspected));
+            }
+            detect::Protocol::Unknown if midstream => {
+                return feed.exception(weir_inspect::policy::Cause::Midstream, end);
+            }
+            detect::Protocol::Unknown => {
+                feed.cx.counters.unread_unknown_bytes += bytes.len() as u64;
+                *self = Session::Unread(Unread::Unknown);
+                return feed.exception(weir_inspect::policy::Cause::Undecodable, end);
+            }
+        }
+        self.feed(feed.cx, feed.conn, feed.now, feed.dir, (feed.at, feed.sent), bytes)
+    }
+
+    /// A protocol that became another one in the middle of the bytes.
+    fn after(&mut self, feed: &mut Feed<'_>, outcome: Outcome, bytes: &[u8]) -> Outcome {
+        let Session::Http1(http1) = self else { return outcome };
+        let Some(switch) = http1.switched() else { return outcome };
+        let rest = usize::try_from(switch.at.saturating_sub(feed.at)).unwrap_or(usize::MAX);
+        match switch.upgrade {
+            Some(upgrade) => {
+                let mut http2 = Box::new(Http2Session::upgraded(upgrade));
+                feed.at = switch.at;
+                let outcome = match bytes.get(rest..) {
+                    Some(rest) if !rest.is_empty() => http2.feed(feed, rest),
+                    _ => outcome,
+                };
+                *self = Session::Http2(http2);
+                outcome
+            }
+            None => {
+                *self = Session::Unread(Unread::Tunnel);
+                Outcome::action(outcome.clear, Action::Pass(Reason::NotInspected))
+            }
+        }
+    }
+
+    /// Whether every request that the server has got is answered completely.
+    pub fn answered(&self) -> bool {
+        match self {
+            Session::Http1(http1) => http1.answered(),
+            _ => true,
+        }
+    }
+
+    /// Bytes of this direction were lost to a passive observer: its messages can't be followed any more.
+    pub fn gap(&mut self, _dir: Dir) {
+        *self = Session::Detecting { midstream: true };
+    }
+
+    /// Counts bytes that pass unread, under their reason.
+    pub fn unread(&self, cx: &mut Context, bytes: u64) {
+        match self {
+            Session::Unread(Unread::Tls) => cx.counters.unread_tls_bytes += bytes,
+            Session::Unread(Unread::Tunnel) => cx.counters.unread_tunnel_bytes += bytes,
+            _ => cx.counters.unread_unknown_bytes += bytes,
+        }
+    }
+
+    /// What events call it.
+    pub fn app_proto(&self) -> AppProto {
+        match self {
+            Session::Http1(_) => AppProto::Http,
+            Session::Http2(_) => AppProto::Http2,
+            Session::Unread(Unread::Tls) => AppProto::Tls,
+            _ => AppProto::Unknown,
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! What is told about findings, refusals and requests. A raw match never leaves: a masked sample and a keyed hash do.
+
+use std::hash::Hasher;
+use std::net::IpAddr;
+
+use siphasher::sip::SipHasher24;
+use weir_inspect::detector::{Category, DetectorId};
+use weir_inspect::policy::{self, Decision, Part};
+use weir_inspect::scan::sample;
+use weir_proto::event::Body;
+use weir_proto::{self as proto, AppProto, Endpoint, Event};
+
+use super::transaction::Request;
+use super::{Conn, Dir, Feed};
+
+/// Something that a detector found, and what is done about it.
+pub struct Finding<'a> {
+    pub decision: Decision,
+    pub detector: DetectorId,
+    pub part: Part,
+    /// Offsets in the part.
+    pub start: u64,
+    pub end: u64,
+    /// As much of the match as is at hand.
+    pub matched: &'a [u8],
+    pub confidence: f32,
+    /// Whether something is done on the wire.
+    pub acts: bool,
+    /// Why something else is done than the rule says, if so.
+    pub reason: &'static str,
+}
+
+/// An event of a connection.
+pub fn event(timestamp_us: u64, conn: &Conn, app_proto: AppProto, body: Body) -> Event {
+    Event {
+        timestamp_us,
+        flow_id: conn.id,
+        src: Some(endpoint(conn.client)),
+        dst: Some(endpoint(conn.server)),
+        app_proto: app_proto.into(),
+        tx_id: 0,
+        body: Some(body),
+    }
+}
+
+fn endpoint((ip, port): (IpAddr, u16)) -> Endpoint {
+    let ip = match ip {
+        IpAddr::V4(a) => a.octets().to_vec(),
+        IpAddr::V6(a) => a.octets().to_vec(),
+    };
+    Endpoint { ip, port: port.into() }
+}
+
+fn app_proto(request: &Request) -> AppProto {
+    match request.stream {
+        0 => AppProto::Http,
+        _ if request.grpc => AppProto::Grpc,
+        _ => AppProto::Http2,
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The request as events carry it. What is found in its own URL or fields is masked there by `hide`.
+fn http(request: &Request) -> proto::Http {
+    let host = text(&request.host);
+    let (hostname, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !name.contains(':') || name.ends_with(']') => {
+            (name.to_owned(), port.parse().ok())
+        }
+        _ => (host, None),
+    };
+    proto::Http {
+        hostname,
+        url: text(&request.url),
+        http_method: text(&request.method),
+        status: request.status.into(),
+        length: request.response_length,
+        http_user_agent: text(&request.user_agent),
+        http_content_type: text(&request.content_type),
+        http_refer: text(&request.referer),
+        redirect: text(&request.location),
+        protocol: request.version.to_owned(),
+        http_port: port,
+        http2_stream_id: (request.stream != 0).then_some(request.stream),
+        request_length: request.request_length,
+        ..Default::default()
+    }
+}
+
+fn grpc(request: &Request) -> Option<proto::Grpc> {
+    if !request.grpc {
+        return None;
+    }
+    let (service, method) = weir_reassembly::grpc::path_to_service_method(&request.url)?;
+    Some(proto::Grpc {
+        service: service.to_owned(),
+        method: method.to_owned(),
+        http2_stream_id: request.stream,
+        hostname: text(&request.host),
+        ..Default::default()
+    })
+}
+
+fn service(feed: &Feed<'_>, request: &Request) -> String {
+    let (ip, port) = feed.conn.server;
+    let policy = &request.policy;
+    let id = policy.service_of(ip, port, Some(&request.host));
+    id.map(|id| policy.service_name(id).to_owned()).unwrap_or_default()
+}
+
+/// Tells a finding.
+pub fn finding(feed: &mut Feed<'_>, request: &Request, f: &Finding<'_>) {
+    feed.cx.counters.findings += 1;
+    let Some(detector) = request.policy.catalog().get(f.detector) else { return };
+    let mut hasher = SipHasher24::new_with_key(&feed.cx.settings.hash_key);
+    hasher.write(f.matched);
+    let finding = proto::Finding {
+        rule: request.policy.rule_name(f.decision.rule).to_owned(),
+        detector: detector.name.clone(),
+        category: category(detector.category).to_owned(),
+        action: match f.decision.action {
+            policy::Action::Alert => proto::Action::Alert,
+            policy::Action::Mask => proto::Action::Mask,
+            policy::Action::Block => proto::Action::Block,
+        }
+        .into(),
+        enforced: f.acts,
+        direction: match feed.dir {
+            Dir::ToServer => proto::Direction::ToServer,
+            Dir::ToClient => proto::Direction::ToClient,
+        }
+        .into(),
+        part: match f.part {
+            Part::Url => proto::Part::Url,
+            Part::Headers => proto::Part::Headers,
+            Part::Body => proto::Part::Body,
+        }
+        .into(),
+        service: service(feed, request),
+        sample: sample(detector, f.matched),
+        hash: hasher.finish().to_be_bytes().to_vec(),
+        start: f.start,
+        end: f.end,
+        released_bytes: 0,
+        confidence: f.confidence,
+        reason: f.reason.to_owned(),
+    };
+    let (finding, mut http, grpc) = (Some(finding), http(request), grpc(request));
+    if f.part == Part::Url && detector.category != Category::Attacks {
+        // The URL holds the match itself: nobody may read it in the log.
+        http.url = http.url.split(['?', '#']).next().unwrap_or_default().to_owned();
+    }
+    let http = Some(http);
+    let body = match detector.category {
+        Category::Attacks => Body::Attack(proto::Attack { finding, http, grpc }),
+        _ => Body::Leak(proto::Leak { finding, http, grpc }),
+    };
+    tell(feed, request, body);
+}
+
+fn category(c: Category) -> &'static str {
+    match c {
+        Category::Pci => "pci",
+        Category::Pii => "pii",
+        Category::Secrets => "secrets",
+        Category::Attacks => "attacks",
+        Category::Custom => "custom",
+    }
+}
+
+/// Tells that a message was stopped, or would have been.
+pub fn blocked(
+    feed: &mut Feed<'_>,
+    request: &Request,
+    decision: Decision,
+    acts: bool,
+    reason: &str,
+) {
+    let how = match (acts, request.stream) {
+        (false, _) => "alert",
+        (true, 0) => "http403",
+        (true, _) => "h2-malformed",
+    };
+    let block = proto::Block {
+        rule: request.policy.rule_name(decision.rule).to_owned(),
+        how: how.to_owned(),
+        reason: reason.to_owned(),
+        service: service(feed, request),
+        http: Some(http(request)),
+        grpc: grpc(request),
+    };
+    tell(feed, request, Body::Block(block));
+}
+
+/// Tells a request and its response, once both are complete.
+pub fn transaction(feed: &mut Feed<'_>, request: &Request) {
+    if feed.cx.settings.log_requests || request.alerted {
+        tell(feed, request, Body::Http(http(request)));
+    }
+}
+
+fn tell(feed: &mut Feed<'_>, request: &Request, body: Body) {
+    let now = feed.cx.wall_clock(feed.now);
+    feed.cx.tell(event(now, feed.conn, app_proto(request), body));
+}
+
+/// Tells a TLS connection, by its server name indication if the first bytes hold it.
+pub fn tls(feed: &mut Feed<'_>, hello: &[u8]) {
+    if !feed.cx.settings.log_requests {
+        return;
+    }
+    let sni = weir_reassembly::tls::server_name(hello).map(text).unwrap_or_default();
+    let tls = proto::Tls { sni, ..Default::default() };
+    let now = feed.cx.wall_clock(feed.now);
+    feed.cx.tell(event(now, feed.conn, AppProto::Tls, Body::Tls(tls)));
+}
+
+/// Tells that a direction can't be followed any more.
+pub fn parser_error(feed: &mut Feed<'_>, why: &str) {
+    let anomaly = proto::Anomaly {
+        r#type: "applayer".to_owned(),
+        event: "parser_error".to_owned(),
+        detail: why.to_owned(),
+    };
+    let now = feed.cx.wall_clock(feed.now);
+    feed.cx.tell(event(now, feed.conn, AppProto::Unknown, Body::Anomaly(anomaly)));
+}

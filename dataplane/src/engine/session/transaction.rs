@@ -1,0 +1,314 @@
+//! A request and its response, as far as the policy and the events want to know them.
+
+use std::sync::Arc;
+
+use weir_inspect::policy::{
+    Action, Decision, Direction, HeaderLookup, Message, NoHeaders, Part, Policy, Selection,
+};
+use weir_inspect::scan::{Found, decode_url};
+
+use super::Feed;
+use super::content::{Content, Reading};
+use super::report::{self, Finding};
+
+/// Longest URL, host or other field kept for events; the rest is cut off there. Rules see the whole.
+const KEPT: usize = 2048;
+/// Connections reuse so many transactions instead of allocating new ones.
+pub const SPARE: usize = 8;
+
+/// The request, kept for its response and for events. Its buffers are reused.
+#[derive(Default)]
+pub struct Request {
+    /// The policy under which it began; its response ends under the same one.
+    pub policy: Arc<Policy>,
+    pub method: Vec<u8>,
+    pub url: Vec<u8>,
+    pub host: Vec<u8>,
+    pub user_agent: Vec<u8>,
+    pub referer: Vec<u8>,
+    pub version: &'static str,
+    /// HTTP/2 stream; 0 on HTTP/1.
+    pub stream: u32,
+    pub grpc: bool,
+    pub status: u16,
+    pub content_type: Vec<u8>,
+    pub location: Vec<u8>,
+    pub response_length: u64,
+    pub request_length: u64,
+    /// Something was found in it, so that it is worth an `http` event.
+    pub alerted: bool,
+}
+
+/// A request, its response, and the contents of both.
+#[derive(Default)]
+pub struct Transaction {
+    pub request: Request,
+    pub upload: Content,
+    pub download: Content,
+    /// The rules about the response; known when the request is.
+    pub response_rules: Selection,
+    /// The response has begun: its (final) head was seen.
+    pub answered: bool,
+    /// Both messages are complete.
+    pub complete: (bool, bool),
+}
+
+/// The fields of a request head, however the protocol keeps them.
+pub trait HeadFields {
+    /// The value of the first field of this name (lower case).
+    fn find(&self, name: &str) -> Option<&[u8]>;
+    /// Calls `each` with every field's name, value and place; places are the parser's own.
+    fn each(&self, each: &mut dyn FnMut(&[u8], &[u8], usize));
+}
+
+struct Lookup<'a>(&'a dyn HeadFields);
+
+impl HeaderLookup for Lookup<'_> {
+    fn get(&self, name: &str) -> Option<&[u8]> {
+        self.0.find(name)
+    }
+}
+
+/// What the policy says of a request's head.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HeadVerdict {
+    /// An enforced rule refuses it.
+    pub refused: bool,
+}
+
+/// A finding in a header field that an enforced rule masks: the field's place and the range in its value.
+pub struct FieldMask {
+    pub place: usize,
+    pub found: Found,
+}
+
+impl Transaction {
+    /// Makes it ready for another request.
+    pub fn reset(&mut self, policy: &Arc<Policy>) {
+        let r = &mut self.request;
+        if !Arc::ptr_eq(&r.policy, policy) {
+            r.policy = Arc::clone(policy);
+        }
+        for buffer in [
+            &mut r.method,
+            &mut r.url,
+            &mut r.host,
+            &mut r.user_agent,
+            &mut r.referer,
+            &mut r.content_type,
+            &mut r.location,
+        ] {
+            buffer.clear();
+        }
+        (r.stream, r.status, r.grpc, r.alerted) = (0, 0, false, false);
+        (r.response_length, r.request_length) = (0, 0);
+        self.upload.begin(Selection::default(), Reading::Skip, false);
+        self.download.begin(Selection::default(), Reading::Skip, false);
+        self.response_rules = Selection::default();
+        self.answered = false;
+        self.complete = (false, false);
+    }
+
+    /// Judges a request by its head: the rules about the call, its URL, its fields. Sets up both contents.
+    pub fn judge(
+        &mut self,
+        feed: &mut Feed<'_>,
+        method: &[u8],
+        url: &[u8],
+        host: Option<&[u8]>,
+        fields: &dyn HeadFields,
+        masks: &mut Vec<FieldMask>,
+    ) -> HeadVerdict {
+        let request = &mut self.request;
+        keep(&mut request.method, method);
+        keep(&mut request.url, url);
+        keep(&mut request.host, host.unwrap_or_default());
+        fields.each(&mut |name, value, _| {
+            if name.eq_ignore_ascii_case(b"user-agent") {
+                keep(&mut request.user_agent, value);
+            } else if name.eq_ignore_ascii_case(b"referer") {
+                keep(&mut request.referer, value);
+            }
+        });
+        let policy = Arc::clone(&request.policy);
+        let mut path = std::mem::take(&mut feed.cx.decoded);
+        decode_path(url, &mut path);
+        let message = Message {
+            direction: Direction::Request,
+            src: feed.conn.client.0,
+            dst: feed.conn.server.0,
+            port: feed.conn.server.1,
+            host,
+            method,
+            path: &path,
+            headers: &Lookup(fields),
+        };
+        let rules = policy.select(&message);
+        self.response_rules = policy.select(&Message { direction: Direction::Response, ..message });
+        feed.cx.decoded = path;
+        let mut verdict = HeadVerdict::default();
+        if let Some(decision) = rules.verdict() {
+            verdict.refused |= self.call(feed, decision);
+        }
+        if rules.scans(Part::Url) {
+            verdict.refused |= self.url(feed, &rules, url);
+        }
+        if rules.scans(Part::Headers) {
+            verdict.refused |= self.fields(feed, &rules, fields, masks);
+        }
+        self.upload.selection = rules;
+        verdict
+    }
+
+    /// Rules about a response whose request was not seen.
+    pub fn judge_unasked(&mut self, feed: &mut Feed<'_>) {
+        let message = Message {
+            direction: Direction::Response,
+            src: feed.conn.client.0,
+            dst: feed.conn.server.0,
+            port: feed.conn.server.1,
+            host: None,
+            method: b"",
+            path: b"/",
+            headers: &NoHeaders,
+        };
+        self.response_rules = self.request.policy.select(&message);
+    }
+
+    /// A rule about the call itself.
+    fn call(&mut self, feed: &mut Feed<'_>, decision: Decision) -> bool {
+        let acts = decision.acts() && !feed.cx.settings.passive;
+        self.request.alerted = true;
+        report::blocked(feed, &self.request, decision, acts, "the call itself");
+        acts && decision.action == Action::Block
+    }
+
+    /// The request target, as the server will read it.
+    fn url(&mut self, feed: &mut Feed<'_>, rules: &Selection, url: &[u8]) -> bool {
+        let mut decoded = std::mem::take(&mut feed.cx.decoded);
+        decoded.clear();
+        decode_url(url, &mut decoded);
+        let blocks = self.whole(feed, rules, Part::Url, &decoded, &mut |_| {});
+        feed.cx.decoded = decoded;
+        blocks
+    }
+
+    /// The header fields. What is to be masked in them is noted in `masks`.
+    pub fn fields(
+        &mut self,
+        feed: &mut Feed<'_>,
+        rules: &Selection,
+        fields: &dyn HeadFields,
+        masks: &mut Vec<FieldMask>,
+    ) -> bool {
+        let mut blocks = false;
+        fields.each(&mut |name, value, place| {
+            // The path was looked at as a URL.
+            if name != b":path" {
+                blocks |= self.whole(feed, rules, Part::Headers, value, &mut |found| {
+                    masks.push(FieldMask { place, found });
+                });
+            }
+        });
+        blocks
+    }
+
+    /// Scans a small part that is there as a whole.
+    fn whole(
+        &mut self,
+        feed: &mut Feed<'_>,
+        rules: &Selection,
+        part: Part,
+        bytes: &[u8],
+        mask: &mut dyn FnMut(Found),
+    ) -> bool {
+        let mut found = std::mem::take(&mut feed.cx.found);
+        found.clear();
+        let policy = Arc::clone(&self.request.policy);
+        policy.scanner().scan_whole(bytes, rules.detectors(part), &mut found);
+        let mut blocks = false;
+        for f in &found {
+            let Some(decision) = policy.decide(rules, part, f.detector) else { continue };
+            let acts = decision.acts() && !feed.cx.settings.passive;
+            let finding = Finding {
+                decision,
+                detector: f.detector,
+                part,
+                start: f.start,
+                end: f.end,
+                matched: bytes.get(f.start as usize..f.end as usize).unwrap_or_default(),
+                confidence: f.confidence,
+                acts,
+                reason: "",
+            };
+            self.request.alerted = true;
+            report::finding(feed, &self.request, &finding);
+            blocks |= acts && decision.action == Action::Block;
+            if acts && decision.action == Action::Mask {
+                mask(*f);
+            }
+        }
+        found.clear();
+        feed.cx.found = found;
+        blocks
+    }
+}
+
+/// Whether content of this type is binary with text in it: then a number may be glued to framing bytes.
+pub fn is_binary(content_type: &[u8]) -> bool {
+    let kinds = [&b"application/grpc"[..], b"application/x-protobuf", b"application/protobuf"];
+    kinds.iter().any(|k| content_type.get(..k.len()).is_some_and(|c| c.eq_ignore_ascii_case(k)))
+}
+
+fn keep(to: &mut Vec<u8>, from: &[u8]) {
+    to.clear();
+    to.extend_from_slice(from.get(..from.len().min(KEPT)).unwrap_or_default());
+}
+
+/// The path of a request target: percent-decoded, without scheme, authority and query.
+fn decode_path(url: &[u8], path: &mut Vec<u8>) {
+    path.clear();
+    let end = url.iter().position(|b| matches!(b, b'?' | b'#')).unwrap_or(url.len());
+    let mut rest = url.get(..end).unwrap_or_default();
+    if let Some(at) = rest.windows(3).position(|w| w == b"://") {
+        // Absolute-form (RFC 9112 §3.2.2): the path begins at the first slash after the authority.
+        let authority = rest.get(at + 3..).unwrap_or_default();
+        let slash = authority.iter().position(|b| *b == b'/').unwrap_or(authority.len());
+        rest = authority.get(slash..).unwrap_or_default();
+    }
+    let hex = |b: Option<&u8>| b.and_then(|b| (*b as char).to_digit(16));
+    while let Some((first, tail)) = rest.split_first() {
+        rest = tail;
+        if *first == b'%'
+            && let (Some(high), Some(low)) = (hex(tail.first()), hex(tail.get(1)))
+        {
+            path.push((high * 16 + low) as u8);
+            rest = tail.get(2..).unwrap_or_default();
+        } else {
+            path.push(*first);
+        }
+    }
+    if path.is_empty() {
+        path.push(b'/');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths() {
+        for (url, path) in [
+            ("/a/b?c=/d", "/a/b"),
+            ("/a%2Fb%zz%4", "/a/b%zz%4"),
+            ("http://host:80/x?y", "/x"),
+            ("http://host", "/"),
+            ("*", "*"),
+        ] {
+            let mut out = Vec::new();
+            decode_path(url.as_bytes(), &mut out);
+            assert_eq!(out, path.as_bytes(), "{url}");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! HTTP/1: masks, holds, refusals.
+
+use super::*;
+
+const GET: &str = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+
+fn response(body: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
+
+#[test]
+fn a_card_in_one_segment_is_masked_and_everything_else_stays() {
+    let mut p = Play::open(MASK);
+    p.say(Dir::ToServer, GET);
+    assert_eq!(p.bytes(Dir::ToServer), GET);
+    let text = response(r#"{"card":"4111 1111 1111 1111","n":1}"#);
+    p.say(Dir::ToClient, &text);
+    let seen = p.bytes(Dir::ToClient);
+    assert_eq!(seen, text.replace("4111 1111 1111 1111", "**** **** **** ****"));
+}
+
+#[test]
+fn wherever_a_card_is_cut_no_piece_of_it_leaves() {
+    let text = response(r#"{"card":"4111111111111111","n":1}"#);
+    let masked = text.replace("4111111111111111", "****************");
+    for cut in 1..text.len() {
+        let mut p = Play::open(MASK);
+        p.say(Dir::ToServer, GET);
+        p.take();
+        p.say(Dir::ToClient, &text[..cut]);
+        p.say(Dir::ToClient, &text[cut..]);
+        assert_eq!(p.bytes(Dir::ToClient), masked, "cut at {cut}");
+    }
+}
+
+#[test]
+fn one_byte_writes_within_the_bound_are_masked_too() {
+    let text = response(r#"{"card":"4111111111111111","n":1}"#);
+    let mut p = Play::open(MASK);
+    p.say(Dir::ToServer, GET);
+    p.take();
+    for b in text.as_bytes() {
+        p.say(Dir::ToClient, [*b]);
+    }
+    assert_eq!(p.bytes(Dir::ToClient), text.replace("4111111111111111", "****************"));
+}
+
+#[test]
+fn a_tail_is_released_at_the_bound_and_the_rest_masked_when_the_match_completes() {
+    let text = response(r#"{"card":"4111111111111111","n":1}"#);
+    let at = text.find("4111").unwrap() + 6;
+    let mut p = Play::open(MASK);
+    p.say(Dir::ToServer, GET);
+    p.take();
+    p.say(Dir::ToClient, &text[..at]);
+    assert_eq!(p.bytes(Dir::ToClient), text[..at - 6]);
+    p.wait(6);
+    assert_eq!(p.bytes(Dir::ToClient), "411111");
+    assert_eq!(p.engine.counters().hold_expired, 1);
+    p.say(Dir::ToClient, &text[at..]);
+    assert_eq!(p.bytes(Dir::ToClient), text[at..].replace("1111111111", "**********"));
+    assert_eq!(p.engine.counters().released_bytes, 6);
+}
+
+#[test]
+fn a_retransmission_gets_the_masked_bytes_again_whatever_it_says() {
+    let text = response(r#"{"card":"4111111111111111","n":1}"#);
+    let masked = text.replace("4111111111111111", "****************");
+    let mut p = Play::open(MASK);
+    p.say(Dir::ToServer, GET);
+    p.take();
+    let start = p.seq.1;
+    p.say(Dir::ToClient, &text);
+    assert_eq!(p.bytes(Dir::ToClient), masked);
+    let c = p.seq.0;
+    p.packet(Dir::ToClient, start, c, Flags::ACK, text.as_bytes());
+    p.packet(Dir::ToClient, start, c, Flags::ACK, "X".repeat(text.len()).as_bytes());
+    assert_eq!(p.bytes(Dir::ToClient), [masked.clone(), masked].concat());
+    assert_eq!(p.engine.counters().rewritten_retransmissions, 2);
+}
+
+#[test]
+fn an_attack_is_answered_with_403_and_never_reaches_the_server() {
+    let mut p = Play::open(MASK);
+    let attack =
+        "GET /?id=1%27%20UNION%20SELECT%20user,pass%20FROM%20users-- HTTP/1.1\r\nHost: a\r\n\r\n";
+    p.say(Dir::ToServer, attack);
+    let sent = p.take();
+    let (to_server, to_client): (Vec<_>, Vec<_>) =
+        sent.into_iter().partition(|t| t.0 == Dir::ToServer);
+    assert_eq!(to_server.len(), 1);
+    assert!(to_server[0].1.flags.has(Flags::RST));
+    assert_eq!(to_server[0].1.seq, 1001, "exactly what the server expects");
+    let answer = String::from_utf8_lossy(&to_client[0].2).into_owned();
+    assert!(answer.starts_with("HTTP/1.1 403 Forbidden\r\n"), "{answer}");
+    assert!(to_client[0].1.flags.has(Flags::FIN));
+    assert_eq!(to_client[0].1.ack, 1001 + attack.len() as u32);
+
+    // The answer is lost: the client sends its request again, then Weir's timer fires.
+    p.packet(Dir::ToServer, 1001, 0xffff_ff01, Flags::ACK, attack.as_bytes());
+    assert!(p.take().iter().all(|t| t.0 == Dir::ToClient && t.2.is_empty()));
+    p.wait(201);
+    assert_eq!(p.bytes(Dir::ToClient), answer);
+    // Acknowledged: the client's FIN is acknowledged, and the tombstone ends.
+    let end = to_client[0].1.seq.wrapping_add(answer.len() as u32 + 1);
+    p.packet(Dir::ToServer, 1001 + attack.len() as u32, end, Flags::ACK | Flags::FIN, b"");
+    let last = p.take();
+    assert_eq!((last.len(), last[0].1.ack), (1, 1002 + attack.len() as u32));
+    p.wait(2000);
+    assert_eq!(p.engine.flows(), 0);
+}
+
+#[test]
+fn late_packets_of_the_server_are_answered_by_an_exact_reset() {
+    let mut p = Play::open(MASK);
+    p.say(Dir::ToServer, "GET /?f=../../../../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n");
+    p.take();
+    p.packet(Dir::ToClient, 0xffff_ff01, 1234, Flags::ACK, b"late");
+    let sent = p.take();
+    assert_eq!((sent.len(), sent[0].0, sent[0].1.seq), (1, Dir::ToServer, 1234));
+    assert!(sent[0].1.flags.has(Flags::RST));
+}
+
+#[test]
+fn a_pipelined_attack_waits_for_the_responses_before_it() {
+    let mut p = Play::open(MASK);
+    let attack = "GET /?f=../../../../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n";
+    p.say(Dir::ToServer, [GET, attack].concat());
+    assert_eq!(p.bytes(Dir::ToServer), GET, "only the innocent request passes");
+    p.say(Dir::ToClient, response("fine"));
+    assert_eq!(p.bytes(Dir::ToClient), response("fine"));
+    p.ack(Dir::ToServer);
+    assert!(p.bytes(Dir::ToClient).starts_with("HTTP/1.1 403"));
+}
+
+#[test]
+fn a_refusal_that_waits_too_long_resets_both_ends() {
+    let mut p = Play::open(MASK);
+    p.say(Dir::ToServer, [GET, "GET /?f=../../../../etc/passwd HTTP/1.1\r\n\r\n"].concat());
+    p.take();
+    p.wait(1001);
+    let sent = p.take();
+    assert_eq!(sent.len(), 2);
+    assert!(sent.iter().all(|t| t.1.flags.has(Flags::RST)));
+}
+
+#[test]
+fn codings_and_ranges_are_blanked_where_a_body_rule_may_act() {
+    let mut p = Play::open(MASK);
+    let get = "GET /x HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip, br\r\nRange: bytes=3-9\r\n\r\n";
+    p.say(Dir::ToServer, get);
+    let expected = get.replace("gzip, br", "        ").replace("bytes=3-9", "         ");
+    assert_eq!(p.bytes(Dir::ToServer), expected);
+}
+
+#[test]
+fn a_compressed_answer_is_refused_in_enforce() {
+    let mut p = Play::open(MASK);
+    p.say(Dir::ToServer, GET);
+    p.take();
+    p.say(
+        Dir::ToClient,
+        "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nXXXX",
+    );
+    p.ack(Dir::ToServer);
+    assert!(p.bytes(Dir::ToClient).starts_with("HTTP/1.1 403"));
+    assert_eq!(p.engine.counters().exception_undecodable, 1);
+}
+
+#[test]
+fn a_head_in_pieces_is_held_then_released_and_never_completed_if_refused() {
+    let mut p = Play::open(MASK);
+    let attack = "GET /?f=../../../../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n";
+    p.say(Dir::ToServer, &attack[..20]);
+    assert_eq!(p.bytes(Dir::ToServer), "", "an unfinished head is held");
+    p.wait(6);
+    assert_eq!(p.bytes(Dir::ToServer), attack[..20], "but not for ever");
+    p.say(Dir::ToServer, &attack[20..]);
+    assert_eq!(p.bytes(Dir::ToServer), "", "its end never comes");
+}
+
+#[test]
+fn events_name_the_rule_and_never_the_value() {
+    let mut p = Play::open(MASK);
+    p.say(Dir::ToServer, GET);
+    p.say(Dir::ToClient, response(r#"{"card":"4111111111111111"}"#));
+    let events: Vec<_> = std::iter::from_fn(|| p.engine.poll_event()).collect();
+    let leak = events
+        .iter()
+        .find_map(|e| match &e.body {
+            Some(weir_proto::event::Body::Leak(l)) => l.finding.clone(),
+            _ => None,
+        })
+        .expect("a leak event");
+    assert_eq!((leak.rule.as_str(), leak.detector.as_str()), ("mask", "payment-card"));
+    assert!(leak.enforced && !leak.sample.contains("11111111"), "{leak:?}");
+    assert!(!format!("{events:?}").contains("4111111111111111"));
+}

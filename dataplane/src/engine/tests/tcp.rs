@@ -1,0 +1,98 @@
+//! TCP: order, retransmission, resets, options.
+
+use super::*;
+
+const GET: &str = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+
+#[test]
+fn early_segments_wait_for_the_gap_and_leave_in_order() {
+    let mut p = Play::open(MASK);
+    let text = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabcdefghi";
+    p.say(Dir::ToServer, GET);
+    p.take();
+    let (s, c) = (p.seq.1, p.seq.0);
+    let piece = |p: &mut Play, from: usize, to: usize| {
+        p.packet(
+            Dir::ToClient,
+            s.wrapping_add(from as u32),
+            c,
+            Flags::ACK,
+            &text.as_bytes()[from..to],
+        );
+    };
+    piece(&mut p, 40, text.len());
+    piece(&mut p, 30, 40);
+    piece(&mut p, 35, 45); // overlaps both
+    assert_eq!(p.bytes(Dir::ToClient), "");
+    piece(&mut p, 0, 32);
+    assert_eq!(p.bytes(Dir::ToClient), text);
+}
+
+#[test]
+fn bytes_on_both_sides_of_what_was_seen_are_split() {
+    let mut p = Play::open(MASK);
+    p.say(Dir::ToServer, GET);
+    p.take();
+    let (s, c) = (p.seq.1, p.seq.0);
+    let text = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabcdefghi";
+    p.packet(Dir::ToClient, s, c, Flags::ACK, &text.as_bytes()[..20]);
+    p.take();
+    // The sender sends it all again, in one, with another version of the old bytes.
+    let mut again = text.to_owned();
+    again.replace_range(9..12, "999");
+    p.packet(Dir::ToClient, s, c, Flags::ACK, again.as_bytes());
+    assert_eq!(p.bytes(Dir::ToClient), text);
+}
+
+#[test]
+fn acknowledging_what_never_left_is_dropped() {
+    let mut p = Play::open(MASK);
+    let (c, s) = p.seq;
+    p.packet(Dir::ToServer, c, s.wrapping_add(100), Flags::ACK, b"");
+    assert!(p.take().is_empty());
+    assert_eq!(p.engine.counters().ended(crate::reason::Reason::OutOfWindow), 1);
+}
+
+#[test]
+fn only_an_exact_reset_ends_the_flow() {
+    let mut p = Play::open(MASK);
+    let (c, s) = p.seq;
+    p.packet(Dir::ToServer, c.wrapping_add(5), s, Flags::RST | Flags::ACK, b"");
+    assert_eq!((p.take().len(), p.engine.flows()), (1, 1), "it passes, to be challenged");
+    p.packet(Dir::ToServer, c, s, Flags::RST | Flags::ACK, b"");
+    assert_eq!((p.take().len(), p.engine.flows()), (1, 0));
+}
+
+#[test]
+fn a_close_in_order_forgets_the_flow() {
+    let mut p = Play::open(MASK);
+    let (c, s) = p.seq;
+    p.packet(Dir::ToServer, c, s, Flags::FIN | Flags::ACK, b"");
+    p.packet(Dir::ToClient, s, c + 1, Flags::FIN | Flags::ACK, b"");
+    p.packet(Dir::ToServer, c + 1, s + 1, Flags::ACK, b"");
+    assert_eq!((p.take().len(), p.engine.flows()), (3, 0));
+}
+
+#[test]
+fn data_with_the_syn_is_data() {
+    let mut p = Play::open(MASK);
+    let attack = "GET /?f=../../../../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n";
+    p.engine.handle(
+        &mut p.wire,
+        p.now,
+        Side::A,
+        frame("10.0.0.1:40001", SERVER, 7, 0, Flags::SYN, attack.as_bytes()),
+    );
+    let sent = p.take();
+    assert!(sent.iter().all(|t| !t.2.starts_with(b"GET")), "{sent:?}");
+}
+
+#[test]
+fn a_service_of_nobody_is_not_inspected() {
+    let policy = MASK.replace("rules:", "services: [{name: web, ports: [80]}]\nrules:");
+    let policy = policy.replace("    direction:", "    services: [web]\n    direction:");
+    let mut p = Play::open(&policy);
+    let f = frame("10.0.0.1:5", "10.0.0.2:25", 7, 0, Flags::SYN, b"");
+    p.engine.handle(&mut p.wire, p.now, Side::A, f);
+    assert_eq!((p.take().len(), p.engine.flows()), (1, 1), "only the connection to port 80");
+}
