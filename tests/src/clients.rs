@@ -93,17 +93,17 @@ pub struct RawClient {
 impl RawClient {
     /// Connects to the server's IPv4 address. Nagle's algorithm is off: each write leaves as a segment.
     pub fn connect(client: &Namespace, port: u16) -> Result<RawClient> {
-        RawClient::connect_to(client, SERVER_V4, port)
+        RawClient::connect_within(client, port, Duration::from_secs(5))
     }
 
-    /// Connects to any address.
-    pub fn connect_to(client: &Namespace, host: &str, port: u16) -> Result<RawClient> {
-        let ip = host.parse().map_err(|e| Error::at(host, e))?;
+    /// Connects with a limit to this and to each read.
+    pub fn connect_within(client: &Namespace, port: u16, limit: Duration) -> Result<RawClient> {
+        let ip = SERVER_V4.parse().map_err(|e| Error::at(SERVER_V4, e))?;
         let address = SocketAddr::new(ip, port);
-        let connect = || TcpStream::connect_timeout(&address, Duration::from_secs(5));
+        let connect = || TcpStream::connect_timeout(&address, limit);
         let stream = client.enter(connect)?.map_err(|e| Error::at(address, e))?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.set_read_timeout(Some(limit))?;
         Ok(RawClient { stream })
     }
 

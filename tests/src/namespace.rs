@@ -86,12 +86,14 @@ impl Namespace {
         self.run_ok(&["ip", "link", "set", device, "mtu", &mtu.to_string(), "up"])?;
         // After `up`: a veth tells its peer that packets may be redirected to it only when GRO is switched on while it
         // is up (veth_set_features in drivers/net/veth.c).
+        // GRO after the device is up: only then does switching it on start NAPI on a veth.
+        self.run_ok(&["ip", "link", "set", device, "mtu", &mtu.to_string(), "up"])?;
         let gro = if gro { "on" } else { "off" };
-        self.run_ok(&[
-            "ethtool", "-K", device, "tx", "off", "rx", "off", "sg", "off", "tso", "off", "gso",
-            "off", "gro", gro,
-        ])
-        .map(drop)
+        let mut argv = vec!["ethtool", "-K", device, "gro", gro];
+        for offload in ["tx", "rx", "sg", "tso", "gso"] {
+            argv.extend([offload, "off"]);
+        }
+        self.run_ok(&argv).map(drop)
     }
 }
 

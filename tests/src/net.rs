@@ -42,8 +42,9 @@ static CLEAN_ON_SIGNAL: Once = Once::new();
 pub struct Options {
     /// RX and TX queues of each veth end.
     pub queues: u32,
-    /// Generic receive offload at the client's and the server's end. Off, each packet is seen as it was sent. On,
-    /// the ends have NAPI, which a packet that XDP redirects to them from the middle needs.
+    /// Generic receive offload at the client's and the server's end. It is what gives a veth end NAPI, without which
+    /// packets that XDP redirects to it from the middle are lost: ARP, and everything while Weir falls back. Off, the
+    /// ends know each other's MAC addresses from the beginning, and every segment is seen as it was sent.
     pub gro: bool,
     /// MTU of every device.
     pub mtu: u32,
@@ -53,7 +54,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { queues: 1, gro: false, mtu: 1500, loss: None }
+        Options { queues: 1, gro: true, mtu: 1500, loss: None }
     }
 }
 
@@ -113,15 +114,8 @@ impl Topology {
         &self.dir
     }
 
-    /// All namespaces.
-    fn namespaces(&self) -> impl Iterator<Item = &Namespace> {
-        [&self.client, &self.middle, &self.server]
-            .into_iter()
-            .chain(self.wires.iter().map(|w| &w.0))
-    }
-
     fn build(&mut self, options: Options) -> Result<()> {
-        for ns in self.namespaces() {
+        for ns in [&self.client, &self.middle, &self.server] {
             ns.create()?;
         }
         for (end, port, role) in
@@ -149,7 +143,21 @@ impl Topology {
             end.run_ok(&["ip", "addr", "add", &format!("{v4}/24"), "dev", END])?;
             end.run_ok(&["ip", "addr", "add", &format!("{v6}/64"), "dev", END, "nodad"])?;
         }
+        // A relay needs frames as they were sent, so it has no NAPI either.
+        if !options.gro || options.loss.is_some() {
+            self.introduce(&self.client, SERVER_V4, &self.server)?;
+            self.introduce(&self.server, CLIENT_V4, &self.client)?;
+        }
         Ok(())
+    }
+
+    /// Tells `knows` the MAC address of `whose`, for good.
+    fn introduce(&self, knows: &Namespace, address: &str, whose: &Namespace) -> Result<()> {
+        // Not from /sys, which shows the devices of the namespace in which it was mounted.
+        let shown = whose.run_ok(&["ip", "-br", "link", "show", "dev", END])?;
+        let mac = shown.split_whitespace().nth(2).unwrap_or_default();
+        let argv = ["ip", "neigh", "replace", address, "lladdr", mac, "dev", END];
+        knows.run_ok(&argv).map(drop)
     }
 
     /// What all names of this topology begin with.
@@ -186,7 +194,12 @@ impl Drop for Topology {
         if thread::panicking() {
             show_logs(&self.dir);
         }
-        for ns in self.namespaces() {
+        // Relays first: their devices go down with the other namespaces.
+        for (ns, relay) in self.wires.drain(..) {
+            drop(relay);
+            delete(&ns.name);
+        }
+        for ns in [&self.client, &self.middle, &self.server] {
             delete(&ns.name);
         }
         let _ = fs::remove_dir_all(&self.dir);

@@ -93,6 +93,19 @@ impl Process {
         let _ = kill(Pid::from_raw(self.child.id().cast_signed()), signal);
     }
 
+    /// Stops it where it is (SIGSTOP) and waits until the kernel has stopped its last thread.
+    pub fn freeze(&self) -> Result<()> {
+        self.signal(Signal::SIGSTOP);
+        let threads = format!("/proc/{}/task", self.id());
+        wait_for("every thread stopping", Duration::from_secs(5), || {
+            let all_stopped = fs::read_dir(&threads).ok()?.flatten().all(|thread| {
+                let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+                stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+            });
+            all_stopped.then_some(())
+        })
+    }
+
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))

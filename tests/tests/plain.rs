@@ -1,4 +1,5 @@
 //! The harness itself, over a kernel bridge: if this fails, no failure of the other tests means anything.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this file is test code")]
 
 use std::time::Duration;
 
