@@ -8,7 +8,7 @@ use super::hpack::{Decoder, Fields};
 use super::{Error, Event, Role, Step};
 
 /// Most octets of a header block, CONTINUATION included (design.md, rule 3); beyond it is an error. nginx takes
-/// 32 KB, nghttp2 and Go 64 KB or less.
+/// 32 KB, nghttp2 64 KB.
 pub const MAX_HEADER_BLOCK: usize = 64 * 1024;
 
 /// Most frames that carry one header block; beyond it is an error. Empty CONTINUATION frames would otherwise go on

@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn settings_of_an_upgrade() {
-        // What nghttp and curl send: 3 = 100, 4 = 65535 (curl: 4 = 10 MiB, 2 = 0).
+        // Setting 3 is 100, setting 4 is 65,535.
         let settings = Settings::from_upgrade(b"AAMAAABkAAQAAP__").unwrap();
         assert_eq!(settings.max_concurrent_streams, Some(100));
         assert_eq!(settings.initial_window_size, Some(65535));
