@@ -229,6 +229,26 @@ fn a_second_daemon_does_not_take_the_socket_away() {
     assert!(DataPlane::connect(&bench, 1).is_alive());
 }
 
+/// Needs root, as the whole-system tests do.
+#[test]
+fn started_as_root_it_becomes_somebody_else() {
+    let bench = Bench::start_with("user", "user: nobody\n");
+    let status = fs::read_to_string(format!("/proc/{}/status", bench.pid())).unwrap();
+    let nobody = fs::read_to_string("/etc/passwd").unwrap();
+    let nobody = nobody.lines().find_map(|l| l.strip_prefix("nobody:x:")).unwrap();
+    let uid = nobody.split(':').next().unwrap();
+    let line = |key: &str| status.lines().find_map(|l| l.strip_prefix(key)).unwrap().to_owned();
+    assert!(line("Uid:").split_whitespace().all(|id| id == uid), "{status}");
+    assert!(!line("Gid:").split_whitespace().any(|id| id == "0"), "{status}");
+    assert_eq!(line("CapEff:").trim().trim_start_matches('0'), "", "{status}");
+    let mut dp = DataPlane::connect(&bench, 1);
+    assert_eq!(dp.events(0, 0, vec![http(1)]), 1);
+    let good = bench.file("good.yaml", &policy("enforce"));
+    drop(dp);
+    wait_for("the end", || bench.metrics()["weir_dataplane_connected"] == 0.0);
+    assert!(bench.weir(&["policy", "apply", &good]).ok());
+}
+
 #[test]
 fn without_a_daemon_the_command_line_says_what_to_do() {
     let mut bench = Bench::start("nodaemon");

@@ -1,14 +1,14 @@
 //! The HTTP API. What changes something is only on the operator's unix socket, whose permissions say who may.
 //!
-//! | path | | |
+//! | request | answer | where |
 //! |---|---|---|
-//! | `GET /metrics` | Prometheus text | |
-//! | `GET /healthz` | 200 as long as the process works; says whether a data plane is connected | |
-//! | `GET /api/v1/status` | JSON | |
-//! | `GET /api/v1/counters` | JSON | |
-//! | `GET /api/v1/events?n=&type=&follow=true` | JSON lines | |
-//! | `GET /api/v1/policy` | `revision`, `source` | |
-//! | `POST /api/v1/policy` | body: a policy's source | unix socket only |
+//! | `GET /metrics` | Prometheus text | both |
+//! | `GET /healthz` | 200 as long as the process works; says whether a data plane is connected | both |
+//! | `GET /api/v1/status` | what `weir status` prints | both |
+//! | `GET /api/v1/counters` | every counter | both |
+//! | `GET /api/v1/events?n=&type=&follow=true` | JSON lines | both |
+//! | `GET /api/v1/policy` | `revision`, `source` | both |
+//! | `POST /api/v1/policy` with a policy's source | `revision`, `state`, `message`, `diagnostics` | unix socket only |
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -184,8 +184,19 @@ impl Hub {
         *lock(&self.current) = Some(Arc::new(revision));
         Ok(match answer {
             Ok(result) => Applied::InForce(result),
-            Err(why) => Applied::Stored { revision: number, why, warnings },
+            Err(why) => {
+                // A data plane that connected meanwhile was sent the revision before this one.
+                self.send_current();
+                Applied::Stored { revision: number, why, warnings }
+            }
         })
+    }
+
+    fn send_current(&self) {
+        let sender = lock(&self.link).sender.clone();
+        if let (Some(sender), Some(current)) = (sender, self.current()) {
+            let _ = sender.try_send(apply_message(&current)); // full: it is sent when it reconnects
+        }
     }
 
     /// Sends a revision and waits; the error says why there is no answer.

@@ -1,5 +1,8 @@
 //! A daemon in a directory of its own, and a data plane for it.
 
+// What goes wrong here fails the test that uses it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
 use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -100,13 +103,18 @@ pub struct Bench {
 impl Bench {
     /// Starts a daemon and waits until it listens.
     pub fn start(name: &str) -> Bench {
+        Bench::start_with(name, "")
+    }
+
+    /// The same with more lines of settings.
+    pub fn start_with(name: &str, more: &str) -> Bench {
         let dir = std::env::temp_dir().join(format!("weir-mgmt-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir).unwrap();
-        let mut bench = Bench { dir, daemon: None, port: 0 };
+        let mut bench = Bench { dir: dir.join("own"), daemon: None, port: 0 };
         let at = |name: &str| bench.path(name).display().to_string();
         let settings = format!(
-            "control: {}\napi: {}\nlisten: 127.0.0.1:0\nstate-dir: {}\nevents:\n  file: {}\n  max-bytes: 8192\n  rotated: 2\n",
+            "control: {}\napi: {}\nlisten: 127.0.0.1:0\nstate-dir: {}\nevents:\n  file: {}\n  max-bytes: 8192\n  rotated: 2\n{more}",
             at("control.sock"),
             at("api.sock"),
             at("state"),
@@ -119,7 +127,7 @@ impl Bench {
 
     fn daemon(&self) -> Running {
         let mut command = Command::new(env!("CARGO_BIN_EXE_weir-mgmt"));
-        Running::new(command.arg("--settings").arg(self.path("mgmt.yaml")))
+        Running::new(command.arg("--settings").arg(self.dir.with_file_name("mgmt.yaml")))
     }
 
     /// Starts the daemon (again).
@@ -154,14 +162,21 @@ impl Bench {
         second.finish()
     }
 
+    /// The daemon's process id.
+    pub fn pid(&self) -> u32 {
+        self.daemon.as_ref().unwrap().child.id()
+    }
+
+    /// A path in the directory that the daemon makes for itself.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
 
-    /// Writes a file and returns its path.
+    /// Writes a file beside that directory and returns its path.
     pub fn file(&self, name: &str, text: &str) -> String {
-        fs::write(self.path(name), text).unwrap();
-        self.path(name).display().to_string()
+        let path = self.dir.with_file_name(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
     }
 
     /// Starts the command line.
@@ -217,7 +232,7 @@ impl Bench {
 impl Drop for Bench {
     fn drop(&mut self) {
         self.kill();
-        let _ = fs::remove_dir_all(&self.dir);
+        let _ = fs::remove_dir_all(self.dir.parent().unwrap());
     }
 }
 
