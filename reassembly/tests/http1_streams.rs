@@ -1,5 +1,8 @@
 //! Valid pipelined streams, made with what must be seen of them: however they are cut, exactly that is seen.
 
+// clippy.toml allows these in #[test] functions; here they are in what the tests share.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
 use proptest::prelude::*;
 use weir_reassembly::http1;
 use weir_reassembly::http1::{Anomalies, Framing, Role, Version};

@@ -5,6 +5,9 @@
 //! the same up to there and then refuse, or flag the head or the body. What is left out is named with its reason, and
 //! every case is fed whole, in two pieces at every byte, and byte by byte, with the same events.
 
+// clippy.toml allows these in #[test] functions; here they are in what the tests share.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
 use std::path::{Path, PathBuf};
 
 use weir_reassembly::http1;

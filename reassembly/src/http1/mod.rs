@@ -12,6 +12,7 @@ mod fields;
 mod framing;
 mod head;
 mod parser;
+mod section;
 #[cfg(test)]
 mod tests;
 
