@@ -29,6 +29,7 @@ demo: build ## see Weir work between real programs (as root); KEEP=1 leaves it r
 
 test: build ## every test, also those on the wire (as root)
 	cargo test --workspace
+	cargo test --manifest-path fuzz/Cargo.toml
 
 test-long: build ## the same with the long simulations and soaks
 	cargo test --workspace -- --include-ignored
@@ -42,3 +43,8 @@ lint: ## warnings are errors
 
 fmt: ## format the code
 	cargo fmt --all
+
+fuzz: ## fuzz each parser for a minute (needs a nightly toolchain and cargo-fuzz)
+	for target in $$(cargo +nightly fuzz list); do \
+		cargo +nightly fuzz run --features libfuzzer $$target -- -max_total_time=60 || exit 1; \
+	done
