@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use nix::sys::signal::{SigSet, Signal};
 use tracing_subscriber::EnvFilter;
 use weir_dataplane::control::{Control, ControlSettings, OUTBOX, Shared, initial_policy};
+use weir_dataplane::engine::Side;
+use weir_dataplane::preflight::{Ready, Request, Undo, undo_file};
 use weir_dataplane::settings::Settings;
 use weir_dataplane::worker::{Workers, samples};
-use weir_dataplane::xdp::{self, Xdp};
+use weir_dataplane::xdp::{self, Attached, Xdp};
 use weir_inspect::policy::Policy;
 
 /// The data plane of Weir: ports, workers and the XDP program.
@@ -32,17 +34,27 @@ struct Cli {
 enum Command {
     /// Attaches the XDP program and works until SIGTERM or SIGINT. The program stays attached afterwards and falls
     /// back as the settings say.
-    Run {
-        /// The settings file (YAML).
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-    },
+    Run(Start),
+    /// Checks and prepares the ports as `run` does, says what is wrong or could be better, and undoes what it changed.
+    Preflight(Start),
     /// Removes the XDP program that an earlier run left attached. From then on nothing passes between the ports.
     Detach {
         /// The settings file (YAML) of that run.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+}
+
+/// What `run` and `preflight` are given.
+#[derive(Args)]
+struct Start {
+    /// The settings file (YAML).
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// A network namespace (`/run/netns/NAME`) in which the other end of a veth port may be prepared: checksums computed
+    /// there, GRO on. May be repeated.
+    #[arg(long, value_name = "NETNS")]
+    peer_netns: Vec<PathBuf>,
 }
 
 /// What ended the program, as its exit code.
@@ -68,7 +80,8 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     let result = match cli.command {
-        Command::Run { config } => run(&config),
+        Command::Run(start) => run(start),
+        Command::Preflight(start) => preflight(start),
         Command::Detach { config } => detach(&config),
     };
     match result {
@@ -89,17 +102,46 @@ fn load(config: &Path) -> Result<Settings, (Failure, String)> {
     Settings::load(config).map_err(as_failure(Failure::Usage))
 }
 
-fn run(config: &Path) -> Result<(), (Failure, String)> {
-    let settings = load(config)?;
+/// Checks and prepares the ports; what is prepared is undone when the result is dropped.
+fn prepare(start: Start) -> Result<(Settings, Ready), (Failure, String)> {
+    let settings = load(&start.config)?;
+    let request = Request {
+        ports: settings.xdp().ports,
+        mode: settings.xdp().mode,
+        workers: settings.workers.get(),
+        peer_netns: start.peer_netns,
+        undo_file: undo_file(&settings.bpffs),
+    };
+    let ready = weir_dataplane::preflight::run(&request).map_err(as_failure(Failure::Refused))?;
+    for warning in &ready.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok((settings, ready))
+}
+
+fn preflight(start: Start) -> Result<(), (Failure, String)> {
+    prepare(start)?;
+    println!("ready");
+    Ok(())
+}
+
+fn run(start: Start) -> Result<(), (Failure, String)> {
+    let (settings, ready) = prepare(start)?;
     // Blocked before any thread starts, so that all inherit it and only the wait below sees them.
     let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
     signals.thread_block().map_err(as_failure(Failure::Refused))?;
 
-    let shared = starting_policy(&settings)?;
+    let shared = Arc::new(starting_policy(&settings)?);
     let xdp = Arc::new(Xdp::attach(&settings.xdp()).map_err(as_failure(Failure::Refused))?);
-    let shared = Arc::new(shared);
-    let mut workers =
-        Workers::start(&settings, &xdp, &shared).map_err(as_failure(Failure::Refused))?;
+    let mut workers = Workers::start(&settings, &xdp, &shared).map_err(|e| {
+        // Nothing half-applied; but what an earlier run left attached goes on falling back.
+        if matches!(xdp.attached(Side::A), Ok(Attached::New(_))) {
+            let _ = xdp::detach(&settings.bpffs);
+        }
+        as_failure(Failure::Refused)(e)
+    })?;
+    // The program outlives this process and needs the ports as they are now; `detach` undoes both.
+    ready.undo.keep();
     let reports = workers.report_handles().to_vec();
     let control = ControlSettings {
         socket: settings.control_socket.clone(),
@@ -139,6 +181,7 @@ fn starting_policy(settings: &Settings) -> Result<Shared, (Failure, String)> {
 fn detach(config: &Path) -> Result<(), (Failure, String)> {
     let settings = load(config)?;
     let removed = xdp::detach(&settings.bpffs).map_err(as_failure(Failure::Refused))?;
+    Undo::load(&undo_file(&settings.bpffs)).map_err(as_failure(Failure::Refused))?.restore();
     println!("{}", if removed { "detached" } else { "nothing was attached" });
     Ok(())
 }
