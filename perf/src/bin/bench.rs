@@ -17,7 +17,7 @@ use weir_perf::load::{self, Workload};
 use weir_perf::machine;
 use weir_perf::report::{Raw, Run, figure, over_bare, own};
 use weir_tests::bodies::Site;
-use weir_tests::net::{Options as NetOptions, Topology};
+use weir_tests::net::Topology;
 use weir_tests::servers::Nginx;
 use weir_tests::{Error, Result};
 
@@ -59,7 +59,7 @@ fn bench(options: &Options) -> Result<()> {
     raw.write(&json!({ "machine": note }))?;
     println!("{note}");
 
-    let topology = Topology::with(NetOptions { gro: false, ..NetOptions::default() })?;
+    let topology = Topology::new()?;
     let site = Site::generate(20_240_607);
     let _nginx = Nginx::start(&topology, &site)?;
     let runs = measure_all(options, &topology, &site, &mut raw)?;
