@@ -5,6 +5,7 @@ pub mod engine;
 pub mod port;
 pub mod preflight;
 pub mod reason;
+pub mod replay;
 pub mod settings;
 pub mod worker;
 pub mod xdp;

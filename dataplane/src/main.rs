@@ -3,7 +3,8 @@
 //! Exit codes: 0 done; 1 the command line or the settings are wrong; 2 the system refuses (no privilege, no such
 //! device, no XDP), nothing was changed or all was undone; 3 it stopped while running.
 
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 use weir_dataplane::control::{Control, ControlSettings, OUTBOX, Shared, initial_policy};
 use weir_dataplane::engine::Side;
 use weir_dataplane::preflight::{Ready, Request, Undo, undo_file};
+use weir_dataplane::replay::Replay;
 use weir_dataplane::settings::Settings;
 use weir_dataplane::worker::{Workers, samples};
 use weir_dataplane::xdp::{self, Attached, Xdp};
@@ -37,6 +39,18 @@ enum Command {
     Run(Start),
     /// Checks and prepares the ports as `run` does, says what is wrong or could be better, and undoes what it changed.
     Preflight(Start),
+    /// Reads capture files (pcap, pcapng) through the same engine; nothing is sent or edited.
+    Replay {
+        /// The captures, one after the other.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// The policy (YAML). Without one every detector alerts.
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
+        /// Where events go as JSON lines; `-` is standard output. Without it they are only counted.
+        #[arg(long, value_name = "FILE")]
+        events: Option<PathBuf>,
+    },
     /// Removes the XDP program that an earlier run left attached. From then on nothing passes between the ports.
     Detach {
         /// The settings file (YAML) of that run.
@@ -82,6 +96,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(start) => run(start),
         Command::Preflight(start) => preflight(start),
+        Command::Replay { files, policy, events } => replay(&files, policy, events),
         Command::Detach { config } => detach(&config),
     };
     match result {
@@ -159,6 +174,38 @@ fn run(start: Start) -> Result<(), (Failure, String)> {
         tracing::info!(worker, ?report, "worker ended");
     }
     stopped.map_err(as_failure(Failure::Stopped))
+}
+
+fn replay(
+    files: &[PathBuf],
+    policy: Option<PathBuf>,
+    events: Option<PathBuf>,
+) -> Result<(), (Failure, String)> {
+    let policy = match policy {
+        Some(path) => {
+            let name = path.display().to_string();
+            let source = std::fs::read_to_string(&path)
+                .map_err(|e| (Failure::Usage, format!("the policy {name} can't be read: {e}")))?;
+            let compiled = Policy::compile(&source).map_err(|diagnostics| {
+                let lines: Vec<_> = diagnostics.iter().map(|d| d.in_file(&name)).collect();
+                (Failure::Usage, format!("the policy is refused:\n{}", lines.join("\n")))
+            })?;
+            compiled.0
+        }
+        None => Policy::monitor_all(),
+    };
+    let events: Option<Box<dyn Write>> = match events {
+        Some(path) if path == Path::new("-") => Some(Box::new(std::io::stdout())),
+        Some(path) => Some(Box::new(File::create(&path).map_err(|e| {
+            (Failure::Usage, format!("the events can't be written to {}: {e}", path.display()))
+        })?)),
+        None => None,
+    };
+    let mut replay = Replay::new(policy, events);
+    let result = files.iter().try_for_each(|file| replay.file(file));
+    let summary = replay.finish().map_err(as_failure(Failure::Stopped))?;
+    eprintln!("{summary}");
+    result.map_err(as_failure(Failure::Usage))
 }
 
 /// The policy in force at the start: the last good one kept, else the one of the settings, else "alert on everything".
