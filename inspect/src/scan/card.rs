@@ -75,10 +75,10 @@ fn grouped(view: &View, run: &Run, at: usize) -> Outcome {
 }
 
 fn four_digits_before(view: &View, at: usize) -> bool {
-    match view.left(at, 6) {
-        [a, rest @ .., b' '] => !a.is_ascii_digit() && rest.iter().all(u8::is_ascii_digit),
-        _ => false,
-    }
+    let space = at.checked_sub(1).filter(|i| view.bytes.get(*i) == Some(&b' '));
+    let digits =
+        |end| view.left(end, 5).iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    space.is_some_and(|end| digits(end) == 4)
 }
 
 /// Names whose last word says that the value is an id, a time or a measure.
@@ -155,7 +155,8 @@ fn around(view: &View, at: usize, len: usize) -> Option<f32> {
     }
     // 12, 13 and 17–19 digits: rare for cards, common for milliseconds and 64-bit ids.
     let usual = (14..=16).contains(&len);
-    if !usual && (!key.is_empty() || view.context(at) != Context::InString) {
+    let bare = at > 0 && view.context(at) != Context::InString;
+    if !usual && (!key.is_empty() || bare) {
         let generic = [&b"number"[..], b"num", b"no", b"nr", b"account", b"value", b"text"];
         if !generic.iter().any(|g| key.eq_ignore_ascii_case(g)) {
             return None;

@@ -19,53 +19,47 @@ pub(super) fn is_local(b: u8) -> bool {
 
 /// Whether an address stands around the `@` at `at`.
 pub(super) fn evaluate(view: &View, at: usize) -> Outcome {
-    let Some(start) = local_start(view, at) else { return Outcome::No };
+    let Some(mut start) = local_start(view, at) else { return Outcome::No };
     if in_url_authority(view, start) {
         return Outcome::No;
     }
-    // Labels of letters, digits and inner hyphens; `end` is behind the last label that may end an address.
-    let (mut i, mut label, mut end) = (at + 1, at + 1, None);
+    let mut stop = at + 1;
     loop {
-        let byte = view.at(i);
-        match byte {
+        match view.at(stop) {
             At::Unknown => return Outcome::More { start },
-            At::Byte(b) if b.is_ascii_alphanumeric() || (b == b'-' && i > label) => {
-                i += 1;
-                if i - at > MAX_DOMAIN || i - label > 63 {
-                    return Outcome::No;
-                }
-                continue;
-            }
-            _ => {}
-        }
-        let text = view.bytes.get(label..i).unwrap_or(&[]);
-        if text.is_empty() || text.last() == Some(&b'-') {
-            break;
-        }
-        end = (label > at + 1 && is_top_level(text)).then_some(i);
-        if byte != At::Byte(b'.') {
-            break;
-        }
-        // A dot that ends a sentence is not part of the domain.
-        match view.at(i + 1) {
-            At::Unknown => return Outcome::More { start },
-            At::Byte(b) if b.is_ascii_alphanumeric() => {
-                i += 1;
-                label = i;
-            }
+            At::Byte(b) if is_domain(b) && stop - at <= MAX_DOMAIN => stop += 1,
             _ => break,
         }
     }
-    match end {
-        Some(end) if view.binary => {
-            let end = super::wire::field_end(view, start, end).unwrap_or(end);
-            Outcome::Match { start, end, confidence: 0.9 }
-        }
-        Some(end) if !matches!(view.at(end), At::Byte(b'_' | b'@' | b'(')) => {
-            Outcome::Match { start, end, confidence: 0.9 }
-        }
-        _ => Outcome::No,
+    if view.binary {
+        (start, stop) = super::wire::text_bounds(view, start, at + 4, stop);
     }
+    let Some(end) = domain_end(view, at + 1, stop) else { return Outcome::No };
+    let part_of_more = !view.binary && matches!(view.at(end), At::Byte(b'_' | b'@' | b'('));
+    if part_of_more { Outcome::No } else { Outcome::Match { start, end, confidence: 0.9 } }
+}
+
+fn is_domain(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b == b'-' || b == b'.'
+}
+
+/// Where the domain ends that begins at `from`: labels of letters, digits and inner hyphens, at
+/// least two, the last a top-level domain. A dot that ends a sentence is not part of it.
+fn domain_end(view: &View, from: usize, stop: usize) -> Option<usize> {
+    let text = view.bytes.get(from..stop)?;
+    let mut end = from;
+    let mut last: &[u8] = &[];
+    let mut labels = 0;
+    for label in text.split(|b| *b == b'.') {
+        let hyphens = label.starts_with(b"-") || label.ends_with(b"-");
+        if label.is_empty() || label.len() > 63 || hyphens {
+            break;
+        }
+        end += label.len() + usize::from(labels > 0);
+        labels += 1;
+        last = label;
+    }
+    (labels > 1 && is_top_level(last)).then_some(end)
 }
 
 /// Where an address could begin whose local part would go on at the window's end.

@@ -49,6 +49,7 @@ pub(crate) struct Matcher {
     /// What a match must satisfy beyond the pattern.
     pub(super) check: Check,
     dfa: dense::DFA<Vec<u32>>,
+    min_len: usize,
     max_len: usize,
     word: bool,
 }
@@ -64,7 +65,8 @@ impl Matcher {
             .nest_limit(MAX_NEST);
         let hir = syntax::parse_with(pattern.regex, &syntax)
             .map_err(|e| format!("not a regular expression: {e}"))?;
-        if hir.properties().minimum_len().unwrap_or(0) == 0 {
+        let min_len = hir.properties().minimum_len().unwrap_or(0);
+        if min_len == 0 {
             return Err("it matches the empty text, or nothing".to_owned());
         }
         let config = dense::Config::new()
@@ -83,6 +85,7 @@ impl Matcher {
             first: first_bytes(&dfa),
             check: pattern.check,
             dfa,
+            min_len,
             max_len: pattern.max_len,
             word: pattern.word,
         })
@@ -95,7 +98,8 @@ impl Matcher {
 
     /// Whether a match begins at `at`.
     pub(super) fn evaluate(&self, view: &View, at: usize) -> Outcome {
-        if self.word && !view.binary && view.word_before(at) {
+        let impossible = view.bytes.get(at).is_some_and(|b| self.first.get(usize::from(*b)) == Some(&false));
+        if impossible || (self.word && !view.binary && view.word_before(at)) {
             return Outcome::No;
         }
         match self.run(view, at) {
@@ -141,7 +145,10 @@ impl Matcher {
             Check::Varied(n) if distinct(text) < u32::from(n) => return Outcome::No,
             Check::None | Check::Varied(_) | Check::Tail(_) => {}
         }
-        let end = if view.binary { wire::field_end(view, start, end).unwrap_or(end) } else { end };
+        let (start, end) = match view.binary {
+            true => wire::text_bounds(view, start, start + self.min_len, end),
+            false => (start, end),
+        };
         if self.word && !view.binary {
             match view.at(end) {
                 At::Unknown => return Outcome::More { start },

@@ -21,6 +21,7 @@
 //!   regardless of the cuts.
 
 mod attack;
+mod buckets;
 mod builtin;
 mod card;
 mod catalog;
@@ -52,6 +53,8 @@ pub use mask::{mask, mask_range, sample};
 pub use view::Context;
 
 use crate::detector::{DetectorId, DetectorSet};
+use attack::Attacks;
+use buckets::Beginning;
 use catalog::Find;
 use literal::Matcher;
 use simd::{ByteSet, PADDING, Search, Tables};
@@ -74,15 +77,16 @@ pub struct Scanner {
     search: Search,
     tables: Tables,
     patterns: Vec<(DetectorId, Arc<Matcher>)>,
-    /// By first byte: which of `patterns` can begin with it.
+    /// By first byte: which of `patterns` can begin with it, without those of `slow`.
     by_first: Vec<Vec<u16>>,
-    /// Whether some pattern has no prefix, so that every byte must be looked at.
-    slow: bool,
+    /// Which of `patterns` have no prefix, so that they are tried at every byte.
+    slow: Vec<u16>,
     card: Option<DetectorId>,
     ssn: Option<DetectorId>,
     phone: Option<DetectorId>,
     iban: Option<DetectorId>,
     email: Option<DetectorId>,
+    attacks: Attacks,
 }
 
 /// What the scanner remembers of a message between its pieces. Reusable with [`ScanState::reset`]; after the first
@@ -99,8 +103,8 @@ pub struct ScanState {
     recent: Vec<(DetectorId, u64, u64)>,
     open: Vec<stream::Open>,
     binary: bool,
-    /// Copies of what the last call found, for samples: start, end, and where in `copies`.
-    copied: Vec<(u64, usize, usize)>,
+    /// Copies of what the last call found, for samples: detector, start, end, and where in `copies`.
+    copied: Vec<(DetectorId, u64, usize, usize)>,
     copies: Vec<u8>,
 }
 
@@ -127,8 +131,9 @@ impl ScanState {
 
     /// The bytes of something that the last call found, up to [`MAX_MATCH`]; empty for the continued parts of a match.
     pub fn matched(&self, found: &Found) -> &[u8] {
-        let at = self.copied.iter().find(|(start, ..)| *start == found.start && !found.continued);
-        at.and_then(|(_, from, to)| self.copies.get(*from..*to)).unwrap_or(&[])
+        let is_it = |detector, start| detector == found.detector && start == found.start && !found.continued;
+        let copy = self.copied.iter().find(|(detector, start, ..)| is_it(*detector, *start));
+        copy.and_then(|(_, _, from, to)| self.copies.get(*from..*to)).unwrap_or(&[])
     }
 
     /// Offset at which the match that goes on began; 0 if none does.
@@ -142,7 +147,7 @@ impl ScanState {
             let to = (f.end.saturating_sub(view.base) as usize).min(from + MAX_MATCH);
             let at = self.copies.len();
             self.copies.extend_from_slice(view.bytes.get(from..to).unwrap_or(&[]));
-            self.copied.push((f.start, at, self.copies.len()));
+            self.copied.push((f.detector, f.start, at, self.copies.len()));
         }
     }
 }
@@ -156,12 +161,13 @@ impl Scanner {
             tables: Tables::new(&[]),
             patterns: Vec::new(),
             by_first: vec![Vec::new(); 256],
-            slow: false,
+            slow: Vec::new(),
             card: None,
             ssn: None,
             phone: None,
             iban: None,
             email: None,
+            attacks: Attacks::default(),
         };
         for detector in catalog.iter().filter(|d| active.contains(d.id)) {
             match &detector.find {
@@ -170,19 +176,19 @@ impl Scanner {
                 Find::Phone => scanner.phone = Some(detector.id),
                 Find::Iban => scanner.iban = Some(detector.id),
                 Find::Email => scanner.email = Some(detector.id),
-                Find::Attack => {}
+                Find::Attack => scanner.attacks.add(detector.id, &detector.name),
                 Find::Pattern(matcher) => scanner.patterns.push((detector.id, Arc::clone(matcher))),
             }
         }
-        for (i, (_, matcher)) in scanner.patterns.iter().enumerate() {
-            scanner.slow |= matcher.is_slow();
-            for (list, _) in
-                scanner.by_first.iter_mut().zip(matcher.first).filter(|(_, possible)| *possible)
-            {
-                list.push(i as u16);
+        for (i, (_, matcher)) in (0..).zip(&scanner.patterns) {
+            if matcher.is_slow() {
+                scanner.slow.push(i);
+                continue;
             }
+            let lists = scanner.by_first.iter_mut().zip(matcher.first);
+            lists.filter(|(_, possible)| *possible).for_each(|(list, _)| list.push(i));
         }
-        scanner.tables = Tables::new(&scanner.buckets());
+        scanner.tables = Tables::new(&buckets::distribute(scanner.beginnings()));
         scanner
     }
 
@@ -218,9 +224,11 @@ impl Scanner {
         }
     }
 
-    /// Scans a small whole, such as a header's value or a decoded URL.
+    /// Scans a small whole for leaks and attacks, such as a header's value or a decoded URL. An
+    /// attack is reported for the whole of it.
     pub fn scan_whole(&self, bytes: &[u8], active: &DetectorSet, found: &mut Vec<Found>) {
         let active = self.active.intersection(active);
+        self.attacks.find(bytes, 0, &active, found);
         let mut state = ScanState::default();
         let mut rest = bytes;
         loop {
@@ -255,7 +263,9 @@ impl Scanner {
         let known = found.len();
         let held = pass::run(self, state, &view, &window, active, hold, found);
         state.copy(found.get(known..).unwrap_or(&[]), &view);
-        let keep = (state.settled.saturating_sub(base) as usize).saturating_sub(view::LEFT_CONTEXT);
+        let context = view::LEFT_CONTEXT + if state.binary { wire::MAX_BACK } else { 0 };
+        let settled = state.settled.saturating_sub(base) as usize;
+        let keep = settled.saturating_sub(context);
         state.tail.clear();
         state.tail.extend_from_slice(view.bytes.get(keep..).unwrap_or(&[]));
         let base = base + keep as u64;
@@ -264,45 +274,36 @@ impl Scanner {
         held
     }
 
-    /// What the search looks for, as eight buckets: one each for addresses, phones and IBANs, the rest for literals in
-    /// order, so that those with a common beginning share a bucket and raise few false candidates.
-    fn buckets(&self) -> Vec<Vec<[ByteSet; 3]>> {
-        let set = |test: &dyn Fn(u8) -> bool| {
+    /// The first three bytes of everything that is looked for, but digit runs.
+    fn beginnings(&self) -> Vec<Beginning> {
+        fn set(test: impl Fn(u8) -> bool) -> ByteSet {
             let mut set = [false; 256];
             (0..=u8::MAX).zip(set.iter_mut()).for_each(|(b, member)| *member = test(b));
             set
-        };
-        let (any, upper, digit) =
-            (set(&|_| true), set(&|b| b.is_ascii_uppercase()), set(&|b| b.is_ascii_digit()));
-        let mut buckets = Vec::new();
+        }
+        let is = |want: u8| set(move |b| b == want);
+        let letter = |want: u8| set(move |b| b.eq_ignore_ascii_case(&want));
+        let (any, digit) = (set(|_| true), set(|b| b.is_ascii_digit()));
+        let upper = set(|b| b.is_ascii_uppercase());
+        let mut all = Vec::new();
         if self.email.is_some() {
-            buckets.push(vec![[set(&|b| b == b'@'), any, any]]);
+            all.push([is(b'@'), any, any]);
         }
         if self.phone.is_some() {
-            buckets.push(vec![[
-                set(&|b| b == b'(' || b == b'+'),
-                digit,
-                set(&|b| b"0123456789 -.()".contains(&b)),
-            ]]);
+            let inside = set(|b| b"0123456789 -.()".contains(&b));
+            all.push([set(|b| b == b'(' || b == b'+'), digit, inside]);
         }
         if self.iban.is_some() {
-            buckets.push(vec![[upper, upper, digit]]);
+            all.push([upper, upper, digit]);
         }
-        let mut patterns: Vec<[ByteSet; 3]> = Vec::new();
         if self.ssn.is_some() {
-            let either = |letter: u8| set(&move |b| b.eq_ignore_ascii_case(&letter));
-            patterns.push([either(b's'), either(b's'), either(b'n')]);
-            patterns.push([either(b's'), either(b'o'), either(b'c')]);
+            all.push([letter(b's'), letter(b's'), letter(b'n')]);
+            all.push([letter(b's'), letter(b'o'), letter(b'c')]);
         }
-        let mut prefixes: Vec<_> = self.patterns.iter().flat_map(|(_, m)| &m.prefixes).collect();
-        prefixes.sort();
-        prefixes.dedup();
-        for prefix in prefixes {
-            let byte = |i: usize| prefix.get(i).map_or(any, |want| set(&|b| b == *want));
-            patterns.push([byte(0), byte(1), byte(2)]);
+        for prefix in self.patterns.iter().flat_map(|(_, matcher)| &matcher.prefixes) {
+            let byte = |i: usize| prefix.get(i).map_or(any, |b| is(*b));
+            all.push([byte(0), byte(1), byte(2)]);
         }
-        let left = 8 - buckets.len();
-        buckets.extend(patterns.chunks(patterns.len().div_ceil(left).max(1)).map(<[_]>::to_vec));
-        buckets
+        all
     }
 }

@@ -15,6 +15,9 @@ const OPEN_POINTS: usize = 2;
 /// Most matches of one message that go on at the same time; further ones are reported without what follows.
 const MAX_OPEN: usize = 4;
 
+/// What decides whether a kind of number begins at a place.
+type Rule = fn(&View, usize) -> Outcome;
+
 struct Pass<'a> {
     scanner: &'a Scanner,
     view: &'a View<'a>,
@@ -60,8 +63,8 @@ pub(super) fn run(
     for at in end.saturating_sub(OPEN_POINTS).max(from)..end {
         pass.point(at);
     }
-    if scanner.slow {
-        (from..end).for_each(|at| pass.literals(at));
+    if !scanner.slow.is_empty() {
+        (from..end).for_each(|at| pass.slow_patterns(at));
     }
     if !view.last {
         pass.open_end();
@@ -72,33 +75,29 @@ pub(super) fn run(
 }
 
 impl Pass<'_> {
+    /// Candidates in order of their places, so that of two matches of a detector the first wins. (A
+    /// run's bit lies ten digits behind its beginning; no point that matters lies between.)
     fn block(&mut self, block: Block) {
-        // Points first: a `+` stands left of its run and decides before it, however the blocks lie.
-        let mut points = block.points;
-        while points != 0 {
-            let at = block.at + points.trailing_zeros() as usize;
-            points &= points - 1;
-            if at + OPEN_POINTS < self.view.bytes.len() {
+        let mut bits = block.points | block.runs;
+        while bits != 0 {
+            let bit = bits & bits.wrapping_neg();
+            bits ^= bit;
+            let at = block.at + bit.trailing_zeros() as usize;
+            if block.runs & bit != 0 {
+                self.groups(at + 1 - MIN_RUN);
+            }
+            if block.points & bit != 0 && at + OPEN_POINTS < self.view.bytes.len() {
                 self.point(at);
             }
-        }
-        let mut runs = block.runs;
-        while runs != 0 {
-            let last = block.at + runs.trailing_zeros() as usize;
-            runs &= runs - 1;
-            self.groups(last + 1 - MIN_RUN);
         }
     }
 
     /// Puts each group of the run that begins at `at` to the detectors of numbers.
     fn groups(&mut self, at: usize) {
-        let bytes = self.view.bytes;
         let mut before = self.view.before(at, 1).unwrap_or(0);
-        for (i, b) in bytes.iter().enumerate().skip(at) {
+        for (i, b) in self.view.bytes.iter().enumerate().skip(at) {
             if b.is_ascii_digit() {
-                if !before.is_ascii_digit() {
-                    self.number(i);
-                }
+                self.group(i, before);
             } else if !is_separator(*b) || is_separator(before) {
                 return;
             }
@@ -106,75 +105,49 @@ impl Pass<'_> {
         }
     }
 
-    fn number(&mut self, at: usize) {
-        let (card, ssn, phone) = (self.scanner.card, self.scanner.ssn, self.scanner.phone);
-        // Digits of an escape, as in `\u00204111…` or `%204111…`, belong to the escape.
-        let at = at
-            + if self.view.left(at, 2) == b"\\u" {
-                4
-            } else if self.view.before(at, 1) == Some(b'%') {
-                2
-            } else {
-                0
-            };
-        self.binary_number(card, at, card::evaluate);
-        self.binary_number(ssn, at, ssn::evaluate);
-        self.offer(phone, |view| phone::grouped(view, at));
-    }
-
-    /// Puts a number to a detector; in a binary message also with framing bytes taken off.
-    fn binary_number(
-        &mut self,
-        id: Option<DetectorId>,
-        at: usize,
-        rule: fn(&View, usize) -> Outcome,
-    ) {
-        if self.offer(id, |view| rule(view, at)) || !self.view.binary || id.is_none() {
+    /// Puts the digit at `at` to the detectors of numbers if a number can begin with it: behind
+    /// anything but a digit, behind the digits of an escape (`\u0020`, `%20`), or behind the
+    /// framing of a protobuf string.
+    fn group(&mut self, at: usize, before: u8) {
+        let view = self.view;
+        let framed = view.binary && wire::begins_string(view, at);
+        if before.is_ascii_digit() && view.escape_before(at) == 0 && !framed {
             return;
         }
-        let view = self.view;
-        for start in at..(at + 3).min(view.bytes.len()) {
-            let mut done = false;
-            wire::narrowed(view, start, |view, start, stop| {
-                done |= self.offer(id, |_| wire::within(view, start, stop, rule));
-                done
-            });
-            if done {
-                return;
-            }
-        }
+        let apply = |rule: Rule| {
+            if view.binary { wire::number(view, at, rule) } else { rule(view, at) }
+        };
+        self.offer(self.scanner.card, |_| apply(card::evaluate));
+        self.offer(self.scanner.ssn, |_| apply(ssn::evaluate));
+        self.offer(self.scanner.phone, |view| phone::grouped(view, at));
     }
 
     fn point(&mut self, at: usize) {
         let Some(byte) = self.view.bytes.get(at) else { return };
         match byte {
-            b'@' => {
-                self.offer(self.scanner.email, |view| email::evaluate(view, at));
-            }
-            b'(' => {
-                self.offer(self.scanner.phone, |view| phone::parenthesised(view, at));
-            }
-            b'+' => {
-                self.offer(self.scanner.phone, |view| phone::international(view, at));
-            }
-            b'A'..=b'Z' => {
-                self.offer(self.scanner.iban, |view| iban::evaluate(view, at));
-            }
+            b'@' => self.offer(self.scanner.email, |view| email::evaluate(view, at)),
+            b'(' => self.offer(self.scanner.phone, |view| phone::parenthesised(view, at)),
+            b'+' => self.offer(self.scanner.phone, |view| phone::international(view, at)),
+            b'A'..=b'Z' => self.offer(self.scanner.iban, |view| iban::evaluate(view, at)),
             _ => {}
         }
         if matches!(byte, b's' | b'S') {
             self.offer(self.scanner.ssn, |view| ssn::behind_name(view, at));
         }
-        self.literals(at);
+        for i in self.scanner.by_first.get(usize::from(*byte)).into_iter().flatten() {
+            self.pattern(*i, at);
+        }
     }
 
-    fn literals(&mut self, at: usize) {
-        let scanner = self.scanner;
-        let Some(byte) = self.view.bytes.get(at) else { return };
-        for i in scanner.by_first.get(usize::from(*byte)).into_iter().flatten() {
-            if let Some((id, matcher)) = scanner.patterns.get(usize::from(*i)) {
-                self.offer_pattern(Some(*id), matcher.check, |view| matcher.evaluate(view, at));
-            }
+    fn slow_patterns(&mut self, at: usize) {
+        for i in &self.scanner.slow {
+            self.pattern(*i, at);
+        }
+    }
+
+    fn pattern(&mut self, i: u16, at: usize) {
+        if let Some((id, matcher)) = self.scanner.patterns.get(usize::from(i)) {
+            self.offer_pattern(Some(*id), matcher.check, |view| matcher.evaluate(view, at));
         }
     }
 
@@ -185,12 +158,11 @@ impl Pass<'_> {
         let run = tail.take_while(|b| b.is_ascii_digit() || is_separator(**b)).count();
         let start = bytes.len() - run;
         let mut before = self.view.before(start, 1).unwrap_or(0);
-        for at in start..bytes.len() {
-            let byte = self.view.before(at + 1, 1).unwrap_or(0);
-            if byte.is_ascii_digit() && !before.is_ascii_digit() {
-                self.number(at);
+        for (at, b) in bytes.iter().enumerate().skip(start) {
+            if b.is_ascii_digit() {
+                self.group(at, before);
             }
-            before = byte;
+            before = *b;
         }
         if self.scanner.email.is_some_and(|id| self.hold.contains(id))
             && let Some(start) = email::open_local(self.view)
@@ -199,9 +171,9 @@ impl Pass<'_> {
         }
     }
 
-    /// Puts a place to a detector; returns whether the place is decided for it: a match, or waiting for more.
-    fn offer(&mut self, id: Option<DetectorId>, rule: impl FnOnce(&View) -> Outcome) -> bool {
-        self.offer_pattern(id, Check::None, rule)
+    /// Puts a place to a detector, if it is active and does not wait.
+    fn offer(&mut self, id: Option<DetectorId>, rule: impl FnOnce(&View) -> Outcome) {
+        self.offer_pattern(id, Check::None, rule);
     }
 
     fn offer_pattern(
@@ -209,28 +181,19 @@ impl Pass<'_> {
         id: Option<DetectorId>,
         check: Check,
         rule: impl FnOnce(&View) -> Outcome,
-    ) -> bool {
-        let Some(id) = id.filter(|id| self.active.contains(*id) && !self.waiting.contains(*id))
-        else {
-            return true;
-        };
+    ) {
+        let ready = |id: &DetectorId| self.active.contains(*id) && !self.waiting.contains(*id);
+        let Some(id) = id.filter(ready) else { return };
         match rule(self.view) {
-            Outcome::No => false,
+            Outcome::No => {}
+            Outcome::Match { start, end, confidence } => self.report(id, start, end, confidence),
+            Outcome::Commit { start, end } => self.commit(id, check, start, end),
             Outcome::More { start } => {
                 self.waiting.insert(id);
                 self.unsettled = self.unsettled.min(start);
                 if self.hold.contains(id) {
                     self.held = self.held.min(start);
                 }
-                true
-            }
-            Outcome::Match { start, end, confidence } => {
-                self.report(id, start, end, confidence);
-                true
-            }
-            Outcome::Commit { start, end } => {
-                self.commit(id, check, start, end);
-                true
             }
         }
     }

@@ -23,7 +23,8 @@ pub(super) fn grouped(view: &View, at: usize) -> Outcome {
             Fit::No => {}
             Fit::Open => open = true,
             Fit::Yes if north_american(run.digits(10 + skip), skip) => {
-                return close(view, &run, format.len(), at, 0.8);
+                let stop = run.groups().get(format.len() - 1).map_or(at, |g| g.end());
+                return end(view, at, stop, 0.8);
             }
             Fit::Yes => {}
         }
@@ -44,7 +45,7 @@ fn national(view: &View, run: &Run, at: usize) -> Outcome {
     let total: usize = groups.iter().map(|g| g.len).sum();
     let same = groups.iter().take(groups.len() - 1).all(|g| g.separator == separator);
     let even = groups.iter().skip(1).all(|g| (2..=4).contains(&g.len));
-    if !(3..=5).contains(&groups.len()) || !(9..=11).contains(&total) || !same || !even {
+    if !(3..=5).contains(&groups.len()) || !(10..=11).contains(&total) || !same || !even {
         return Outcome::No;
     }
     close(view, run, groups.len(), at, 0.5)

@@ -136,3 +136,67 @@ fn portable(tables: &Tables, padded: &[u8], from: usize, to: usize, tell: &mut d
         at += BLOCK;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{Catalog, Scanner};
+    use super::*;
+    use crate::detector::DetectorSet;
+
+    fn blocks(search: Search, tables: &Tables, text: &[u8], from: usize) -> Vec<Block> {
+        let mut padded = text.to_vec();
+        padded.resize(text.len() + PADDING, 0);
+        let mut all = Vec::new();
+        search(tables, &padded, from, text.len(), &mut |block| all.push(block));
+        all
+    }
+
+    fn text() -> impl Strategy<Value = Vec<u8>> {
+        let part = prop_oneof![
+            "[0-9 .-]{1,40}".prop_map(String::into_bytes),
+            "[ -~]{0,40}".prop_map(String::into_bytes),
+            prop::collection::vec(any::<u8>(), 0..40),
+            prop::sample::select(vec![&b"AKIA"[..], b"bob@x", b"(415", b"GB82", b"eyJ", b"ghp_"])
+                .prop_map(<[u8]>::to_vec),
+        ];
+        prop::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn all_variants_agree(text in text(), from in 0usize..70) {
+            let catalog = Catalog::builtin();
+            let mut all = DetectorSet::EMPTY;
+            catalog.iter().for_each(|d| all.insert(d.id));
+            let tables = &Scanner::new(&catalog, &all).tables;
+            let from = from.min(text.len());
+            let expected = blocks(portable, tables, &text, from);
+            for (name, search) in variants() {
+                prop_assert_eq!(&blocks(search, tables, &text, from), &expected, "{}", name);
+            }
+        }
+
+        /// A run is reported exactly where its eleventh character is.
+        #[test]
+        fn runs_are_found_where_they_are(text in "[0-9 .a-]{0,300}") {
+            let tables = Tables::new(&[]);
+            let found: Vec<usize> = blocks(portable, &tables, text.as_bytes(), 0)
+                .iter()
+                .flat_map(|b| (0..64).filter(|i| b.runs >> i & 1 == 1).map(|i| b.at + i))
+                .collect();
+            let (mut expected, mut length, mut before) = (Vec::new(), 0, b'x');
+            for (i, b) in text.bytes().enumerate() {
+                let goes_on = b.is_ascii_digit()
+                    || (super::super::view::is_separator(b) && before.is_ascii_digit());
+                length = if goes_on { length + 1 } else { 0 };
+                if length == MIN_RUN {
+                    expected.push(i);
+                }
+                before = b;
+            }
+            prop_assert_eq!(found, expected);
+        }
+    }
+}

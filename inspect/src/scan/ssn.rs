@@ -41,7 +41,13 @@ pub(super) fn behind_name(view: &View, at: usize) -> Outcome {
         match view.at(i) {
             At::Unknown => return Outcome::More { start: at },
             At::End => return Outcome::No,
-            At::Byte(b'0'..=b'9') => return evaluate(view, i),
+            // What waits is the name: nine digits alone would not be looked at again.
+            At::Byte(b'0'..=b'9') => {
+                return match evaluate(view, i) {
+                    Outcome::More { .. } => Outcome::More { start: at },
+                    outcome => outcome,
+                };
+            }
             At::Byte(_) => {}
         }
     }

@@ -7,13 +7,14 @@
 use super::found::Outcome;
 use super::view::{At, View, is_separator};
 
-/// How far left of a place the beginning of its string is looked for. Together with what a rule looks at in front
-/// of it this stays below [`super::view::LEFT_CONTEXT`].
-const MAX_BACK: usize = 128;
-/// Framing bytes that may look like digits at either end of a number when no length explains them.
+/// How far left of a place the beginning of its string is looked for.
+pub(super) const MAX_BACK: usize = 1024;
+/// Framing bytes behind a string that may look like digits: a tag, and a value or length.
 const MAX_GLUED: usize = 2;
-/// Longest run that is narrowed; a longer one is no number with framing around it.
-const MAX_RUN: usize = 48;
+/// The longest number with its separators and glued bytes.
+const MAX_NUMBER: usize = 26;
+/// How much of a run is looked at.
+const MAX_RUN: usize = 64;
 
 /// Length of the string that begins at `at`, if a tag of wire type 2 and a length stand right in front of it.
 fn string_at(view: &View, at: usize) -> Option<usize> {
@@ -36,70 +37,120 @@ fn is_text(b: u8) -> bool {
     b >= 0x20 && b != 0x7f || matches!(b, b'\t' | b'\r' | b'\n')
 }
 
-/// Where the string that encloses `start` ends, if it ends inside `start..end`: there the match must end, too.
-pub(super) fn field_end(view: &View, start: usize, end: usize) -> Option<usize> {
+/// Takes framing bytes off the ends of a text match that may have swallowed letters and digits of
+/// them. The match reaches at least from `start` to `least`, and at most to `end`.
+pub(super) fn text_bounds(
+    view: &View,
+    start: usize,
+    least: usize,
+    end: usize,
+) -> (usize, usize) {
+    let mut likely = None;
     for back in 0..=MAX_BACK.min(start) {
         let at = start - back;
-        if let Some(stop) = string_at(view, at).map(|n| at + n)
-            && stop > start
-        {
-            return (stop <= end).then_some(stop);
-        }
-        if !view.before(at, 1).is_some_and(is_text) {
-            return None;
-        }
-    }
-    None
-}
-
-/// Tries a rule on the ways in which framing can explain the ends of the digit run around `at`: first the strings
-/// that begin in or before the run by their tag and length, then one or two unexplained bytes at either end.
-/// `rule` returns whether to stop.
-pub(super) fn narrowed(view: &View, at: usize, mut rule: impl FnMut(&View, usize, usize) -> bool) {
-    let in_run = |b: &u8| b.is_ascii_digit() || is_separator(*b);
-    let end = at + view.bytes.iter().skip(at).take(MAX_RUN).take_while(|b| in_run(b)).count();
-    let mut back = 0;
-    while back <= MAX_BACK.min(at) {
-        let string = at - back;
-        if let Some(length) = string_at(view, string) {
-            let stop = string + length;
-            if stop > at && (stop < end || back == 0) && rule(view, at, stop) {
-                return;
-            }
-        }
-        if !view.before(string, 1).is_some_and(is_text) {
+        if back > 0 && !view.bytes.get(at).is_some_and(|b| is_text(*b)) {
             break;
         }
-        back += 1;
-    }
-    for glued in 1..=MAX_GLUED {
-        let framed = |i: usize| match view.at(i) {
-            At::Byte(b) => !is_text(b),
-            _ => true,
-        };
-        if end > at + glued && framed(end) && rule(view, at, end - glued) {
-            return;
+        let stop = string_at(view, at).map_or(0, |n| at + n);
+        if !(least..=end).contains(&stop) {
+            continue;
+        }
+        // Two letters of a text, too, can be read as a tag and a length; a control character can't.
+        if view.before(at, 1).is_some_and(|b| b < b' ') {
+            return (start, stop);
+        }
+        if stop + MAX_GLUED >= end {
+            likely = likely.or(Some((start, stop)));
         }
     }
+    // A tag and length that were swallowed at the beginning.
+    let swallowed = (start + 1..=(start + MAX_GLUED).min(least)).find_map(|at| {
+        let stop = string_at(view, at).map_or(0, |n| at + n);
+        (least..=end).contains(&stop).then_some((at, stop))
+    });
+    let whole = || {
+        let stop = string_at(view, start).map_or(0, |n| start + n);
+        (least..=end).contains(&stop).then_some((start, stop))
+    };
+    swallowed.or(likely).or_else(whole).unwrap_or((start, end))
 }
 
-/// Runs `rule` on the part of the view from `at` to `stop`, as if the message began and ended there.
-pub(super) fn within(
-    view: &View,
-    at: usize,
-    stop: usize,
-    rule: impl Fn(&View, usize) -> Outcome,
-) -> Outcome {
+/// Whether a string begins at `at`, going by the tag and length in front of it.
+pub(super) fn begins_string(view: &View, at: usize) -> bool {
+    string_at(view, at).is_some()
+}
+
+/// Applies the rule of a kind of number at `at`, taking off framing bytes that look like a part of the number.
+pub(super) fn number(view: &View, at: usize, rule: fn(&View, usize) -> Outcome) -> Outcome {
+    if let Some(length) = string_at(view, at) {
+        let outcome = within(view, at, at + length, rule);
+        if outcome != Outcome::No {
+            return outcome;
+        }
+    }
+    let outcome = rule(view, at);
+    if outcome != Outcome::No {
+        return outcome;
+    }
+    let in_run = |b: &u8| b.is_ascii_digit() || is_separator(*b);
+    let end = at + view.bytes.iter().skip(at).take(MAX_RUN).take_while(|b| in_run(b)).count();
+    // The string began further left and ends in the run.
+    for back in 1..=MAX_BACK.min(at) {
+        if !view.bytes.get(at - back).is_some_and(|b| is_text(*b)) {
+            break;
+        }
+        let stop = string_at(view, at - back).map_or(0, |n| at - back + n);
+        if stop > at && stop <= end {
+            let outcome = within(view, at, stop, rule);
+            if outcome != Outcome::No {
+                return outcome;
+            }
+        }
+    }
+    guessed_end(view, at, end, rule)
+}
+
+/// The string began too far away: a letter behind the run or its last digits may be the next field's tag.
+fn guessed_end(view: &View, at: usize, end: usize, rule: fn(&View, usize) -> Outcome) -> Outcome {
+    if end - at > MAX_NUMBER {
+        return Outcome::No;
+    }
+    match view.at(end) {
+        At::Unknown => return Outcome::More { start: at },
+        At::Byte(b) if b.is_ascii_alphabetic() && matches!(b & 7, 0 | 1 | 2 | 5) => {
+            let outcome = within(view, at, end, rule);
+            if outcome != Outcome::No {
+                return outcome;
+            }
+        }
+        _ => {}
+    }
+    for glued in 1..=MAX_GLUED {
+        let stop = end.saturating_sub(glued);
+        // Fields 6 and 7 with wire types 0, 1, 2 and 5.
+        if stop > at && view.bytes.get(stop).is_some_and(|b| b"012589".contains(b)) {
+            let outcome = within(view, at, stop, rule);
+            if outcome != Outcome::No {
+                return outcome;
+            }
+        }
+    }
+    Outcome::No
+}
+
+/// Applies a rule to the part of the view from `at` to `stop`, as if the message began and ended there.
+fn within(view: &View, at: usize, stop: usize, rule: fn(&View, usize) -> Outcome) -> Outcome {
     let complete = stop <= view.bytes.len();
     let bytes = view.bytes.get(at..stop.min(view.bytes.len())).unwrap_or(&[]);
-    let inner =
-        View { bytes, base: view.base + at as u64, last: complete || view.last, binary: false };
+    let last = complete || view.last;
+    let inner = View { bytes, base: view.base + at as u64, last, binary: false };
     match rule(&inner, 0) {
-        Outcome::No => Outcome::No,
         Outcome::More { start } => Outcome::More { start: start + at },
         Outcome::Match { start, end, confidence } => {
-            Outcome::Match { start: start + at, end: end + at, confidence: confidence * 0.9 }
+            let confidence = confidence * 0.9;
+            Outcome::Match { start: start + at, end: end + at, confidence }
         }
         Outcome::Commit { start, end } => Outcome::Commit { start: start + at, end: end + at },
+        Outcome::No => Outcome::No,
     }
 }

@@ -1,10 +1,27 @@
 //! Undoing what hides an attack from a search: encodings, case, comments, white space.
 
-/// How often a text is percent-decoded: attackers encode twice, and nothing sensible decodes three times.
+/// How often a text is percent-decoded: attackers encode twice, and nothing sensible decodes more.
 const DECODE_PASSES: usize = 2;
+/// Most bytes of a text that are looked at for attacks; what is beyond is not.
+pub(super) const MAX_TEXT: usize = 64 << 10;
 
-/// Decodes a request target (path and query): percent-encoding, also twice, and `+` as a space behind the `?`.
-/// `out` is overwritten and never longer than `target`.
+/// Named HTML entities that matter in attacks.
+const ENTITIES: &[(&[u8], u8)] = &[
+    (b"lt;", b'<'),
+    (b"gt;", b'>'),
+    (b"quot;", b'"'),
+    (b"apos;", b'\''),
+    (b"amp;", b'&'),
+    (b"colon;", b':'),
+    (b"lpar;", b'('),
+    (b"rpar;", b')'),
+    (b"sol;", b'/'),
+    (b"tab;", b' '),
+    (b"newline;", b' '),
+];
+
+/// Decodes a request target (path and query): percent-encoding, also twice, and `+` as a space
+/// behind the `?`. `out` is overwritten and never longer than `target`.
 pub fn decode_url(target: &[u8], out: &mut Vec<u8>) {
     out.clear();
     let mut query = false;
@@ -13,56 +30,158 @@ pub fn decode_url(target: &[u8], out: &mut Vec<u8>) {
         out.push(if query && *b == b'+' { b' ' } else { *b });
     }
     for _ in 0..DECODE_PASSES {
-        if !percent_decode(out) {
+        if !rewrite(out, percent) {
             return;
         }
     }
 }
 
-/// Decodes `%XX` and `%uXXXX` (IIS) in place once; returns whether there were any.
-fn percent_decode(text: &mut Vec<u8>) -> bool {
+/// Brings a text into the form that the rules are written for: decoded (percent-encoding, entities,
+/// escapes of JavaScript and JSON), small letters, comments and runs of white space as one space, no
+/// null bytes. `out` is overwritten and at most [`MAX_TEXT`] long.
+pub(super) fn normalise(text: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    out.extend_from_slice(text.get(..MAX_TEXT).unwrap_or(text));
+    for _ in 0..DECODE_PASSES {
+        let changed = rewrite(out, percent) | rewrite(out, entity) | rewrite(out, escape);
+        if !changed {
+            break;
+        }
+    }
+    rewrite(out, comment);
+    out.make_ascii_lowercase();
+    squeeze(out);
+}
+
+/// Replaces what `rule` finds at a place (the byte instead, and how many bytes it replaces) in
+/// place; returns whether there was any. A rule never makes the text longer.
+fn rewrite(text: &mut Vec<u8>, rule: fn(&[u8]) -> Option<(u8, usize)>) -> bool {
     let (mut from, mut to) = (0, 0);
-    while let Some(b) = text.get(from).copied() {
-        let (byte, size) = match text.get(from + 1..) {
-            Some([b'u' | b'U', a, b, c, d, ..]) if byte_is(b'%', text, from) => {
-                match hex4([*a, *b, *c, *d]) {
-                    Some(code) => (narrow(code), 6),
-                    None => (b'%', 1),
-                }
-            }
-            Some([a, c, ..]) if b == b'%' => match hex2(*a, *c) {
-                Some(code) => (code, 3),
-                None => (b'%', 1),
-            },
-            _ => (b, 1),
-        };
+    while let Some(rest) = text.get(from..).filter(|r| !r.is_empty()) {
+        let (byte, size) = rule(rest).unwrap_or((rest.first().copied().unwrap_or(0), 1));
         if let Some(slot) = text.get_mut(to) {
             *slot = byte;
         }
-        (from, to) = (from + size, to + 1);
+        (from, to) = (from + size.max(1), to + 1);
     }
     text.truncate(to);
     from != to
 }
 
-fn byte_is(want: u8, text: &[u8], at: usize) -> bool {
-    text.get(at) == Some(&want)
+/// `%XX`, and `%uXXXX` as IIS takes it.
+fn percent(text: &[u8]) -> Option<(u8, usize)> {
+    match text {
+        [b'%', b'u' | b'U', a, b, c, d, ..] => Some((narrow(hex(&[*a, *b, *c, *d])?), 6)),
+        [b'%', a, b, ..] => Some((hex(&[*a, *b])? as u8, 3)),
+        _ => None,
+    }
 }
 
-fn hex2(a: u8, b: u8) -> Option<u8> {
-    let digit = |d: u8| char::from(d).to_digit(16);
-    Some((digit(a)? << 4 | digit(b)?) as u8)
+/// `&lt;`, `&#60;`, `&#x3c;`.
+fn entity(text: &[u8]) -> Option<(u8, usize)> {
+    let rest = text.strip_prefix(b"&")?;
+    if let Some(digits) = rest.strip_prefix(b"#") {
+        let (radix, prefix) = if matches!(digits.first(), Some(b'x' | b'X')) { (16, 1) } else { (10, 0) };
+        let digits = digits.get(prefix..)?;
+        let count = digits.iter().take(7).take_while(|b| char::from(**b).is_digit(radix)).count();
+        let code = digits.get(..count)?.iter().try_fold(0u32, |n, b| {
+            Some(n * radix + char::from(*b).to_digit(radix)?)
+        })?;
+        let semicolon = usize::from(digits.get(count) == Some(&b';'));
+        return (count > 0).then(|| (narrow(code), 2 + prefix + count + semicolon));
+    }
+    let named = ENTITIES.iter().find(|(name, _)| {
+        rest.get(..name.len()).is_some_and(|r| r.eq_ignore_ascii_case(name))
+    });
+    named.map(|(name, byte)| (*byte, name.len() + 1))
 }
 
-fn hex4([a, b, c, d]: [u8; 4]) -> Option<u16> {
-    Some(u16::from(hex2(a, b)?) << 8 | u16::from(hex2(c, d)?))
+/// `\u003c`, `\x3c`, and JSON's `\n`, `\/`, `\"`.
+fn escape(text: &[u8]) -> Option<(u8, usize)> {
+    match text {
+        [b'\\', b'u' | b'U', a, b, c, d, ..] => Some((narrow(hex(&[*a, *b, *c, *d])?), 6)),
+        [b'\\', b'x' | b'X', a, b, ..] => Some((hex(&[*a, *b])? as u8, 4)),
+        [b'\\', b'n' | b'r' | b't', ..] => Some((b' ', 2)),
+        [b'\\', c @ (b'/' | b'"' | b'\''), ..] => Some((*c, 2)),
+        _ => None,
+    }
 }
 
-/// A code point as a byte: ASCII as it is, its full-width twin as that, anything else as a byte that no rule names.
-fn narrow(code: u16) -> u8 {
+/// `/* … */`, which SQL takes as white space. Of MySQL's `/*!50000union*/` only the frame goes.
+fn comment(text: &[u8]) -> Option<(u8, usize)> {
+    if let Some(rest) = text.strip_prefix(b"/*!") {
+        let digits = rest.iter().take(6).take_while(|b| b.is_ascii_digit()).count();
+        return Some((b' ', 3 + digits));
+    }
+    if text.starts_with(b"*/") {
+        return Some((b' ', 2));
+    }
+    let inside = text.strip_prefix(b"/*")?;
+    let end = inside.windows(2).take(MAX_COMMENT).position(|w| w == b"*/")?;
+    Some((b' ', end + 4))
+}
+
+/// Longest comment that is taken out; bounds the search for its end.
+const MAX_COMMENT: usize = 256;
+
+/// White space of any kind and length becomes one space; null bytes go.
+fn squeeze(text: &mut Vec<u8>) {
+    text.retain(|b| *b != 0);
+    for b in text.iter_mut() {
+        if matches!(b, b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | 0xa0) {
+            *b = b' ';
+        }
+    }
+    text.dedup_by(|b, a| *a == b' ' && *b == b' ');
+}
+
+fn hex(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |n, b| Some(n << 4 | char::from(*b).to_digit(16)?))
+}
+
+/// A code point as a byte: ASCII as it is, its full-width twin as that, anything else as a byte that
+/// no rule names.
+fn narrow(code: u32) -> u8 {
     match code {
         0..=0x7f => code as u8,
         0xff01..=0xff5e => (code - 0xff01 + 0x21) as u8,
         _ => 0xff,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn normal(text: &str) -> String {
+        let mut out = Vec::new();
+        normalise(text.as_bytes(), &mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    #[test]
+    fn encodings_are_undone() {
+        for (text, plain) in [
+            ("%3Cscript%3E", "<script>"),
+            ("%253Cscript%253E", "<script>"),
+            ("%u003cScript%uff1e", "<script>"),
+            ("&lt;script&#62;&#x3c;", "<script><"),
+            ("\\u003cscript\\x3e", "<script>"),
+            ("UN/**/ION/*x*/SELECT", "un ion select"),
+            ("/*!50000UNION*/ SELECT", " union select"),
+            ("a\t\n  b\0c", "a bc"),
+            ("100%", "100%"),
+            ("&#;", "&#;"),
+            ("%4", "%4"),
+        ] {
+            assert_eq!(normal(text), plain, "{text}");
+        }
+    }
+
+    #[test]
+    fn urls_are_decoded() {
+        let mut out = Vec::new();
+        decode_url(b"/a+b%20c?q=1+2%2527", &mut out);
+        assert_eq!(out, b"/a+b c?q=1 2'");
     }
 }
