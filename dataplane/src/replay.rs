@@ -112,7 +112,11 @@ pub struct Summary {
 impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let gbit = self.bytes as f64 * 8.0 / self.seconds.max(1e-9) / 1e9;
-        writeln!(f, "{} packets, {} bytes, {:.3} s, {gbit:.2} Gbit/s", self.packets, self.bytes, self.seconds)?;
+        writeln!(
+            f,
+            "{} packets, {} bytes, {:.3} s, {gbit:.2} Gbit/s",
+            self.packets, self.bytes, self.seconds
+        )?;
         let list = |map: &mut dyn Iterator<Item = (&str, u64)>| {
             map.map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>().join(", ")
         };
@@ -215,14 +219,21 @@ impl<'r, W: Write> Run<'r, W> {
             };
             let data = data.into_owned();
             let link = reader.interfaces().get(interface as usize).map(|i| i.linktype);
-            let link = link.ok_or_else(|| format(packets, "a packet of no interface".to_owned()))?;
+            let link =
+                link.ok_or_else(|| format(packets, "a packet of no interface".to_owned()))?;
             self.packet(file, link, Time(at), &data)?;
             packets += 1;
         }
         Ok(())
     }
 
-    fn packet(&mut self, file: &Path, link: DataLink, at: Time, data: &[u8]) -> Result<(), ReplayError> {
+    fn packet(
+        &mut self,
+        file: &Path,
+        link: DataLink,
+        at: Time,
+        data: &[u8],
+    ) -> Result<(), ReplayError> {
         let Some(mut buf) = self.io.alloc() else { return Ok(()) };
         buf.0.clear();
         if !to_ethernet(link, data, &mut buf.0) {

@@ -16,6 +16,12 @@ macro_rules! counters {
             /// The names of [`Counters::named`].
             pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),+];
 
+            /// The counters with these values, in the order of [`Counters::NAMES`], and no reasons.
+            pub fn from_named(values: [u64; Self::NAMES.len()]) -> Counters {
+                let [$($name),+] = values;
+                Counters { reasons: Default::default(), $($name),+ }
+            }
+
             /// Every counter but the reasons, by name.
             pub fn named(&self) -> [(&'static str, u64); Self::NAMES.len()] {
                 [$((stringify!($name), self.$name)),+]

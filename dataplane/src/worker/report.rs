@@ -31,8 +31,6 @@ pub struct Report {
 pub struct Snapshot {
     /// Packets received and where they ended.
     pub counters: Counters,
-    /// The engine's other counters, as [`Counters::named`].
-    pub named: Vec<(&'static str, u64)>,
     /// Open flows.
     pub flows: u64,
     /// Packets that the engine holds.
@@ -99,18 +97,14 @@ impl Report {
 
     /// The numbers as last published.
     pub fn snapshot(&self) -> Snapshot {
+        let named = std::array::from_fn(|i| self.named.get(i).map_or(0, |n| n.load(Relaxed)));
         let mut counters =
-            Counters { received: self.received.load(Relaxed), ..Counters::default() };
+            Counters { received: self.received.load(Relaxed), ..Counters::from_named(named) };
         for (to, from) in counters.reasons.iter_mut().zip(&self.reasons) {
             *to = from.load(Relaxed);
         }
         Snapshot {
             counters,
-            named: Counters::NAMES
-                .iter()
-                .zip(&self.named)
-                .map(|(n, v)| (*n, v.load(Relaxed)))
-                .collect(),
             flows: self.flows.load(Relaxed),
             held: self.held.load(Relaxed),
             free: self.free.load(Relaxed),
@@ -136,8 +130,8 @@ pub fn samples(reports: &[Arc<Report>]) -> Vec<Sample> {
             samples.push(Sample::count("packets_total", &labels, s.counters.ended(reason)));
         }
         let label = [("worker", worker.as_str())];
-        for (name, value) in &s.named {
-            samples.push(Sample::count(&format!("{name}_total"), &label, *value));
+        for (name, value) in s.counters.named() {
+            samples.push(Sample::count(&format!("{name}_total"), &label, value));
         }
         samples.push(Sample::count("handed_over_total", &label, s.handed_over));
         samples.push(Sample::count("tx_ring_full_total", &label, s.losses.tx_full));

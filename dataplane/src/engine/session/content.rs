@@ -55,6 +55,7 @@ pub struct Content {
     pub sealed: Option<&'static str>,
     /// Content bytes so far.
     pub length: u64,
+    binary: bool,
     state: ScanState,
     extents: VecDeque<Extent>,
     last_detector: Option<(u8, Decision)>,
@@ -66,6 +67,7 @@ impl Content {
         self.selection = selection;
         self.reading = reading;
         self.sealed = None;
+        self.binary = binary;
         self.length = 0;
         self.extents.clear();
         self.last_detector = None;
@@ -122,7 +124,9 @@ impl Content {
 
     /// Overwrites content that must not be read any more.
     pub fn blank(&mut self, feed: &mut Feed<'_>, at: u64, len: u64) {
-        feed.cx.edits.push(Edit::fill(at, len, b' '));
+        // Zeros are empty messages to gRPC; spaces are white space to everything that is text.
+        let byte = if self.binary { 0 } else { b' ' };
+        feed.cx.edits.push(Edit::fill(at, len, byte));
     }
 
     fn map(&mut self, content: u64, stream: u64, len: u64) {

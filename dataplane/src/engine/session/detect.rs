@@ -20,8 +20,8 @@ pub enum Protocol {
 /// Longest method that is looked for; registered ones have up to 17 characters (IANA).
 const LONGEST_METHOD: usize = 32;
 
-/// Looks at the first bytes that anyone sends. Both ends of HTTP wait for the client, so what a server says first
-/// is another protocol, unless the beginning was not seen.
+/// Looks at the first bytes that anyone sends. A server that speaks first speaks HTTP/2 or none of them, unless the
+/// beginning was not seen.
 pub fn detect(dir: Dir, bytes: &[u8], midstream: bool) -> Protocol {
     // Distinct from every HTTP/1 method that could follow: "PRI" was reserved for it.
     let preface = bytes.len().min(http2::PREFACE.len());
@@ -30,6 +30,10 @@ pub fn detect(dir: Dir, bytes: &[u8], midstream: bool) -> Protocol {
         return Protocol::Http2;
     }
     match (dir, bytes) {
+        // A server may send its SETTINGS before it has the client's preface (RFC 9113 §3.4).
+        (Dir::ToClient, [_, _, _, http2::frame::kind::SETTINGS, 0, 0, 0, 0, 0, ..]) => {
+            Protocol::Http2
+        }
         (_, [0x16, 0x03, ..]) => Protocol::Tls,
         (Dir::ToClient, [b'H', b'T', b'T', b'P', b'/', ..]) if midstream => Protocol::Http1,
         (Dir::ToServer, _) if looks_like_request(bytes) => Protocol::Http1,
@@ -71,6 +75,7 @@ mod tests {
         ] {
             assert_eq!(detect(Dir::ToServer, bytes, false), expected, "{bytes:?}");
         }
+        assert_eq!(detect(Dir::ToClient, &[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3], false), Http2);
         assert_eq!(detect(Dir::ToClient, b"HTTP/1.1 200 OK", false), Unknown);
         assert_eq!(detect(Dir::ToClient, b"HTTP/1.1 200 OK", true), Http1);
     }

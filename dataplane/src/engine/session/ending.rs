@@ -2,13 +2,14 @@
 //!
 //! ```text
 //!   Open ──match──► Blanking ──DATA frame of ≥ 13 bytes whose header has not left──► Ended
-//!    │  every byte of its DATA is        its last 13 bytes become RST_STREAM          later frames: unknown type,
-//!    │  overwritten                      (END_STREAM and padding flags cleared)       HEADERS stay, for HPACK
+//!    │  every byte of its DATA is        it becomes a frame of an unknown type, and     later frames too;
+//!    │  overwritten                      its last 13 bytes a RST_STREAM                 HEADERS stay, for HPACK
 //! ```
 //!
-//! The client's next WINDOW_UPDATE of the stream, 13 bytes too, becomes the RST_STREAM to the server. The connection
-//! credit that the client does not count any more is given back to the server in the client's next WINDOW_UPDATE of
-//! the connection.
+//! So the client never reads an overwritten byte unless the frame with the match in it had begun to leave. The
+//! client's next WINDOW_UPDATE of the stream, 13 bytes too, becomes the RST_STREAM to the server. The connection credit
+//! that the client does not count any more is given back to the server in the client's next WINDOW_UPDATE of the
+//! connection.
 
 use weir_reassembly::http2::FrameHeader;
 use weir_reassembly::http2::frame::{HEADER_LEN, code, flag, kind, rst_stream};
@@ -47,24 +48,18 @@ pub struct Endings {
 }
 
 impl Endings {
-    /// A response is to end. `frame`: the DATA frame that is being read; if its header has not left, it ends it.
-    pub fn begin(
-        &mut self,
-        feed: &mut Feed<'_>,
-        stream: &mut Stream,
-        frame: Option<FrameHeader>,
-        later: &mut Vec<Edit>,
-    ) {
+    /// A response is to end. If the header of its last DATA frame has not left, that frame ends it.
+    pub fn begin(&mut self, feed: &mut Feed<'_>, stream: &mut Stream, later: &mut Vec<Edit>) {
         if stream.ending != Ending::Open {
             return;
         }
         stream.ending = Ending::Blanking;
-        if let Some(frame) = frame {
+        if let Some(frame) = stream.data_frame {
             self.try_to_end(feed, stream, frame, later);
         }
     }
 
-    /// A frame of the server begins.
+    /// A DATA frame of the server begins.
     pub fn frame(
         &mut self,
         feed: &mut Feed<'_>,
@@ -75,14 +70,16 @@ impl Endings {
         match stream.ending {
             Ending::Open => {}
             Ending::Blanking => self.try_to_end(feed, stream, frame, later),
-            Ending::Ended => {
-                if frame.kind == kind::DATA && frame.at >= feed.sent {
-                    self.lost_credit += u64::from(frame.length);
-                    let unknown = FrameHeader { kind: kind::UNASSIGNED, flags: 0, ..frame };
-                    feed.cx.edits.push(Edit::bytes(frame.at, &unknown.to_bytes()));
-                }
-            }
+            Ending::Ended if frame.at >= feed.sent => self.disarm(feed, frame, frame.length),
+            Ending::Ended => {}
         }
+    }
+
+    /// Makes a DATA frame, of which `length` bytes stay, one that its receiver ignores (RFC 9113 §5.5).
+    fn disarm(&mut self, feed: &mut Feed<'_>, frame: FrameHeader, length: u32) {
+        self.lost_credit += u64::from(frame.length);
+        let unknown = FrameHeader { kind: kind::UNASSIGNED, flags: 0, length, ..frame };
+        feed.cx.edits.push(Edit::bytes(frame.at, &unknown.to_bytes()));
     }
 
     fn try_to_end(
@@ -92,20 +89,17 @@ impl Endings {
         frame: FrameHeader,
         later: &mut Vec<Edit>,
     ) {
-        let fits = frame.kind == kind::DATA && frame.length >= FRAME_13;
-        if !fits || frame.at < feed.sent || feed.cx.settings.passive {
+        if frame.length < FRAME_13 || frame.at < feed.sent || feed.cx.settings.passive {
             return;
         }
-        let flags = frame.flags & !(flag::END_STREAM | flag::PADDED);
-        let shorter = FrameHeader { length: frame.length - FRAME_13, flags, ..frame };
-        feed.cx.edits.push(Edit::bytes(frame.at, &shorter.to_bytes()));
+        self.disarm(feed, frame, frame.length - FRAME_13);
         // Not REFUSED_STREAM, which invites a retry (RFC 9113 §8.7). gRPC clients map INADEQUATE_SECURITY to
         // PERMISSION_DENIED (gRPC over HTTP/2, "Errors").
         let grpc = stream.transaction.request.grpc;
         let code = if grpc { code::INADEQUATE_SECURITY } else { code::CANCEL };
-        let from = frame.end() - u64::from(FRAME_13);
-        later.push(Edit::bytes(from, &rst_stream(frame.stream, code)));
-        self.lost_credit += u64::from(FRAME_13);
+        let reset_at = frame.end() - u64::from(FRAME_13);
+        later.push(Edit::fill(frame.payload(), reset_at - frame.payload(), 0));
+        later.push(Edit::bytes(reset_at, &rst_stream(frame.stream, code)));
         if self.to_reset.len() < MAX_TO_RESET && !frame.has(flag::END_STREAM) {
             self.to_reset.push(frame.stream);
         }

@@ -206,6 +206,7 @@ impl Messages {
         let verdict = t.judge(feed, method, target, host, &head.fields, &mut masks);
         mask_fields(feed, &t, &mut masks);
         self.masks = masks;
+        t.heads.0 = head.start;
         let rules = t.upload.selection;
         let reading = body_reading(&head.fields, rules.scans(Part::Body));
         let unreadable = reading == Reading::Encoded && undecodable(feed, &rules);
@@ -250,6 +251,7 @@ impl Messages {
         head: &Head<'_>,
     ) -> Next {
         t.answered = true;
+        t.heads.1 = head.start;
         t.request.status = head.status().unwrap_or(0);
         let rules = t.response_rules;
         let fields = &head.fields;
@@ -287,14 +289,17 @@ impl Messages {
             Dir::ToServer => (&mut t.upload, &mut t.request),
             Dir::ToClient => (&mut t.download, &mut t.request),
         };
+        let head_at = if feed.dir == Dir::ToServer { t.heads.0 } else { t.heads.1 };
         let outcome = content.piece(feed, request, at, bytes, last);
         if !last {
             self.set_hold(feed.dir, outcome.hold_from);
         }
-        match outcome.blocked {
-            false => Next::Go,
-            // In the middle of a message: the server has a part of the request, or the client of the response.
-            true => Next::Reset,
+        match (outcome.blocked, head_at >= feed.sent) {
+            (false, _) => Next::Go,
+            // Nothing of the message has left.
+            (true, true) => Next::Refuse(head_at),
+            // The server has a part of the request, or the client of the response.
+            (true, false) => Next::Reset,
         }
     }
 
@@ -324,7 +329,6 @@ impl Messages {
             Dir::ToServer => {
                 if let Some(t) = self.in_flight.back_mut() {
                     t.request.request_length = t.upload.length;
-                    t.complete.0 = true;
                 }
             }
             Dir::ToClient => {

@@ -23,6 +23,8 @@ use super::{Action, Dir, Feed, Outcome};
 pub struct Stream {
     pub transaction: Transaction,
     pub ending: Ending,
+    /// The last DATA frame of the response.
+    pub data_frame: Option<FrameHeader>,
     /// Requests and responses have one head; later header blocks are trailers.
     request_seen: bool,
     /// END_STREAM of the client, of the server.
@@ -231,8 +233,10 @@ impl Streams {
             lane.block_at = Some(frame.at);
         }
         if feed.dir == Dir::ToClient
+            && frame.kind == kind::DATA
             && let Some(stream) = self.open.get_mut(&frame.stream)
         {
+            stream.data_frame = Some(frame);
             let [_, lane] = &mut self.lanes;
             self.endings.frame(feed, stream, frame, &mut lane.later);
         }
@@ -328,7 +332,8 @@ impl Streams {
         t.download.begin(rules, reading, is_binary(field(b"content-type")));
         if (blocks || unreadable) && !feed.cx.settings.passive {
             stream.transaction.download.reading = Reading::Blank;
-            self.endings.begin(feed, stream, None, &mut self.lanes[1].later);
+            let [_, lane] = &mut self.lanes;
+            self.endings.begin(feed, stream, &mut lane.later);
         }
         BlockEdits::default()
     }
@@ -397,8 +402,7 @@ impl Streams {
         if !bytes.is_empty() {
             content.blank(feed, at, bytes.len() as u64);
         }
-        let frame = lane.frame;
-        self.endings.begin(feed, stream, frame, &mut lane.later);
+        self.endings.begin(feed, stream, &mut lane.later);
         Next::Go
     }
 
@@ -439,6 +443,7 @@ impl Stream {
         self.transaction.request.version = "HTTP/2";
         self.transaction.request.stream = id;
         self.ending = Ending::default();
+        self.data_frame = None;
         self.request_seen = false;
         self.ended = (false, false);
     }

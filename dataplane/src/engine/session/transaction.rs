@@ -49,8 +49,8 @@ pub struct Transaction {
     pub response_rules: Selection,
     /// The response has begun: its (final) head was seen.
     pub answered: bool,
-    /// Both messages are complete.
-    pub complete: (bool, bool),
+    /// Stream offsets at which the heads of request and response begin (HTTP/1).
+    pub heads: (u64, u64),
 }
 
 /// The fields of a request head, however the protocol keeps them.
@@ -106,7 +106,7 @@ impl Transaction {
         self.download.begin(Selection::default(), Reading::Skip, false);
         self.response_rules = Selection::default();
         self.answered = false;
-        self.complete = (false, false);
+        self.heads = (0, 0);
     }
 
     /// Judges a request by its head: the rules about the call, its URL, its fields. Sets up both contents.

@@ -196,3 +196,28 @@ fn events_name_the_rule_and_never_the_value() {
     assert!(leak.enforced && !leak.sample.contains("11111111"), "{leak:?}");
     assert!(!format!("{events:?}").contains("4111111111111111"));
 }
+
+#[test]
+fn a_blocked_response_of_which_nothing_has_left_is_a_403() {
+    let policy = MASK.replace("action: mask", "action: block");
+    let mut p = Play::open(&policy);
+    p.say(Dir::ToServer, GET);
+    p.say(Dir::ToClient, response(r#"{"card":"4111111111111111"}"#));
+    p.ack(Dir::ToServer);
+    let seen = p.bytes(Dir::ToClient);
+    assert!(seen.starts_with("HTTP/1.1 403"), "{seen}");
+}
+
+#[test]
+fn a_blocked_response_that_has_begun_is_reset() {
+    let policy = MASK.replace("action: mask", "action: block");
+    let mut p = Play::open(&policy);
+    p.say(Dir::ToServer, GET);
+    let text = response(r#"{"card":"4111111111111111"}"#);
+    p.say(Dir::ToClient, &text[..text.len() - 20]);
+    p.say(Dir::ToClient, &text[text.len() - 20..]);
+    let sent = p.take();
+    let resets = sent.iter().filter(|t| t.1.flags.has(Flags::RST)).count();
+    assert_eq!(resets, 2, "both ends");
+    assert!(!sent.iter().any(|t| String::from_utf8_lossy(&t.2).contains("4111111")));
+}

@@ -1,0 +1,172 @@
+//! HTTP/2: masks, a refused request, an ended stream, and the connection that lives on.
+
+use weir_reassembly::http2::frame::{FrameHeader, code, flag, kind};
+use weir_reassembly::http2::{Event, Http2, PREFACE, Role};
+
+use super::*;
+
+const BLOCK: &str = "version: 1
+mode: enforce
+rules:
+  - name: block
+    direction: response
+    detect: [payment-card, us-ssn]
+    action: block
+  - name: attacks
+    direction: request
+    detect: ['category:attacks']
+    action: block
+";
+
+fn frame_of(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let header = FrameHeader { at: 0, length: payload.len() as u32, kind, flags, stream };
+    [&header.to_bytes()[..], payload].concat()
+}
+
+/// :method GET, :scheme http, :path literal, :authority literal.
+fn request(stream: u32, path: &str) -> Vec<u8> {
+    let mut block = vec![0x82, 0x86, 0x04, path.len() as u8];
+    block.extend(path.as_bytes());
+    block.extend([0x01, 1, b'a']);
+    frame_of(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, stream, &block)
+}
+
+/// :status 200.
+fn response(stream: u32, body: &[&str]) -> Vec<u8> {
+    let mut out = frame_of(kind::HEADERS, flag::END_HEADERS, stream, &[0x88]);
+    for (i, part) in body.iter().enumerate() {
+        let end = if i + 1 == body.len() { flag::END_STREAM } else { 0 };
+        out.extend(frame_of(kind::DATA, end, stream, part.as_bytes()));
+    }
+    out
+}
+
+fn open(policy: &str) -> Play {
+    let mut p = Play::open(policy);
+    let settings = frame_of(kind::SETTINGS, 0, 0, &[]);
+    // The server speaks first, as it may.
+    p.say(Dir::ToClient, &settings);
+    p.say(Dir::ToServer, [&PREFACE[..], &settings].concat());
+    p.take();
+    p
+}
+
+/// What the client's decoder makes of it: the events that matter, in words.
+fn heard(bytes: &[u8]) -> Vec<String> {
+    let mut h = Http2::new(Role::Server, false);
+    let (mut at, mut rest, mut out) = (0, bytes, Vec::new());
+    loop {
+        let step = h.poll(at, rest);
+        at += step.consumed as u64;
+        rest = &rest[step.consumed..];
+        match step.event {
+            None => return out,
+            Some(Event::Headers(b)) => out.push(format!("{} headers", b.stream)),
+            Some(Event::Data { stream, bytes, .. }) => {
+                out.push(format!("{stream} {}", String::from_utf8_lossy(bytes)));
+            }
+            Some(Event::DataEnd { stream, end_stream: true, .. }) => {
+                out.push(format!("{stream} end"))
+            }
+            Some(Event::ResetStream { stream, code }) => out.push(format!("{stream} reset {code}")),
+            Some(Event::Error(e)) => panic!("{e}"),
+            Some(_) => {}
+        }
+    }
+}
+
+fn raw(p: &mut Play, dir: Dir) -> Vec<u8> {
+    p.take().into_iter().filter(|t| t.0 == dir).flat_map(|t| t.2).collect()
+}
+
+#[test]
+fn a_card_across_frames_is_masked_and_frame_headers_stay() {
+    let mut p = open(MASK);
+    p.say(Dir::ToServer, request(1, "/x"));
+    p.take();
+    let text = response(1, &[r#"{"card":"41111111"#, r#"11111111"}"#]);
+    for cut in [0, 20, 33, 38, 45] {
+        let mut p2 = open(MASK);
+        p2.say(Dir::ToServer, request(1, "/x"));
+        p2.take();
+        p2.say(Dir::ToClient, &text[..cut]);
+        p2.say(Dir::ToClient, &text[cut..]);
+        let heard = heard(&raw(&mut p2, Dir::ToClient));
+        assert_eq!(heard.concat(), r#"1 headers1 {"card":"********1 ********"}1 end"#, "cut {cut}");
+    }
+    drop(p);
+}
+
+#[test]
+fn a_refused_request_becomes_malformed_and_the_connection_lives() {
+    let mut p = open(BLOCK);
+    let attack = request(1, "/?f=../../../../etc/passwd");
+    p.say(Dir::ToServer, &attack);
+    let sent = raw(&mut p, Dir::ToServer);
+    assert_eq!(sent.len(), attack.len());
+    assert_eq!(sent.iter().zip(&attack).filter(|(a, b)| a != b).count(), 1, "one octet differs");
+    assert_eq!((attack[10], sent[10]), (0x86, 0x84));
+    p.say(Dir::ToServer, request(3, "/fine"));
+    assert_eq!(raw(&mut p, Dir::ToServer), request(3, "/fine"));
+}
+
+#[test]
+fn a_blocked_response_ends_with_a_reset_of_its_stream_only() {
+    let mut p = open(BLOCK);
+    p.say(Dir::ToServer, [request(1, "/x"), request(3, "/y")].concat());
+    p.take();
+    let leak = r#"{"card":"4111111111111111"}"#;
+    let bytes = [response(1, &[leak]), response(3, &["fine"])].concat();
+    p.say(Dir::ToClient, &bytes);
+    let sent = raw(&mut p, Dir::ToClient);
+    assert_eq!(sent.len(), bytes.len());
+    let cancel = format!("1 reset {}", code::CANCEL);
+    assert_eq!(heard(&sent), ["1 headers", &cancel, "3 headers", "3 fine", "3 end"]);
+}
+
+#[test]
+fn every_size_of_a_blocked_body_keeps_its_secret() {
+    for pad in 0..33 {
+        let text = format!("{}4111111111111111", " ".repeat(pad));
+        for parts in 1..4 {
+            let mut p = open(BLOCK);
+            p.say(Dir::ToServer, request(1, "/x"));
+            p.take();
+            let size = text.len().div_ceil(parts);
+            let pieces: Vec<&str> =
+                text.as_bytes().chunks(size).map(|c| std::str::from_utf8(c).unwrap()).collect();
+            for frame in [response(1, &pieces), response(3, &["next"])] {
+                for piece in frame.chunks(17) {
+                    p.say(Dir::ToClient, piece);
+                }
+            }
+            p.wait(6);
+            let sent = raw(&mut p, Dir::ToClient);
+            let heard = heard(&sent);
+            let body: String = heard
+                .iter()
+                .filter_map(|e| e.strip_prefix("1 "))
+                .filter(|e| !e.starts_with("headers") && !e.starts_with("reset") && *e != "end")
+                .collect();
+            assert!(!body.contains("4111"), "{pad} {parts}: {heard:?}");
+        }
+    }
+}
+
+#[test]
+fn the_clients_window_update_becomes_the_reset_to_the_server() {
+    let mut p = open(BLOCK);
+    p.say(Dir::ToServer, request(1, "/x"));
+    p.take();
+    let mut text = frame_of(kind::HEADERS, flag::END_HEADERS, 1, &[0x88]);
+    text.extend(frame_of(kind::DATA, 0, 1, br#"{"card":"4111111111111111"}"#));
+    p.say(Dir::ToClient, &text);
+    p.take();
+    p.say(Dir::ToServer, frame_of(kind::WINDOW_UPDATE, 0, 1, &[0, 0, 1, 0]));
+    let sent = raw(&mut p, Dir::ToServer);
+    assert_eq!((sent[3], sent[12]), (kind::RST_STREAM, code::CANCEL as u8));
+    // What the client did not count is given back with its next update of the connection.
+    p.say(Dir::ToServer, frame_of(kind::WINDOW_UPDATE, 0, 0, &[0, 0, 1, 0]));
+    let sent = raw(&mut p, Dir::ToServer);
+    assert_eq!(u32::from_be_bytes(sent[9..13].try_into().unwrap()), 256 + 27);
+}
