@@ -128,6 +128,11 @@ impl Site {
         Site { docs, seed }
     }
 
+    /// A site of documents made elsewhere.
+    pub fn of(docs: Vec<Doc>) -> Site {
+        Site { docs, seed: 0 }
+    }
+
     /// The documents that leak, [`LEAKING`] of them.
     pub fn leaking(&self) -> impl Iterator<Item = &Doc> {
         self.docs.iter().filter(|d| !d.is_clean())
@@ -140,12 +145,12 @@ impl Site {
 
     /// Writes the documents under `root`, as a web server serves them.
     pub fn write(&self, root: &Path) -> io::Result<()> {
-        for (folder, ..) in SIZES {
-            fs::create_dir_all(root.join(folder))?;
+        for doc in &self.docs {
+            let file = root.join(doc.path.trim_start_matches('/'));
+            file.parent().map_or(Ok(()), fs::create_dir_all)?;
+            fs::write(file, &doc.body)?;
         }
-        self.docs
-            .iter()
-            .try_for_each(|d| fs::write(root.join(d.path.trim_start_matches('/')), &d.body))
+        Ok(())
     }
 
     /// `n` paths to ask for, drawn from the seed.

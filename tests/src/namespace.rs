@@ -86,8 +86,6 @@ impl Namespace {
         self.run_ok(&["ip", "link", "set", device, "mtu", &mtu.to_string(), "up"])?;
         // After `up`: a veth tells its peer that packets may be redirected to it only when GRO is switched on while it
         // is up (veth_set_features in drivers/net/veth.c).
-        // GRO after the device is up: only then does switching it on start NAPI on a veth.
-        self.run_ok(&["ip", "link", "set", device, "mtu", &mtu.to_string(), "up"])?;
         let gro = if gro { "on" } else { "off" };
         let mut argv = vec!["ethtool", "-K", device, "gro", gro];
         for offload in ["tx", "rx", "sg", "tso", "gso"] {
@@ -106,6 +104,9 @@ pub(crate) fn ip(arguments: &[&str]) -> Result<String> {
 
 /// Kills every process in the namespace, then deletes it and with it its devices.
 pub(crate) fn delete(name: &str) {
+    if !Path::new("/run/netns").join(name).exists() {
+        return;
+    }
     let pids = ip(&["netns", "pids", name]).unwrap_or_default();
     for pid in pids.split_whitespace().filter_map(|p| p.parse().ok()) {
         let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);

@@ -1,10 +1,11 @@
 //! Networks to test in: client — (veth) — middle — (veth) — server, each a network namespace of its own.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 
 use nix::fcntl::{Flock, FlockArg};
@@ -31,11 +32,19 @@ pub const END: &str = "eth0";
 
 /// All names of this harness begin so; then follows the process id, so that remains of dead runs are recognised.
 const PREFIX: &str = "weir-t";
+/// What the namespaces of a topology are called behind its name.
+const ROLES: [&str; 5] = ["client", "middle", "server", "loss-a", "loss-b"];
+/// Where XDP programs are pinned, under the topology's name.
+const BPFFS: &str = "/sys/fs/bpf";
+/// Where Weir remembers what it changed on devices.
+const RUN: &str = "/run/weir";
 /// Two network tests at a time would disturb each other's clocks.
 const LOCK: &str = "/run/weir-tests.lock";
 
 static SEQUENCE: AtomicU32 = AtomicU32::new(0);
 static CLEAN_ON_SIGNAL: Once = Once::new();
+/// The topologies of this process, for the signal handler.
+static OWN: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// What may differ between topologies.
 #[derive(Clone, Copy, Debug)]
@@ -50,11 +59,14 @@ pub struct Options {
     pub mtu: u32,
     /// What the wires on both sides of the middle do to frames; none: they are plain veth pairs.
     pub loss: Option<(Loss, u64)>,
+    /// What the names of its namespaces begin with. A topology with a name of its own is not swept away by other runs,
+    /// and replaces an earlier one of that name.
+    pub name: Option<&'static str>,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { queues: 1, gro: true, mtu: 1500, loss: None }
+        Options { queues: 1, gro: true, mtu: 1500, loss: None, name: None }
     }
 }
 
@@ -70,7 +82,6 @@ pub struct Topology {
     /// The lossy wires, if any, with the relays in them.
     wires: Vec<(Namespace, Relay)>,
     dir: PathBuf,
-    keep: bool,
     _lock: Flock<File>,
 }
 
@@ -89,12 +100,14 @@ impl Topology {
         let file = File::options().create(true).truncate(false).write(true).open(LOCK)?;
         let lock =
             Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, e)| Error::at(LOCK, e))?;
-        sweep(|pid| !Path::new(&format!("/proc/{pid}")).exists())?;
+        sweep();
 
-        let id =
-            format!("{PREFIX}{}-{}", std::process::id(), SEQUENCE.fetch_add(1, Ordering::Relaxed));
-        let dir = std::env::temp_dir().join(&id);
+        let (pid, sequence) = (std::process::id(), SEQUENCE.fetch_add(1, Ordering::Relaxed));
+        let id = options.name.map_or_else(|| format!("{PREFIX}{pid}-{sequence}"), str::to_owned);
+        remove(&id);
+        let dir = scratch(&id);
         fs::create_dir_all(&dir)?;
+        own().push(id.clone());
         let namespace = |role: &str| Namespace::named(format!("{id}-{role}"), &dir);
         let mut topology = Topology {
             client: namespace("client"),
@@ -102,7 +115,6 @@ impl Topology {
             server: namespace("server"),
             wires: Vec::new(),
             dir: dir.clone(),
-            keep: false,
             _lock: lock,
         };
         topology.build(options)?;
@@ -160,6 +172,11 @@ impl Topology {
         knows.run_ok(&argv).map(drop)
     }
 
+    /// Where an XDP program of this topology is pinned.
+    pub(crate) fn pins(&self) -> PathBuf {
+        Path::new(BPFFS).join(self.id())
+    }
+
     /// What all names of this topology begin with.
     fn id(&self) -> String {
         self.dir.file_name().unwrap_or_default().to_string_lossy().into_owned()
@@ -179,30 +196,18 @@ impl Topology {
     pub fn unbridge(&self) -> Result<()> {
         self.middle.run_ok(&["ip", "link", "del", "br0"]).map(drop)
     }
-
-    /// Leaves everything as it is when dropped, for a person to play with.
-    pub fn keep(&mut self) {
-        self.keep = true;
-    }
 }
 
 impl Drop for Topology {
     fn drop(&mut self) {
-        if self.keep {
-            return;
-        }
         if thread::panicking() {
             show_logs(&self.dir);
         }
         // Relays first: their devices go down with the other namespaces.
-        for (ns, relay) in self.wires.drain(..) {
-            drop(relay);
-            delete(&ns.name);
-        }
-        for ns in [&self.client, &self.middle, &self.server] {
-            delete(&ns.name);
-        }
-        let _ = fs::remove_dir_all(&self.dir);
+        self.wires.clear();
+        let id = self.id();
+        remove(&id);
+        own().retain(|other| *other != id);
     }
 }
 
@@ -232,24 +237,42 @@ const END_SYSCTLS: [(&str, &str); 5] = [
     ("net/core/somaxconn", "4096"),
 ];
 
-/// Deletes the topologies of those processes for which `whose` says so.
-fn sweep(whose: impl Fn(u32) -> bool) -> Result<()> {
-    let theirs = |name: &str| {
-        let digits = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
-        digits.and_then(|d| d.parse().ok()).is_some_and(&whose)
+/// The list of this process's topologies.
+fn own() -> MutexGuard<'static, Vec<String>> {
+    OWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The scratch folder of a topology.
+fn scratch(id: &str) -> PathBuf {
+    std::env::temp_dir().join(id)
+}
+
+/// Deletes whatever there is of a topology: processes, namespaces, XDP programs, files.
+pub fn remove(id: &str) {
+    for role in ROLES {
+        delete(&format!("{id}-{role}"));
+    }
+    let _ = fs::remove_dir_all(Path::new(BPFFS).join(id));
+    let _ = fs::remove_file(Path::new(RUN).join(format!("undo-{id}.json")));
+    let _ = fs::remove_dir_all(scratch(id));
+}
+
+/// Deletes the topologies of processes that are no more.
+fn sweep() {
+    // PREFIX PID - SEQUENCE, behind which the name of a namespace has its role.
+    let dead = |name: &str| {
+        let mut parts = name.strip_prefix(PREFIX)?.splitn(3, '-');
+        let (pid, sequence) = (parts.next()?, parts.next()?);
+        let both: (u32, u32) = (pid.parse().ok()?, sequence.parse().ok()?);
+        let lives = Path::new("/proc").join(pid).exists();
+        (!lives).then(|| format!("{PREFIX}{}-{}", both.0, both.1))
     };
-    for line in ip(&["netns", "list"])?.lines() {
-        let name = line.split_whitespace().next().unwrap_or_default();
-        if theirs(name) {
-            delete(name);
-        }
+    let mut found = BTreeSet::new();
+    for folder in [Path::new("/run/netns"), Path::new(BPFFS), &std::env::temp_dir()] {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        found.extend(entries.filter_map(|e| dead(&e.file_name().to_string_lossy())));
     }
-    for entry in fs::read_dir(std::env::temp_dir())?.flatten() {
-        if theirs(&entry.file_name().to_string_lossy()) {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
-    Ok(())
+    found.iter().for_each(|id| remove(id));
 }
 
 /// Makes Ctrl-C and SIGTERM delete what this process has made before it ends.
@@ -266,7 +289,7 @@ fn clean_on_signal() {
                     return;
                 };
                 tokio::select! { _ = int.recv() => (), _ = term.recv() => () }
-                let _ = sweep(|pid| pid == std::process::id());
+                own().iter().for_each(|id| remove(id));
                 std::process::exit(130);
             });
         });

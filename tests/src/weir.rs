@@ -1,9 +1,13 @@
 //! Weir itself in the middle of a topology.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
+use std::process::Output;
 use std::time::Duration;
+
+use serde_json::Value;
 
 use crate::net::{PORT_A, PORT_B, SERVER_V4, Topology};
 use crate::process::{Process, wait_for};
@@ -20,6 +24,10 @@ const START: Duration = Duration::from_secs(15);
 const STOP: Duration = Duration::from_secs(10);
 /// A port on which no service listens: a refused connection shows that packets pass in both directions.
 const CLOSED: u16 = 9;
+/// Where weir-mgmt serves `/metrics`, in the middle's namespace.
+pub const LISTEN: &str = "127.0.0.1:9099";
+/// How long `weir` may take: weir-mgmt waits up to 30 s for the data plane's answer to a policy.
+const COMMAND: Duration = Duration::from_secs(45);
 
 /// Weir's files in one topology, and its data plane while it runs.
 #[derive(Debug)]
@@ -37,10 +45,11 @@ impl<'t> Weir<'t> {
         let dir = topology.dir().join("weir");
         fs::create_dir_all(dir.join("state"))?;
         let weir = Weir { topology, dir, dataplane: None, management: None };
-        let (at, pins) = (weir.dir.display(), weir.pins().display().to_string());
+        let (at, pins) = (weir.dir.display(), topology.pins());
+        let pins = pins.display();
         let text = format!(
             "placement: inline\nports: [{PORT_A}, {PORT_B}]\nbpffs: {pins}\n\
-             control-socket: {at}/control.sock\nstate-dir: {at}/state\n{settings}\n"
+             control-socket: {at}/mgmt/control.sock\nstate-dir: {at}/state\n{settings}\n"
         );
         fs::write(weir.dir.join("settings.yaml"), text)?;
         fs::write(weir.dir.join("state/policy.yaml"), format!("# weir: revision 1\n{policy}"))?;
@@ -57,12 +66,6 @@ impl<'t> Weir<'t> {
         let mut weir = Weir::prepare(topology, settings, policy)?;
         weir.run()?;
         Ok(weir)
-    }
-
-    /// Where this topology's XDP program is pinned.
-    fn pins(&self) -> PathBuf {
-        let name = self.topology.dir().file_name().unwrap_or_default();
-        PathBuf::from("/sys/fs/bpf").join(name)
     }
 
     /// The settings file.
@@ -127,11 +130,94 @@ impl<'t> Weir<'t> {
     }
 }
 
+/// Weir's management process and command line.
+impl Weir<'_> {
+    /// Starts weir-mgmt as a user without privileges, again if it has run before, and waits until it and, if that
+    /// runs, the data plane know each other. Its files are in [`Weir::path`]`("mgmt")`.
+    pub fn manage(&mut self) -> Result<()> {
+        let mgmt = self.path("mgmt");
+        let at = |name: &str| mgmt.join(name).display().to_string();
+        let argv = [
+            &program("weir-mgmt")?,
+            "--user",
+            "nobody",
+            "--control",
+            &at("control.sock"),
+            "--api",
+            &at("api.sock"),
+            "--state-dir",
+            &at("state"),
+            "--events",
+            &at("events.jsonl"),
+            "--listen",
+            LISTEN,
+        ];
+        self.management = Some(self.topology.middle.spawn("mgmt", &argv)?);
+        let running = match &mut self.dataplane {
+            Some(process) => process.is_running(),
+            None => false,
+        };
+        let ready = |weir: &Weir<'_>| {
+            let status = weir.status().ok()?;
+            let connected = status.pointer("/dataplane/connected").and_then(Value::as_bool);
+            (!running || connected == Some(true)).then_some(())
+        };
+        wait_for("weir-mgmt and the data plane meeting", START, || ready(self))
+    }
+
+    /// Runs the operator's command line; its exit status is the caller's to judge.
+    pub fn cli(&self, arguments: &[&str]) -> Result<Output> {
+        let (weir, api) = (program("weir")?, self.path("mgmt/api.sock").display().to_string());
+        let mut argv = vec![weir.as_str(), "--api", &api];
+        argv.extend(arguments);
+        self.topology.middle.run(&argv, COMMAND)
+    }
+
+    /// What `weir status --json` says, also while it says that something is wrong.
+    pub fn status(&self) -> Result<Value> {
+        let output = self.cli(&["status", "--json"])?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        serde_json::from_slice(&output.stdout).map_err(|e| Error::at(said.trim(), e))
+    }
+
+    /// Puts a policy in force by `weir policy apply`; what that says, and whether it accepted.
+    pub fn apply(&self, policy: &str) -> Result<(bool, String)> {
+        let file = self.path("applied.yaml");
+        fs::write(&file, policy)?;
+        let output = self.cli(&["policy", "apply", &file.display().to_string()])?;
+        let said = [output.stdout, output.stderr].concat();
+        Ok((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
+    }
+
+    /// `/metrics`, by series (`weir_events_total{type="leak"}`).
+    pub fn metrics(&self) -> Result<BTreeMap<String, f64>> {
+        let url = format!("http://{LISTEN}/metrics");
+        let text = self.topology.middle.run_ok(&["curl", "-sf", &url])?;
+        let parse = |line: &str| {
+            let (series, value) = line.rsplit_once(' ')?;
+            Some((series.to_owned(), value.parse().ok()?))
+        };
+        Ok(text.lines().filter(|l| !l.starts_with('#')).filter_map(parse).collect())
+    }
+
+    /// The events that weir-mgmt has written, whole lines only.
+    pub fn events(&self) -> Result<Vec<Value>> {
+        let text = fs::read_to_string(self.path("mgmt/events.jsonl"))?;
+        let whole = text.rsplit_once('\n').map_or("", |(lines, _)| lines);
+        whole.lines().map(|l| serde_json::from_str(l).map_err(|e| Error::at(l, e))).collect()
+    }
+}
+
+/// The sum of all series of one name.
+pub fn total(metrics: &BTreeMap<String, f64>, name: &str) -> f64 {
+    let of = |series: &str| series.split_once('{').map_or(series, |(n, _)| n) == name;
+    metrics.iter().filter(|(series, _)| of(series)).map(|(_, value)| value).sum()
+}
+
 impl Drop for Weir<'_> {
     fn drop(&mut self) {
         self.management.take();
         self.dataplane.take();
         let _ = self.detach();
-        let _ = fs::remove_dir_all(self.pins());
     }
 }
