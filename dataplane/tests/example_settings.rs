@@ -1,4 +1,5 @@
 //! The examples in `configs/` are what people copy: each must load.
+#![allow(clippy::unwrap_used)] // test code
 
 use std::path::Path;
 
