@@ -18,8 +18,9 @@ use weir_dataplane::preflight::{Ready, Request, Undo, undo_file};
 use weir_dataplane::replay::Replay;
 use weir_dataplane::settings::Settings;
 use weir_dataplane::worker::{Workers, samples};
-use weir_dataplane::xdp::{self, Attached, Xdp};
+use weir_dataplane::xdp::{self, Attached, Stat, Xdp};
 use weir_inspect::policy::Policy;
+use weir_proto::Sample;
 
 /// The data plane of Weir: ports, workers and the XDP program.
 #[derive(Parser)]
@@ -163,8 +164,10 @@ fn run(start: Start) -> Result<(), (Failure, String)> {
         state_dir: settings.state_dir.clone(),
         outbox: OUTBOX,
     };
-    let _control = Control::start(control, shared, move || samples(&reports))
-        .map_err(as_failure(Failure::Stopped))?;
+    let program = Arc::clone(&xdp);
+    let metrics = move || [samples(&reports), program_samples(&program)].concat();
+    let _control =
+        Control::start(control, shared, metrics).map_err(as_failure(Failure::Stopped))?;
     tracing::info!(ports = ?settings.ports, workers = settings.workers, "running");
 
     let signal = signals.wait().map_err(as_failure(Failure::Stopped))?;
@@ -206,6 +209,20 @@ fn replay(
     let summary = replay.finish().map_err(as_failure(Failure::Stopped))?;
     eprintln!("{summary}");
     result.map_err(as_failure(Failure::Usage))
+}
+
+/// What the XDP program counts. It outlives this process, and so do its counts.
+fn program_samples(xdp: &Xdp) -> Vec<Sample> {
+    let mut all = Vec::new();
+    for (side, port) in [(Side::A, "a"), (Side::B, "b")] {
+        // A mirror has no second port.
+        let Ok(stats) = xdp.stats(side) else { continue };
+        all.extend(Stat::ALL.map(|stat| {
+            let labels = [("port", port), ("end", stat.name())];
+            Sample::count("xdp_packets_total", &labels, stats.get(stat))
+        }));
+    }
+    all
 }
 
 /// The policy in force at the start: the last good one kept, else the one of the settings, else "alert on everything".

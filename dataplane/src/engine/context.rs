@@ -150,10 +150,11 @@ impl Context {
             opened: now,
             seen: now,
             established: false,
+            midstream: !p.flags.has(Flags::SYN),
             closed: false,
             alerted: false,
         };
-        if !p.flags.has(Flags::SYN) {
+        if flow.midstream {
             self.counters.flows_midstream += 1;
             flow.established = true;
             let dir = flow.dir(p);

@@ -142,6 +142,8 @@ pub struct Flow<B> {
     pub seen: Time,
     /// A SYN was answered by a SYN-ACK, or the flow was picked up in its middle.
     pub established: bool,
+    /// Its beginning was not seen.
+    pub midstream: bool,
     /// It has ended and is to be forgotten.
     pub closed: bool,
     /// Something was found in it.

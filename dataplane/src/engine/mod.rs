@@ -216,6 +216,7 @@ impl<B: Buffer> Engine<B> {
         let Some(mut flow) = self.flows.remove(slot) else { return };
         self.cx.waiting = self.cx.waiting.saturating_sub(flow.waiting());
         segment::drop_waiting(&mut self.cx, io, &mut flow, Reason::Absorbed);
+        flow.session.ended(&mut self.cx, &flow.conn, flow.seen);
         self.cx.flow_ended(&flow, why);
     }
 

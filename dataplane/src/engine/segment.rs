@@ -151,11 +151,20 @@ fn acknowledgement<I: Io>(
         return true;
     }
     if !other.acknowledge(p.ack) {
+        if flow.midstream && flow.lane(dir.reverse()).packets == 0 {
+            // Sent before the flow was picked up: what the receiver has is no longer of interest.
+            let other = &mut flow.lane(dir.reverse()).half;
+            if let Some(offset) = other.offset(p.ack) {
+                other.skip_to(offset);
+            }
+            return true;
+        }
         if !cx.settings.passive {
             // A reset may acknowledge anything: its sequence number decides (RFC 9293 §3.10.7.4).
             return p.flags.has(Flags::RST);
         }
         // The receiver has what this observer missed.
+        let other = &mut flow.lane(dir.reverse()).half;
         if let Some(offset) = other.offset(p.ack) {
             let to = other.first_early().map_or(offset, |early| early.min(offset));
             if to > other.next {
@@ -210,10 +219,19 @@ fn data<I: Io>(
     let fin = a.packet.flags.has(Flags::FIN);
     let len = (a.packet.end - a.packet.data) as u32;
     let first = a.packet.seq.wrapping_add(u32::from(a.packet.flags.has(Flags::SYN)));
-    let Some(at) = half.offset(first) else { return old(cx, io, flow, dir, 0, a) };
+    let Some(at) = half.offset(first) else {
+        if flow.midstream {
+            // From before the flow was picked up: nobody knows what it said first.
+            return cx.finish(io, way_out, a.buf, Reason::ExceptionPass);
+        }
+        return old(cx, io, flow, dir, 0, a);
+    };
     match half.classify(at, len, fin) {
         Arrival::OutOfWindow => cx.finish(io, way_out, a.buf, Reason::OutOfWindow),
         Arrival::Old => old(cx, io, flow, dir, at, a),
+        Arrival::Early if cx.waiting >= cx.settings.limits.waiting => {
+            cx.finish(io, way_out, a.buf, Reason::Absorbed);
+        }
         Arrival::Early => {
             let counted = false;
             let segment = Segment { at, len, fin, edited: a.edited, counted, buf: a.buf };
@@ -570,14 +588,25 @@ fn passed<I: Io>(
     flow: &mut Flow<I::Buf>,
     dir: Dir,
     why: Reason,
-    a: Arriving<I>,
+    mut a: Arriving<I>,
 ) {
-    let p = &a.packet;
-    let bytes = (p.end - p.data) as u64;
-    flow.session.unread(cx, bytes);
+    let p = a.packet.clone();
+    let len = p.end - p.data;
+    flow.session.unread(cx, len as u64);
     flow.closed |= p.flags.has(Flags::RST);
+    flow.lane(dir.reverse()).half.acknowledge(p.ack);
     let half = &mut flow.lane(dir).half;
     half.fin_sent |= p.flags.has(Flags::FIN);
+    // What was forwarded while it was inspected stays the only version of itself.
+    if let Some(at) = half.offset(p.seq)
+        && len > 0
+        && !half.history.is_empty()
+    {
+        let copy = |bytes: &mut [u8]| {
+            half.history.rewrite(at, bytes);
+        };
+        edit::overwrite_with(a.buf.bytes_mut(), &p, 0, len, copy);
+    }
     let way_out = flow.way_out(dir);
     cx.finish(io, way_out, a.buf, why);
 }

@@ -109,7 +109,6 @@ impl Http1Session {
             joined = std::mem::take(unread);
             rest = &joined;
         }
-        messages.set_hold(feed.dir, None);
         loop {
             let at = end - rest.len() as u64;
             let step = parser.poll(at, rest);
@@ -146,7 +145,16 @@ impl Http1Session {
         };
         match next {
             Next::Reset => Outcome::action(at, Action::Reset),
+            Next::Refuse(from) => Outcome::action(from, Action::Refuse),
             _ => Outcome::clear(at),
+        }
+    }
+
+    /// The connection is over.
+    pub fn ended(&mut self, feed: &mut Feed<'_>) {
+        for mut t in self.messages.in_flight.drain(..) {
+            t.request.response_length = t.download.length;
+            report::transaction(feed, &t.request);
         }
     }
 

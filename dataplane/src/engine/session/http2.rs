@@ -154,15 +154,11 @@ impl Http2Session {
         Outcome::clear(streams.end_feed(feed, end))
     }
 
-    /// The sender of a direction has ended it.
-    pub fn finish(&mut self, feed: &mut Feed<'_>) -> Outcome {
-        if feed.dir == Dir::ToClient {
-            let ids: Vec<u32> = self.streams.open.keys().copied().collect();
-            for id in ids {
-                self.streams.close(feed, id);
-            }
+    /// The connection is over.
+    pub fn ended(&mut self, feed: &mut Feed<'_>) {
+        for (_, mut stream) in self.streams.open.drain() {
+            stream.tell(feed);
         }
-        Outcome::clear(feed.at)
     }
 }
 
@@ -192,6 +188,8 @@ impl Streams {
             }
         }
         lane.later.retain(|edit| edit.end() > end);
+        // At its bound a tail was released; it holds back nothing more.
+        lane.holds.retain(|(_, at)| *at >= feed.sent);
         let header = if end > lane.frame_end { lane.frame_end } else { end };
         let tail = lane.holds.iter().map(|(_, at)| *at).min().unwrap_or(end);
         header.min(tail).min(lane.block_at.unwrap_or(end))
@@ -388,7 +386,8 @@ impl Streams {
         let lane = if feed.dir == Dir::ToServer { to_server } else { to_client };
         lane.holds.retain(|(stream, _)| *stream != id);
         if let Some(from) = hold_from {
-            lane.holds.push((id, from));
+            // What a hold's bound has let go can't be held again; what is new can.
+            lane.holds.push((id, from.max(feed.sent)));
         }
         if !blocked {
             return Next::Go;
@@ -425,12 +424,7 @@ impl Streams {
             lane.holds.retain(|(stream, _)| *stream != id);
         }
         let Some(mut stream) = self.open.remove(&id) else { return };
-        let t = &mut stream.transaction;
-        t.request.request_length = t.upload.length;
-        t.request.response_length = t.download.length;
-        if stream.request_seen {
-            report::transaction(feed, &t.request);
-        }
+        stream.tell(feed);
         if self.spare.len() < SPARE {
             self.spare.push(stream);
         }
@@ -438,6 +432,15 @@ impl Streams {
 }
 
 impl Stream {
+    fn tell(&mut self, feed: &mut Feed<'_>) {
+        let t = &mut self.transaction;
+        t.request.request_length = t.upload.length;
+        t.request.response_length = t.download.length;
+        if self.request_seen {
+            report::transaction(feed, &t.request);
+        }
+    }
+
     fn begin(&mut self, feed: &Feed<'_>, id: u32) {
         self.transaction.reset(&feed.cx.policy);
         self.transaction.request.version = "HTTP/2";

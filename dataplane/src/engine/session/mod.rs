@@ -159,8 +159,17 @@ impl Session {
         let feed = &mut Feed { cx, conn, now, dir, at, sent: at };
         match self {
             Session::Http1(http1) => http1.finish(feed),
-            Session::Http2(http2) => http2.finish(feed),
             _ => Outcome::clear(at),
+        }
+    }
+
+    /// The connection is over: tells the requests that were never answered completely.
+    pub fn ended(&mut self, cx: &mut Context, conn: &Conn, now: Time) {
+        let feed = &mut Feed { cx, conn, now, dir: Dir::ToClient, at: 0, sent: 0 };
+        match self {
+            Session::Http1(http1) => http1.ended(feed),
+            Session::Http2(http2) => http2.ended(feed),
+            _ => {}
         }
     }
 
