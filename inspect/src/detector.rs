@@ -43,6 +43,13 @@ impl DetectorSet {
         }
     }
 
+    /// Takes one detector out.
+    pub fn remove(&mut self, id: DetectorId) {
+        if let Some(word) = self.0.get_mut(usize::from(id.0) / 64) {
+            *word &= !(1 << (id.0 % 64));
+        }
+    }
+
     /// Whether the detector is in the set.
     pub fn contains(&self, id: DetectorId) -> bool {
         self.0.get(usize::from(id.0) / 64).is_some_and(|w| w >> (id.0 % 64) & 1 == 1)

@@ -54,14 +54,14 @@ fn grouped(view: &View, run: &Run, at: usize) -> Outcome {
                 if network(digits).is_none() || !luhn::valid(digits) || !view.number_may_start(at) {
                     continue;
                 }
+                // What follows may become one more group.
+                if run.open {
+                    return Outcome::More { start: at };
+                }
                 // A column of four-digit numbers is no card: neither neighbour may look like one more group.
                 let next = run.groups().get(format.len()).map(|g| g.len);
                 if next == Some(4) || four_digits_before(view, at) {
                     continue;
-                }
-                // Behind a space, two more digits of the window decide whether it is such a column.
-                if run.open && run.groups().len() > format.len() || run.open && next.is_none() {
-                    return Outcome::More { start: at };
                 }
                 return close(view, run, format.len(), at, 0.95);
             }
@@ -76,8 +76,7 @@ fn grouped(view: &View, run: &Run, at: usize) -> Outcome {
 
 fn four_digits_before(view: &View, at: usize) -> bool {
     let space = at.checked_sub(1).filter(|i| view.bytes.get(*i) == Some(&b' '));
-    let digits =
-        |end| view.left(end, 5).iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let digits = |end| view.left(end, 5).iter().rev().take_while(|b| b.is_ascii_digit()).count();
     space.is_some_and(|end| digits(end) == 4)
 }
 

@@ -56,7 +56,8 @@ pub(crate) enum Find {
 pub(crate) enum Check {
     /// Nothing.
     None,
-    /// Not a placeholder: at least this many distinct characters.
+    /// Not a placeholder: at least this many distinct characters, and no `EXAMPLE` at its end, as
+    /// in AWS's documentation.
     Varied(u8),
     /// A JOSE header that decodes to JSON with `alg`; then it goes on as a stream.
     Jwt,

@@ -20,7 +20,7 @@ pub(super) fn is_local(b: u8) -> bool {
 /// Whether an address stands around the `@` at `at`.
 pub(super) fn evaluate(view: &View, at: usize) -> Outcome {
     let Some(mut start) = local_start(view, at) else { return Outcome::No };
-    if in_url_authority(view, start) {
+    if view.before(at, 1) == Some(b'.') || in_url_authority(view, start) {
         return Outcome::No;
     }
     let mut stop = at + 1;
@@ -83,7 +83,7 @@ fn local_start(view: &View, at: usize) -> Option<usize> {
     while start < at && !view.bytes.get(start).is_some_and(u8::is_ascii_alphanumeric) {
         start += 1;
     }
-    (start < at && view.before(at, 1) != Some(b'.')).then_some(start)
+    (start < at).then_some(start)
 }
 
 fn is_top_level(label: &[u8]) -> bool {

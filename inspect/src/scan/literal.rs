@@ -98,7 +98,8 @@ impl Matcher {
 
     /// Whether a match begins at `at`.
     pub(super) fn evaluate(&self, view: &View, at: usize) -> Outcome {
-        let impossible = view.bytes.get(at).is_some_and(|b| self.first.get(usize::from(*b)) == Some(&false));
+        let impossible =
+            view.bytes.get(at).is_some_and(|b| self.first.get(usize::from(*b)) == Some(&false));
         if impossible || (self.word && !view.binary && view.word_before(at)) {
             return Outcome::No;
         }
@@ -142,7 +143,9 @@ impl Matcher {
             Check::Jwt if stream::jwt_header(text) => return Outcome::Commit { start, end },
             Check::Jwt => return Outcome::No,
             Check::Pem => return Outcome::Commit { start, end },
-            Check::Varied(n) if distinct(text) < u32::from(n) => return Outcome::No,
+            Check::Varied(n) if distinct(text) < u32::from(n) || text.ends_with(b"EXAMPLE") => {
+                return Outcome::No;
+            }
             Check::None | Check::Varied(_) | Check::Tail(_) => {}
         }
         let (start, end) = match view.binary {

@@ -70,6 +70,16 @@ thread_local! {
     static WINDOW: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
+/// Whether a value is, from its first byte to its last, what the built-in detector of that name finds.
+pub(crate) fn is_whole(detector: &str, value: &[u8]) -> bool {
+    let catalog = Catalog::builtin();
+    let mut active = DetectorSet::EMPTY;
+    catalog.by_name(detector).iter().for_each(|d| active.insert(d.id));
+    let mut found = Vec::new();
+    Scanner::new(&catalog, &active).scan_whole(value, &active, &mut found);
+    found.iter().any(|f| f.start == 0 && f.end == value.len() as u64)
+}
+
 /// The active detectors, put together for one pass. Immutable; workers share it.
 #[derive(Debug)]
 pub struct Scanner {
@@ -103,6 +113,8 @@ pub struct ScanState {
     recent: Vec<(DetectorId, u64, u64)>,
     open: Vec<stream::Open>,
     binary: bool,
+    /// The attack detectors that have not reported yet; none unless it is a request's body.
+    attacks: DetectorSet,
     /// Copies of what the last call found, for samples: detector, start, end, and where in `copies`.
     copied: Vec<(DetectorId, u64, usize, usize)>,
     copies: Vec<u8>,
@@ -117,11 +129,19 @@ impl ScanState {
         self.copied.clear();
         self.copies.clear();
         (self.seen, self.settled, self.binary) = (0, 0, false);
+        self.attacks = DetectorSet::EMPTY;
     }
 
     /// The message is protobuf (gRPC): bytes of framing next to a match may look like digits and letters.
     pub fn set_binary(&mut self, binary: bool) {
         self.binary = binary;
+    }
+
+    /// The message is a request: look for these attacks, too. Each is reported once for a message, with the place of
+    /// the piece that showed it. Of an attack that lies in two pieces, [`view::LEFT_CONTEXT`] bytes of the
+    /// first are seen together with the second.
+    pub fn set_attacks(&mut self, attacks: &DetectorSet) {
+        self.attacks = *attacks;
     }
 
     /// Bytes of content scanned so far.
@@ -131,7 +151,9 @@ impl ScanState {
 
     /// The bytes of something that the last call found, up to [`MAX_MATCH`]; empty for the continued parts of a match.
     pub fn matched(&self, found: &Found) -> &[u8] {
-        let is_it = |detector, start| detector == found.detector && start == found.start && !found.continued;
+        let is_it = |detector, start| {
+            detector == found.detector && start == found.start && !found.continued
+        };
         let copy = self.copied.iter().find(|(detector, start, ..)| is_it(*detector, *start));
         copy.and_then(|(_, _, from, to)| self.copies.get(*from..*to)).unwrap_or(&[])
     }
@@ -261,6 +283,10 @@ impl Scanner {
         let view =
             View { bytes: window.get(..end).unwrap_or(&[]), base, last, binary: state.binary };
         let known = found.len();
+        if !state.attacks.is_empty() {
+            self.attacks.find(view.bytes, base, &state.attacks, found);
+            found.iter().skip(known).for_each(|f| state.attacks.remove(f.detector));
+        }
         let held = pass::run(self, state, &view, &window, active, hold, found);
         state.copy(found.get(known..).unwrap_or(&[]), &view);
         let context = view::LEFT_CONTEXT + if state.binary { wire::MAX_BACK } else { 0 };

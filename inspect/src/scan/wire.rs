@@ -39,12 +39,7 @@ fn is_text(b: u8) -> bool {
 
 /// Takes framing bytes off the ends of a text match that may have swallowed letters and digits of
 /// them. The match reaches at least from `start` to `least`, and at most to `end`.
-pub(super) fn text_bounds(
-    view: &View,
-    start: usize,
-    least: usize,
-    end: usize,
-) -> (usize, usize) {
+pub(super) fn text_bounds(view: &View, start: usize, least: usize, end: usize) -> (usize, usize) {
     let mut likely = None;
     for back in 0..=MAX_BACK.min(start) {
         let at = start - back;

@@ -3,8 +3,7 @@
 use super::{find, texts};
 
 const PEM: &str = "-----BEGIN RSA PRIVATE KEY-----\\nMIIEpQIBAAKCAQEAn6/O8li+SX4m98LLYt/PKSzEmQ++ZBD7\\nLoh9P13f4yQ92EF3yxR5MsXFu9PR\\n-----END RSA PRIVATE KEY-----";
-const JWT: &str =
-    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U";
+const JWT: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U";
 
 #[track_caller]
 fn is_found(detector: &str, text: &str, part: &str) {
@@ -52,26 +51,26 @@ fn cards() {
 #[test]
 fn what_only_looks_like_a_card() {
     for text in [
-        "4111111111111112",                          // Luhn
-        "9111111111111111",                          // issuer
-        "0.4111111111111111",                        // fraction
-        "{\"v\": 4.4111111111111111}",               // fraction
-        "x4111111111111111",                         // part of a word
-        "4111111111111111a",                         // part of a word
-        "44111111111111111",                         // 17 digits
-        "12-4111111111111111",                       // an id in parts
-        "4111111111111111-22",                       // an id in parts
-        "9f8b4111111111111111cafe",                  // hexadecimal
-        "4111 1111-1111 1111",                       // mixed separators
-        "4111  1111  1111  1111",                    // two spaces
-        "1234 4111 1111 1111 1111",                  // a column of numbers
-        "4111 1111 1111 1111 1234",                  // a column of numbers
-        "{\"id\":4235118472410793}",                 // an id that passes Luhn
-        "{\"span_id\":\"6252933144469107600\"}",     // a 64-bit id that passes Luhn
-        "capacity:4999991611392",                    // a measure
-        "{\"created\":\"2024-01-02T03:04:05Z\"}",    // a date
-        "2024-01-02 03:04:05.123456",                // a date
-        "{\"order\":4929386512,\"x\":1}",            // ten digits
+        "4111111111111112",                       // Luhn
+        "9111111111111111",                       // issuer
+        "0.4111111111111111",                     // fraction
+        "{\"v\": 4.4111111111111111}",            // fraction
+        "x4111111111111111",                      // part of a word
+        "4111111111111111a",                      // part of a word
+        "44111111111111111",                      // 17 digits
+        "12-4111111111111111",                    // an id in parts
+        "4111111111111111-22",                    // an id in parts
+        "9f8b4111111111111111cafe",               // hexadecimal
+        "4111 1111-1111 1111",                    // mixed separators
+        "4111  1111  1111  1111",                 // two spaces
+        "1234 4111 1111 1111 1111",               // a column of numbers
+        "4111 1111 1111 1111 1234",               // a column of numbers
+        "{\"id\":4235118472410793}",              // an id that passes Luhn
+        "{\"span_id\":\"6252933144469107600\"}",  // a 64-bit id that passes Luhn
+        "capacity:4999991611392",                 // a measure
+        "{\"created\":\"2024-01-02T03:04:05Z\"}", // a date
+        "2024-01-02 03:04:05.123456",             // a date
+        "{\"order\":4929386512,\"x\":1}",         // ten digits
     ] {
         is_clean(text);
     }
@@ -109,7 +108,12 @@ fn bank_accounts() {
         is_found("iban", &format!("{{\"iban\":\"{iban}\"}}"), iban);
     }
     is_found("iban", "IBAN: GB82 WEST 1234 5698 7654 32.", "GB82 WEST 1234 5698 7654 32");
-    for text in ["GB83WEST12345698765432", "XGB82WEST12345698765432", "GB82WEST123456987654321", "ZZ82WEST1234569876543"] {
+    for text in [
+        "GB83WEST12345698765432",
+        "XGB82WEST12345698765432",
+        "GB82WEST123456987654321",
+        "ZZ82WEST1234569876543",
+    ] {
         is_clean(text);
     }
 }
@@ -126,7 +130,14 @@ fn addresses() {
     ] {
         is_found("email", text, address);
     }
-    for text in ["icon@2x.png", "a@b", "@example.com", "https://user:pw@example.com/x", "bob@example", "a@@example.com"] {
+    for text in [
+        "icon@2x.png",
+        "a@b",
+        "@example.com",
+        "https://user:pw@example.com/x",
+        "bob@example",
+        "a@@example.com",
+    ] {
         is_clean(text);
     }
 }
@@ -144,7 +155,9 @@ fn phones() {
     ] {
         is_found("phone", text, phone);
     }
-    for text in ["4155552671", "123-456-7890", "2024.01.02", "10.11.12.13", "1+14155552671", "+0415555267"] {
+    for text in
+        ["4155552671", "123-456-7890", "2024.01.02", "10.11.12.13", "1+14155552671", "+0415555267"]
+    {
         is_clean(text);
     }
 }
@@ -156,7 +169,10 @@ fn keys_and_tokens() {
         ("aws-access-key", "ASIAOZW6VBVAZFJHJLQA"),
         ("gcp-api-key", "AIzaSyNHxIf32IQ1a1yjl3ZJIqKZqzLAK1XhDk-"),
         ("github-token", "ghp_XIxB7KMNdAr3zqWtQqhE94qglHqOzn1D1stg"),
-        ("github-token", "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"),
+        (
+            "github-token",
+            "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",
+        ),
         ("slack-token", "xoxb-781236542736-2364535789652-GkwFDQoHqzXDVsC6GzqYUypD"),
         ("slack-token", "xoxp-41684372915-1320496754-45609968301-e708ba56e1517a99f6b5fb07349476ef"),
         ("stripe-key", "sk_live_dhhfUUyfrAace5dBAZ10JrAD"),
@@ -175,6 +191,7 @@ fn keys_and_tokens() {
 fn what_only_looks_like_a_key() {
     for text in [
         "AKIAXXXXXXXXXXXXXXXX",
+        "AKIAIOSFODNN7EXAMPLE",
         "XAKIADQJ6PTGDFFWYX7A2",
         "AKIADQJ6PTGDFFWYX7A2B",
         "ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
@@ -192,6 +209,10 @@ fn what_only_looks_like_a_key() {
 fn a_key_ends_where_its_text_ends() {
     let cut = "{\"key\":\"-----BEGIN PRIVATE KEY-----\\nMIIEpQIBAAKCAQEAn6\",\"note\":\"x\"}";
     assert_eq!(texts(cut, "private-key"), ["-----BEGIN PRIVATE KEY-----\\nMIIEpQIBAAKCAQEAn6"]);
-    let escaped_quote = "\"{\\\"key\\\":\\\"-----BEGIN PRIVATE KEY-----\\nMIIEpQIBAAKCAQEAn6\\\"}\"";
-    assert_eq!(texts(escaped_quote, "private-key"), ["-----BEGIN PRIVATE KEY-----\\nMIIEpQIBAAKCAQEAn6"]);
+    let escaped_quote =
+        "\"{\\\"key\\\":\\\"-----BEGIN PRIVATE KEY-----\\nMIIEpQIBAAKCAQEAn6\\\"}\"";
+    assert_eq!(
+        texts(escaped_quote, "private-key"),
+        ["-----BEGIN PRIVATE KEY-----\\nMIIEpQIBAAKCAQEAn6"]
+    );
 }

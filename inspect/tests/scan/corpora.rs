@@ -40,7 +40,7 @@ fn personal_data_in_texts() {
     let rows = corpus("detect/pii_texts.jsonl.gz");
     // type in the corpus, detector, least recall and precision
     for (kind, detector, recall, precision) in [
-        ("CREDIT_CARD", "payment-card", 0.97, 0.98),
+        ("CREDIT_CARD", "payment-card", 0.98, 0.99),
         ("US_SSN", "us-ssn", 0.99, 0.9),
         ("IBAN_CODE", "iban", 0.95, 1.0),
         ("EMAIL_ADDRESS", "email", 1.0, 1.0),
@@ -50,7 +50,7 @@ fn personal_data_in_texts() {
         let (mut spans, mut hits, mut findings) = (0, 0, 0);
         for row in &rows {
             let text = row["text"].as_str().unwrap();
-            let found = scan(&scanner, text.as_bytes());
+            let found = scan(scanner, text.as_bytes());
             let found: Vec<_> = found.iter().filter(|f| f.detector == id).collect();
             findings += found.len();
             for span in row["spans"].as_array().unwrap().iter().filter(|s| s["type"] == kind) {
@@ -83,7 +83,7 @@ fn no_cards_in_answers_of_an_api_full_of_numbers() {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        for f in scan(&scanner, body.as_bytes()) {
+        for f in scan(scanner, body.as_bytes()) {
             let name = &catalog.get(f.detector).unwrap().name;
             *counts.entry(name.clone()).or_insert(0) += 1;
             if name == "payment-card" {
@@ -129,7 +129,7 @@ fn secrets_of_our_kinds() {
     let (mut wanted, mut hits, mut clean, mut alarms) = (0, 0, 0, 0);
     for row in corpus("detect/secrets.jsonl.gz") {
         let text = row["text"].as_str().unwrap();
-        let found = scan(&scanner, text.as_bytes());
+        let found = scan(scanner, text.as_bytes());
         let names = found.iter().map(|f| catalog.get(f.detector).unwrap());
         let names: Vec<_> = names.filter(|d| d.category == Category::Secrets).collect();
         let hint = row["detector"].as_str().unwrap();
@@ -148,7 +148,11 @@ fn secrets_of_our_kinds() {
                 clean += 1;
                 alarms += usize::from(!names.is_empty());
                 if !names.is_empty() {
-                    println!("  {} in {hint}: {}", names[0].name, &text[..text.len().min(120)].escape_debug());
+                    println!(
+                        "  {} in {hint}: {}",
+                        names[0].name,
+                        &text[..text.len().min(120)].escape_debug()
+                    );
                 }
             }
             _ => {}
@@ -194,9 +198,10 @@ fn share(name: &str, keep: fn(&Value) -> bool) -> f64 {
             all += 1;
             let hit = is_attack(&scanner, &attacks, row);
             hits += usize::from(hit);
-            let shown = std::env::var("SHOW").is_ok_and(|s| s == if hit { "hits" } else { "misses" });
+            let shown =
+                std::env::var("SHOW").is_ok_and(|s| s == if hit { "hits" } else { "misses" });
             if shown {
-                println!("  {} {}", row["url"], row["body"]);
+                println!("  {} {} {} {}", row["test_id"], row["url"], row["body"], row["headers"]);
             }
         }
     }
@@ -208,18 +213,18 @@ fn share(name: &str, keep: fn(&Value) -> bool) -> f64 {
 fn benign_requests_pass() {
     assert!(share("attack/benign_legit6.jsonl.gz", |_| true) <= 0.01);
     assert!(share("attack/csic_normal.jsonl.gz", |_| true) <= 0.01);
-    assert!(share("attack/libinjection_fp.jsonl", |_| true) <= 0.25);
+    assert!(share("attack/libinjection_fp.jsonl", |_| true) <= 0.05);
 }
 
 #[test]
 fn attacks_are_found() {
-    assert!(share("attack/sqli_train.jsonl.gz", |_| true) >= 0.9);
+    assert!(share("attack/sqli_train.jsonl.gz", |_| true) >= 0.95);
     let core = |r: &Value| {
         let category = r["category"].as_str().unwrap_or("");
         let ours = ["SQLI", "XSS", "LFI", "RCE"].iter().any(|c| category.ends_with(c));
         ours && r["label"] == "attack" && r["direction"] == "request"
     };
-    assert!(share("attack/crs.jsonl.gz", core) >= 0.5);
+    assert!(share("attack/crs.jsonl.gz", core) >= 0.28);
 }
 
 #[test]

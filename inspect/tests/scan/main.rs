@@ -8,6 +8,8 @@ mod masks;
 mod pieces;
 mod protobuf;
 
+use std::sync::OnceLock;
+
 use weir_inspect::detector::DetectorSet;
 use weir_inspect::scan::{Catalog, Found, Kind, ScanState, Scanner};
 
@@ -20,11 +22,15 @@ fn leaks(catalog: &Catalog) -> DetectorSet {
     all
 }
 
-/// All leak detectors.
-fn scanner() -> (Catalog, Scanner, DetectorSet) {
-    let catalog = Catalog::builtin();
-    let all = leaks(&catalog);
-    let scanner = Scanner::new(&catalog, &all);
+/// All leak detectors; made once, since property tests ask often.
+fn scanner() -> (&'static Catalog, &'static Scanner, &'static DetectorSet) {
+    static ALL: OnceLock<(Catalog, Scanner, DetectorSet)> = OnceLock::new();
+    let (catalog, scanner, all) = ALL.get_or_init(|| {
+        let catalog = Catalog::builtin();
+        let all = leaks(&catalog);
+        let scanner = Scanner::new(&catalog, &all);
+        (catalog, scanner, all)
+    });
     (catalog, scanner, all)
 }
 
@@ -47,8 +53,12 @@ fn put_together(catalog: &Catalog, found: &[Found]) -> Vec<Match> {
 fn find(text: &[u8]) -> Vec<Match> {
     let (catalog, scanner, all) = scanner();
     let (mut state, mut found) = (ScanState::default(), Vec::new());
-    assert_eq!(scanner.scan(&mut state, text, true, &all, &mut found), 0, "nothing is held at the end");
-    put_together(&catalog, &found)
+    assert_eq!(
+        scanner.scan(&mut state, text, true, all, &mut found),
+        0,
+        "nothing is held at the end"
+    );
+    put_together(catalog, &found)
 }
 
 /// The texts found by one detector.

@@ -8,10 +8,14 @@ use super::scanner;
 fn masked(text: &str) -> String {
     let (catalog, scanner, all) = scanner();
     let mut found = Vec::new();
-    scanner.scan(&mut ScanState::default(), text.as_bytes(), true, &all, &mut found);
+    scanner.scan(&mut ScanState::default(), text.as_bytes(), true, all, &mut found);
     let mut bytes = text.as_bytes().to_vec();
     for f in found {
-        mask(catalog.get(f.detector).unwrap(), f.context, &mut bytes[f.start as usize..f.end as usize]);
+        mask(
+            catalog.get(f.detector).unwrap(),
+            f.context,
+            &mut bytes[f.start as usize..f.end as usize],
+        );
     }
     String::from_utf8(bytes).unwrap()
 }
@@ -21,7 +25,10 @@ fn a_masked_document_stays_json() {
     for (text, expected) in [
         (r#"{"pan":"4111 1111 1111 1111"}"#, r#"{"pan":"**** **** **** ****"}"#),
         (r#"{"pan":4111111111111111,"a":1}"#, r#"{"pan":9999999999999999,"a":1}"#),
-        (r#"{"pan": [4111111111111111, 5555555555554444]}"#, r#"{"pan": [9999999999999999, 9999999999999999]}"#),
+        (
+            r#"{"pan": [4111111111111111, 5555555555554444]}"#,
+            r#"{"pan": [9999999999999999, 9999999999999999]}"#,
+        ),
         (r#"{"ssn":460899847}"#, r#"{"ssn":999999999}"#),
         (r#"{"m":"write to ana@example.com"}"#, r#"{"m":"write to ***@*******.***"}"#),
         (
@@ -61,7 +68,8 @@ fn quotes_survive_a_mask() {
 #[test]
 fn a_sample_shows_little() {
     let (catalog, ..) = scanner();
-    let sample_of = |name: &str, text: &str| sample(catalog.by_name(name).unwrap(), text.as_bytes());
+    let sample_of =
+        |name: &str, text: &str| sample(catalog.by_name(name).unwrap(), text.as_bytes());
     assert_eq!(sample_of("payment-card", "4111111111111111"), "41**********1111");
     assert_eq!(sample_of("us-ssn", "460-89-9847"), "4**-**-*847");
     assert_eq!(sample_of("email", "ana@example.com"), "an*@*******.***");

@@ -9,8 +9,8 @@ fn find(bytes: &[u8]) -> Vec<Match> {
     let mut state = ScanState::default();
     state.set_binary(true);
     let mut found = Vec::new();
-    scanner.scan(&mut state, bytes, true, &all, &mut found);
-    put_together(&catalog, &found)
+    scanner.scan(&mut state, bytes, true, all, &mut found);
+    put_together(catalog, &found)
 }
 
 fn varint(mut n: usize, out: &mut Vec<u8>) {
@@ -45,7 +45,11 @@ fn a_value_beside_every_field_and_length() {
                     let mut message = Vec::new();
                     string(field, neighbour, &mut message);
                     let text = format!("{lead}{value}");
-                    string(field + 1, if lead.starts_with('z') { value } else { &text }, &mut message);
+                    string(
+                        field + 1,
+                        if lead.starts_with('z') { value } else { &text },
+                        &mut message,
+                    );
                     let end = message.len() as u64;
                     string(field + 2, neighbour, &mut message);
                     varint((field + 3) << 3, &mut message);

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use clap::Parser;
 use weir_inspect::detector::DetectorSet;
-use weir_inspect::scan::{Catalog, Kind, ScanState, Scanner};
+use weir_inspect::scan::{Catalog, Kind, ScanState, Scanner, decode_url};
 use weir_tests::bodies::{Doc, Mix, Site};
 use weir_tests::{Error, Result, fail};
 
@@ -35,7 +35,8 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let site = Site::generate(arguments.seed);
     let paths = site.paths(Mix::Mixed, 2000);
-    let docs: Vec<&Doc> = paths.iter().filter_map(|p| site.docs.iter().find(|d| d.path == *p)).collect();
+    let docs: Vec<&Doc> =
+        paths.iter().filter_map(|p| site.docs.iter().find(|d| d.path == *p)).collect();
     let bytes: usize = docs.iter().map(|d| d.body.len()).sum();
     println!("{} bodies, {} bytes on average", docs.len(), bytes / docs.len().max(1));
 
@@ -52,6 +53,7 @@ fn main() -> Result<()> {
         block.push(b);
     }
     let (weir, streaming, block) = (median(weir), median(streaming), median(block));
+    println!("figure: scan.request_us {:.2} us", request_us(arguments.seconds));
     println!("figure: scan.gbit {weir:.2} Gbit/s");
     println!("figure: scan.raw_hyperscan_streaming_gbit {streaming:.2} Gbit/s");
     println!("figure: scan.raw_hyperscan_block_gbit {block:.2} Gbit/s");
@@ -87,7 +89,12 @@ impl Scan {
     }
 
     /// Scans a body in pieces and gives each finding's range to `found`.
-    fn scan(&self, state: &mut ScanState, body: &[u8], found: &mut Vec<weir_inspect::scan::Found>) -> usize {
+    fn scan(
+        &self,
+        state: &mut ScanState,
+        body: &[u8],
+        found: &mut Vec<weir_inspect::scan::Found>,
+    ) -> usize {
         state.reset();
         let mut held = 0;
         let mut pieces = body.chunks(PIECE).peekable();
@@ -129,6 +136,34 @@ impl Scan {
         std::hint::black_box(held);
         bytes as f64 * 8.0 / (cpu_seconds() - start) / 1e9
     }
+}
+
+/// Microseconds to search a usual request's URL and header values for leaks and attacks.
+fn request_us(seconds: f64) -> f64 {
+    let parts = [
+        "/10k/17.json?page=2&sort=created",
+        "shop.example.com",
+        "Mozilla/5.0 (X11; Linux x86_64; rv:109.0) Gecko/20100101 Firefox/115.0",
+        "application/json, text/plain, */*",
+        "session=2f7c1a9be04d4c5f; theme=dark",
+    ];
+    let catalog = Catalog::builtin();
+    let mut all = DetectorSet::EMPTY;
+    catalog.iter().for_each(|d| all.insert(d.id));
+    let scanner = Scanner::new(&catalog, &all);
+    let (mut decoded, mut found, mut requests) = (Vec::new(), Vec::new(), 0u32);
+    let start = cpu_seconds();
+    while cpu_seconds() - start < seconds {
+        for _ in 0..1000 {
+            for part in parts {
+                decode_url(part.as_bytes(), &mut decoded);
+                scanner.scan_whole(&decoded, &all, &mut found);
+            }
+            requests += 1;
+        }
+    }
+    assert!(found.is_empty(), "nothing of it is a leak or an attack");
+    (cpu_seconds() - start) * 1e6 / f64::from(requests)
 }
 
 /// The C program beside which the scan is measured.

@@ -33,15 +33,16 @@ impl Attacks {
         }
     }
 
-    /// Searches a text; each detector reports at most once, for the whole of the text, which begins
-    /// at `base` of the message.
+    /// Searches a text, which begins at `base` of the message. Each detector reports at most once,
+    /// for the whole of the text.
     pub fn find(&self, text: &[u8], base: u64, active: &DetectorSet, found: &mut Vec<Found>) {
-        if self.active.is_empty() || !self.active.iter().any(|(id, _)| active.contains(*id)) {
+        if !self.active.iter().any(|(id, _)| active.contains(*id)) {
             return;
         }
         let mut normal = TEXT.take();
         normalise::normalise(text, &mut normal);
-        for (id, name) in self.active.iter().filter(|(id, _)| active.contains(*id)) {
+        let suspicious = rules::any(&normal);
+        for (id, name) in self.active.iter().filter(|(id, _)| suspicious && active.contains(*id)) {
             if let Some(confidence) = rules::confidence(name, &normal) {
                 found.push(Found {
                     detector: *id,

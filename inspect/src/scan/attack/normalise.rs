@@ -42,13 +42,23 @@ pub fn decode_url(target: &[u8], out: &mut Vec<u8>) {
 pub(super) fn normalise(text: &[u8], out: &mut Vec<u8>) {
     out.clear();
     out.extend_from_slice(text.get(..MAX_TEXT).unwrap_or(text));
+    // A form's body: spaces are written as `+`.
+    if !text.contains(&b' ') {
+        out.iter_mut().filter(|b| **b == b'+').for_each(|b| *b = b' ');
+    }
     for _ in 0..DECODE_PASSES {
+        // Most texts hold nothing that could be decoded.
+        if !out.iter().any(|b| matches!(b, b'%' | b'&' | b'\\')) {
+            break;
+        }
         let changed = rewrite(out, percent) | rewrite(out, entity) | rewrite(out, escape);
         if !changed {
             break;
         }
     }
-    rewrite(out, comment);
+    if out.windows(2).any(|w| w == b"/*" || w == b"*/") {
+        rewrite(out, comment);
+    }
     out.make_ascii_lowercase();
     squeeze(out);
 }
@@ -81,18 +91,20 @@ fn percent(text: &[u8]) -> Option<(u8, usize)> {
 fn entity(text: &[u8]) -> Option<(u8, usize)> {
     let rest = text.strip_prefix(b"&")?;
     if let Some(digits) = rest.strip_prefix(b"#") {
-        let (radix, prefix) = if matches!(digits.first(), Some(b'x' | b'X')) { (16, 1) } else { (10, 0) };
+        let (radix, prefix) =
+            if matches!(digits.first(), Some(b'x' | b'X')) { (16, 1) } else { (10, 0) };
         let digits = digits.get(prefix..)?;
         let count = digits.iter().take(7).take_while(|b| char::from(**b).is_digit(radix)).count();
-        let code = digits.get(..count)?.iter().try_fold(0u32, |n, b| {
-            Some(n * radix + char::from(*b).to_digit(radix)?)
-        })?;
+        let code = digits
+            .get(..count)?
+            .iter()
+            .try_fold(0u32, |n, b| Some(n * radix + char::from(*b).to_digit(radix)?))?;
         let semicolon = usize::from(digits.get(count) == Some(&b';'));
         return (count > 0).then(|| (narrow(code), 2 + prefix + count + semicolon));
     }
-    let named = ENTITIES.iter().find(|(name, _)| {
-        rest.get(..name.len()).is_some_and(|r| r.eq_ignore_ascii_case(name))
-    });
+    let named = ENTITIES
+        .iter()
+        .find(|(name, _)| rest.get(..name.len()).is_some_and(|r| r.eq_ignore_ascii_case(name)));
     named.map(|(name, byte)| (*byte, name.len() + 1))
 }
 

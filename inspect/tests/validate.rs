@@ -1,0 +1,60 @@
+//! The validators against python-stdnum's examples.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use weir_inspect::validate::{ValidateError, kinds, validate};
+
+#[test]
+fn kinds_agree_with_python_stdnum() {
+    let shared = std::env::var_os("WEIR_SHARED").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")),
+        PathBuf::from,
+    );
+    let path = shared.join("corpora/detect/ids.jsonl");
+    let text = std::fs::read_to_string(&path);
+    let text = text.unwrap_or_else(|e| panic!("{}: {e}; set WEIR_SHARED", path.display()));
+    let mut tally: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for line in text.lines() {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        let (kind, value) = (row["kind"].as_str().unwrap(), row["value"].as_str().unwrap());
+        let outcome = validate(kind, value);
+        if outcome == Err(ValidateError::UnknownKind) {
+            continue;
+        }
+        let (right, all) = tally.entry(kind.to_owned()).or_default();
+        *all += 1;
+        if outcome.is_ok() == row["valid"].as_bool().unwrap() {
+            *right += 1;
+        } else {
+            println!("{kind} {value}: {outcome:?}");
+        }
+    }
+    let (right, all) = tally.values().fold((0, 0), |(r, a), (right, all)| (r + right, a + all));
+    println!("{right} of {all} values of {} kinds; {tally:?}", tally.len());
+    assert!(tally.len() >= 17 && right * 1000 >= all * 995);
+}
+
+#[test]
+fn kinds_of_our_own() {
+    assert!(kinds().count() >= 22);
+    for (kind, value, outcome) in [
+        ("credit-card", "4111 1111 1111 1111", Ok(())),
+        ("credit-card", "4111 1111 1111 1112", Err(ValidateError::Checksum)),
+        ("credit-card", "9111 1111 1111 1111", Err(ValidateError::Checksum)),
+        ("credit-card", "0000000000000000", Err(ValidateError::Component)),
+        ("credit-card", "4111", Err(ValidateError::Length)),
+        ("email", "ana@example.com", Ok(())),
+        ("email", "ana@example.com, bob", Err(ValidateError::Format)),
+        ("phone", "+1-984-182-0190", Ok(())),
+        ("phone", "12", Err(ValidateError::Format)),
+        ("jwt", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", Ok(())),
+        ("jwt", "eyJhbGciOiJIUzI1NiJ9", Err(ValidateError::Format)),
+        ("us.ssn", "666-12-3456", Err(ValidateError::Component)),
+        ("no-such", "1", Err(ValidateError::UnknownKind)),
+    ] {
+        assert_eq!(validate(kind, value), outcome, "{kind} {value}");
+    }
+}
