@@ -25,7 +25,7 @@ mod yaml;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 pub use compile::{MAX_NAME, MAX_RULES, MAX_SERVICES};
 pub use diagnostic::{Diagnostic, Pos, Severity};
@@ -108,8 +108,13 @@ impl Policy {
         compile::compile(source)
     }
 
-    /// The policy while there is none: alerts on everything, edits nothing.
+    /// The policy while there is none: alerts on everything, edits nothing. Compiled once; from then on a handle.
     pub fn monitor_all() -> Policy {
+        static MONITOR_ALL: LazyLock<Policy> = LazyLock::new(Policy::compile_monitor_all);
+        MONITOR_ALL.clone()
+    }
+
+    fn compile_monitor_all() -> Policy {
         let mut every = DetectorSet::EMPTY;
         let catalog = Catalog::builtin();
         catalog.iter().for_each(|detector| every.insert(detector.id));
