@@ -289,13 +289,14 @@ impl Scanner {
         }
         let held = pass::run(self, state, &view, &window, active, hold, found);
         state.copy(found.get(known..).unwrap_or(&[]), &view);
-        let context = view::LEFT_CONTEXT + if state.binary { wire::MAX_BACK } else { 0 };
-        let settled = state.settled.saturating_sub(base) as usize;
-        let keep = settled.saturating_sub(context);
         state.tail.clear();
-        state.tail.extend_from_slice(view.bytes.get(keep..).unwrap_or(&[]));
-        let base = base + keep as u64;
-        state.recent.retain(|(_, _, end)| *end > base);
+        if !last {
+            let context = view::LEFT_CONTEXT + if state.binary { wire::MAX_BACK } else { 0 };
+            let settled = state.settled.saturating_sub(base) as usize;
+            let keep = settled.saturating_sub(context);
+            state.tail.extend_from_slice(view.bytes.get(keep..).unwrap_or(&[]));
+            state.recent.retain(|(_, _, end)| *end > base + keep as u64);
+        }
         WINDOW.set(window);
         held
     }

@@ -24,13 +24,14 @@ const ENTITIES: &[(&[u8], u8)] = &[
 /// behind the `?`. `out` is overwritten and never longer than `target`.
 pub fn decode_url(target: &[u8], out: &mut Vec<u8>) {
     out.clear();
-    let mut query = false;
-    for b in target {
-        query |= *b == b'?';
-        out.push(if query && *b == b'+' { b' ' } else { *b });
+    out.extend_from_slice(target);
+    let has = classes(target);
+    if has & PLUS != 0 {
+        let query = out.iter_mut().skip_while(|b| **b != b'?');
+        query.filter(|b| **b == b'+').for_each(|b| *b = b' ');
     }
     for _ in 0..DECODE_PASSES {
-        if !rewrite(out, percent) {
+        if has & ENCODED == 0 || !rewrite(out, percent) {
             return;
         }
     }
@@ -40,27 +41,54 @@ pub fn decode_url(target: &[u8], out: &mut Vec<u8>) {
 /// escapes of JavaScript and JSON), small letters, comments and runs of white space as one space, no
 /// null bytes. `out` is overwritten and at most [`MAX_TEXT`] long.
 pub(super) fn normalise(text: &[u8], out: &mut Vec<u8>) {
+    let text = text.get(..MAX_TEXT).unwrap_or(text);
     out.clear();
-    out.extend_from_slice(text.get(..MAX_TEXT).unwrap_or(text));
+    out.extend_from_slice(text);
+    let has = classes(text);
     // A form's body: spaces are written as `+`.
-    if !text.contains(&b' ') {
+    if has & PLUS != 0 && has & SPACE == 0 {
         out.iter_mut().filter(|b| **b == b'+').for_each(|b| *b = b' ');
     }
-    for _ in 0..DECODE_PASSES {
-        // Most texts hold nothing that could be decoded.
-        if !out.iter().any(|b| matches!(b, b'%' | b'&' | b'\\')) {
-            break;
-        }
-        let changed = rewrite(out, percent) | rewrite(out, entity) | rewrite(out, escape);
-        if !changed {
-            break;
+    if has & ENCODED != 0 {
+        for _ in 0..DECODE_PASSES {
+            let changed = rewrite(out, percent) | rewrite(out, entity) | rewrite(out, escape);
+            if !changed {
+                break;
+            }
         }
     }
-    if out.windows(2).any(|w| w == b"/*" || w == b"*/") {
+    if has & STAR != 0 || has & ENCODED != 0 && out.contains(&b'*') {
         rewrite(out, comment);
     }
     out.make_ascii_lowercase();
-    squeeze(out);
+    if has & (ENCODED | STAR | PLUS | ODD) != 0 {
+        squeeze(out);
+    }
+}
+
+/// What a text holds, so that what need not be undone costs nothing: most texts hold none of it.
+const ENCODED: u8 = 1;
+const STAR: u8 = 2;
+const PLUS: u8 = 4;
+const SPACE: u8 = 8;
+
+/// White space other than a space, null bytes, or two spaces in a row.
+const ODD: u8 = 16;
+
+fn classes(text: &[u8]) -> u8 {
+    // Comparisons and no table: so the compiler makes vector instructions of it.
+    let flag = |is: bool, class: u8| u8::from(is) * class;
+    let has = text.iter().fold(0, |has, b| {
+        has | flag((*b == b'%') | (*b == b'&') | (*b == b'\\'), ENCODED)
+            | flag(*b == b'*', STAR)
+            | flag(*b == b'+', PLUS)
+            | flag(*b == b' ', SPACE)
+            | flag((*b < b' ') | (*b == 0xa0), ODD)
+    });
+    let next = text.get(1..).unwrap_or(&[]);
+    let doubled =
+        text.iter().zip(next).fold(0, |n, (a, b)| n | flag((*a == b' ') & (*b == b' '), ODD));
+    has | doubled
 }
 
 /// Replaces what `rule` finds at a place (the byte instead, and how many bytes it replaces) in
@@ -139,10 +167,8 @@ const MAX_COMMENT: usize = 256;
 /// White space of any kind and length becomes one space; null bytes go.
 fn squeeze(text: &mut Vec<u8>) {
     text.retain(|b| *b != 0);
-    for b in text.iter_mut() {
-        if matches!(b, b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | 0xa0) {
-            *b = b' ';
-        }
+    for b in text.iter_mut().filter(|b| matches!(**b, b'\t'..=b'\r' | 0xa0)) {
+        *b = b' ';
     }
     text.dedup_by(|b, a| *a == b' ' && *b == b' ');
 }
