@@ -58,7 +58,14 @@ mod tests {
     fn the_name_in_a_client_hello() {
         let name = vector(2, &[vec![0], vector(2, b"api.example")].concat());
         let extensions = [vec![0, 10], vector(2, &[1, 2]), vec![0, 0], vector(2, &name)].concat();
-        let body = [vec![3, 3], vec![7; 32], vec![0], vector(2, &[1, 2]), vec![1, 0], vector(2, &extensions)];
+        let body = [
+            vec![3, 3],
+            vec![7; 32],
+            vec![0],
+            vector(2, &[1, 2]),
+            vec![1, 0],
+            vector(2, &extensions),
+        ];
         let hello = [vec![1], vector(3, &body.concat())].concat();
         let record = [vec![0x16, 3, 1], vector(2, &hello)].concat();
         assert_eq!(server_name(&record), Some(&b"api.example"[..]));

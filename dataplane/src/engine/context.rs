@@ -56,6 +56,8 @@ pub struct Context {
     pub found: Vec<Found>,
     /// Scratch: a decoded URL.
     pub decoded: Vec<u8>,
+    /// Flows that hold a segment of which a head may leave.
+    pub unsplit: Vec<(Slot, Dir)>,
     /// Packets that wait in the flows of this worker.
     pub waiting: usize,
     timers: BinaryHeap<Reverse<Due>>,
@@ -73,6 +75,7 @@ impl Context {
             edits: Vec::new(),
             found: Vec::new(),
             decoded: Vec::new(),
+            unsplit: Vec::new(),
             waiting: 0,
             timers: BinaryHeap::new(),
             next_flow_id,
@@ -178,8 +181,11 @@ impl Context {
         self.timers.pop().map(|d| d.0)
     }
 
-    /// When something is due.
+    /// When something is due; at once if a segment waits to be split.
     pub fn next_deadline(&self) -> Option<Time> {
+        if !self.unsplit.is_empty() {
+            return Some(Time(0));
+        }
         self.timers.peek().map(|d| d.0.at)
     }
 

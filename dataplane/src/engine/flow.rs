@@ -85,6 +85,10 @@ pub struct Lane<B> {
     pub scale: Option<u8>,
     /// Its last timestamp value, if it sends timestamps.
     pub timestamp: Option<u32>,
+    /// Everything before this offset of the stream may leave as far as it is decided.
+    pub clear: u64,
+    /// The receiver has acknowledged up to here what never passed Weir.
+    pub elsewhere: u64,
     /// Packets seen.
     pub packets: u64,
     /// Payload bytes seen.
@@ -99,6 +103,8 @@ impl<B> Default for Lane<B> {
             window: 0,
             scale: None,
             timestamp: None,
+            clear: 0,
+            elsewhere: 0,
             packets: 0,
             bytes: 0,
         }

@@ -2,7 +2,7 @@
 
 use weir_inspect::policy::{Cause, ExceptionAction};
 use weir_reassembly::packet::{self, Flags, Packet};
-use weir_reassembly::tcp::{Arrival, Segment};
+use weir_reassembly::tcp::{Arrival, MAX_AHEAD, Segment};
 use weir_reassembly::time::Time;
 
 use super::context::{Context, Due, Timer};
@@ -61,6 +61,14 @@ pub fn handle<I: Io>(
     }
     if arriving.packet.flags.has(Flags::RST) {
         return reset(cx, io, flow, dir, arriving);
+    }
+    for dir in [Dir::ToServer, Dir::ToClient] {
+        if flow.lane(dir).elsewhere > 0 {
+            missed(cx, io, now, slot, flow, dir);
+        }
+    }
+    if !matches!(flow.state, State::Inspected) {
+        return handle(cx, io, now, slot, flow, arriving.packet, arriving.buf);
     }
     if arriving.packet.data < arriving.packet.end || arriving.packet.flags.has(Flags::FIN) {
         data(cx, io, now, slot, flow, dir, arriving);
@@ -150,31 +158,54 @@ fn acknowledgement<I: Io>(
     if !other.has_begun() {
         return true;
     }
-    if !other.acknowledge(p.ack) {
-        if flow.midstream && flow.lane(dir.reverse()).packets == 0 {
-            // Sent before the flow was picked up: what the receiver has is no longer of interest.
-            let other = &mut flow.lane(dir.reverse()).half;
-            if let Some(offset) = other.offset(p.ack) {
-                other.skip_to(offset);
-            }
-            return true;
+    if !other.acknowledge(p.ack) && !p.flags.has(Flags::RST) {
+        // Acknowledged, but never forwarded by Weir: it went another way (the kernel's fallback, a lossy mirror), or
+        // it is a lie. The receiver of the acknowledgement knows which.
+        let Some(offset) = other.offset(p.ack) else { return true };
+        if offset > other.next + MAX_AHEAD {
+            return cx.settings.passive;
         }
-        if !cx.settings.passive {
-            // A reset may acknowledge anything: its sequence number decides (RFC 9293 §3.10.7.4).
-            return p.flags.has(Flags::RST);
-        }
-        // The receiver has what this observer missed.
-        let other = &mut flow.lane(dir.reverse()).half;
-        if let Some(offset) = other.offset(p.ack) {
-            let to = other.first_early().map_or(offset, |early| early.min(offset));
-            if to > other.next {
-                other.skip_to(to);
-                flow.session.gap(dir.reverse());
-            }
+        let lane = flow.lane(dir.reverse());
+        lane.elsewhere = lane.elsewhere.max(offset);
+        if lane.packets == 0 && flow.midstream {
+            flow.lane(dir.reverse()).half.skip_to(offset);
         }
     }
     lower_window(cx, flow, dir, a);
     true
+}
+
+/// Bytes that the receiver has but Weir never saw, and a segment that waits for them: they will not come again. The
+/// flow goes on as one picked up in its middle.
+fn missed<I: Io>(
+    cx: &mut Context,
+    io: &mut I,
+    now: Time,
+    slot: Slot,
+    flow: &mut Flow<I::Buf>,
+    dir: Dir,
+) {
+    let lane = flow.lane(dir);
+    let Some(early) = lane.half.first_early().filter(|at| *at <= lane.elsewhere) else { return };
+    lane.elsewhere = 0;
+    if early > lane.half.next {
+        match cx.exception(Cause::Midstream) {
+            ExceptionAction::Reset => return tombstone::reset_both(cx, io, flow, Reason::Blocked),
+            ExceptionAction::Drop => {
+                drop_waiting(cx, io, flow, Reason::ExceptionDrop);
+                flow.state = State::Cut(Reason::ExceptionDrop);
+                return;
+            }
+            ExceptionAction::Pass => {}
+        }
+        release(cx, io, flow, dir, u64::MAX);
+        flow.lane(dir).half.skip_to(early);
+        flow.session.gap(dir);
+        flow.midstream = true;
+    }
+    while let Some(early) = flow.lane(dir).half.pop_early() {
+        closed_gap(cx, io, now, slot, flow, dir, early);
+    }
 }
 
 /// Keeps the receiver from inviting more than the history can keep (design rule 1).
@@ -237,6 +268,9 @@ fn data<I: Io>(
             let segment = Segment { at, len, fin, edited: a.edited, counted, buf: a.buf };
             if let Err(buf) = half.keep_early(segment) {
                 cx.finish(io, way_out, buf, Reason::Absorbed);
+            }
+            if flow.lane(dir).elsewhere > 0 {
+                missed(cx, io, now, slot, flow, dir);
             }
         }
         Arrival::InOrder { skip } => {
@@ -481,11 +515,17 @@ fn release_or_hold<I: Io>(
     dir: Dir,
     clear: u64,
 ) {
-    release(cx, io, flow, dir, if cx.settings.passive { u64::MAX } else { clear });
-    let half = &flow.lane(dir).half;
-    if half.held.is_empty() {
-        return;
+    let clear = if cx.settings.passive { u64::MAX } else { clear };
+    release_whole(cx, io, flow, dir, clear);
+    let lane = flow.lane(dir);
+    let Some(first) = lane.half.held.front() else { return };
+    if first.at < clear {
+        // Its head may leave. Mostly the next segment is in the same batch and decides the tail, so that nothing
+        // needs to be split: the end of the batch is soon enough.
+        lane.clear = clear;
+        cx.unsplit.push((slot, dir));
     }
+    let half = &flow.lane(dir).half;
     let limits = &cx.settings.limits;
     let (upto, too_much) = (half.next, half.next - half.sent > limits.hold_bytes);
     if too_much || cx.waiting > limits.waiting {
@@ -496,7 +536,29 @@ fn release_or_hold<I: Io>(
     }
 }
 
-/// Forwards what is held up to `clear`.
+/// Forwards the held segments that end by `clear`.
+fn release_whole<I: Io>(
+    cx: &mut Context,
+    io: &mut I,
+    flow: &mut Flow<I::Buf>,
+    dir: Dir,
+    clear: u64,
+) {
+    let way_out = flow.way_out(dir);
+    while let Some(segment) = flow.lane(dir).half.held.pop_front_if(|s| s.end() <= clear) {
+        forward(cx, io, flow, dir, way_out, segment);
+    }
+}
+
+/// The end of a batch: the head of a segment whose tail is still undecided leaves alone.
+pub fn split_undecided<I: Io>(cx: &mut Context, io: &mut I, flow: &mut Flow<I::Buf>, dir: Dir) {
+    if matches!(flow.state, State::Inspected) {
+        let clear = flow.lane(dir).clear;
+        release(cx, io, flow, dir, clear);
+    }
+}
+
+/// Forwards what is held up to `clear`, splitting the segment in which it lies.
 fn release<I: Io>(cx: &mut Context, io: &mut I, flow: &mut Flow<I::Buf>, dir: Dir, clear: u64) {
     let way_out = flow.way_out(dir);
     while let Some(mut segment) = flow.lane(dir).half.held.pop_front() {

@@ -66,6 +66,7 @@ impl Play {
         };
         let f = frame(src, dst, seq, ack, flags, payload);
         self.engine.handle(&mut self.wire, self.now, side, f);
+        self.engine.tick(&mut self.wire, self.now);
     }
 
     /// The next bytes of a side.

@@ -45,10 +45,29 @@ fn bytes_on_both_sides_of_what_was_seen_are_split() {
 }
 
 #[test]
-fn acknowledging_what_never_left_is_dropped() {
+fn what_went_another_way_ends_in_the_midstream_exception_and_never_in_silence() {
+    for (mode, resets) in [("enforce", 2), ("monitor", 0)] {
+        let mut p = Play::open(&MASK.replace("enforce", mode));
+        p.say(Dir::ToServer, GET);
+        p.take();
+        // 100 bytes of the server reached the client through the kernel's fallback.
+        let (c, s) = p.seq;
+        p.packet(Dir::ToServer, c, s.wrapping_add(100), Flags::ACK, b"");
+        assert_eq!(p.take().len(), 1, "the server knows what it sent");
+        p.packet(Dir::ToClient, s.wrapping_add(100), c, Flags::ACK, b"more");
+        let sent = p.take();
+        let reset = sent.iter().filter(|t| t.1.flags.has(Flags::RST)).count();
+        assert_eq!(reset, resets, "{mode}");
+        assert_eq!(sent.iter().any(|t| t.2 == b"more"), mode == "monitor");
+        assert_eq!(p.engine.counters().exception_midstream >= 1, true);
+    }
+}
+
+#[test]
+fn an_acknowledgement_beyond_any_window_is_dropped() {
     let mut p = Play::open(MASK);
     let (c, s) = p.seq;
-    p.packet(Dir::ToServer, c, s.wrapping_add(100), Flags::ACK, b"");
+    p.packet(Dir::ToServer, c, s.wrapping_add(1 << 21), Flags::ACK, b"");
     assert!(p.take().is_empty());
     assert_eq!(p.engine.counters().ended(crate::reason::Reason::OutOfWindow), 1);
 }
