@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use smoltcp::phy::{Device, Medium, RawSocket, RxToken, TxToken};
 use smoltcp::time::Instant as Now;
 
-use crate::net::Namespace;
+use crate::net::{Namespace, PORT_A, Topology};
 use crate::rng::Rng;
 use crate::{Error, Result};
 
@@ -88,6 +88,70 @@ struct Late {
     due: Instant,
     to: usize,
     frame: Vec<u8>,
+}
+
+/// A mirrored port: copies of what passes the client's port of a bridged middle arrive at a device of its own.
+#[derive(Debug)]
+pub struct Tap {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Tap {
+    /// The device in the middle at which the copies arrive.
+    pub const SPAN: &str = "span";
+    /// Its other end, into which the copies are sent.
+    const FEED: &str = "feed";
+
+    /// Makes the devices and starts copying. Both directions are seen at one port: what the bridge sends there too.
+    pub fn start(topology: &Topology) -> Result<Tap> {
+        let middle = topology.middle.clone();
+        middle.run_ok(&[
+            "ip",
+            "link",
+            "add",
+            Tap::SPAN,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            Tap::FEED,
+        ])?;
+        for device in [Tap::SPAN, Tap::FEED] {
+            middle.sysctl(&format!("net/ipv6/conf/{device}/disable_ipv6"), "1")?;
+            middle.device_up(device, 1500, false)?;
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let (opened, is_open) = mpsc::channel();
+        let copy = move || {
+            let open = |device| RawSocket::new(device, Medium::Ethernet);
+            let mut sockets = match (open(PORT_A), open(Tap::FEED)) {
+                (Ok(from), Ok(to)) => [from, to],
+                (Err(e), _) | (_, Err(e)) => return drop(opened.send(Err(e))),
+            };
+            let _ = opened.send(Ok(()));
+            while !stopped.load(Ordering::Relaxed) {
+                let received = sockets.first_mut().and_then(|s| s.receive(Now::now()));
+                match received.map(|(rx, _)| rx.consume(<[u8]>::to_vec)) {
+                    Some(frame) => send(&mut sockets, 1, &frame),
+                    None => thread::sleep(IDLE),
+                }
+            }
+        };
+        let thread = thread::spawn(move || drop(middle.enter(copy)));
+        is_open.recv().map_err(|e| Error::at("the tap's thread", e))??;
+        Ok(Tap { stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
 }
 
 struct Wire {

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::net::{PORT_A, PORT_B, SERVER_V4, Topology};
 use crate::process::{Process, wait_for};
+use crate::relay::Tap;
 use crate::{Error, Result, fail, program};
 
 /// Masks every leak in a response, blocks every attack.
@@ -42,13 +43,36 @@ impl<'t> Weir<'t> {
     /// Writes settings and policy, nothing more. `settings` are further lines of the data plane's settings file.
     /// The policy stands where the data plane keeps its last good one, so that it needs no management process.
     pub fn prepare(topology: &'t Topology, settings: &str, policy: &str) -> Result<Weir<'t>> {
+        let placed = format!("placement: inline\nports: [{PORT_A}, {PORT_B}]");
+        Weir::placed(topology, &placed, settings, policy)
+    }
+
+    /// Starts the data plane at the mirrored port of a [`Tap`].
+    pub fn mirror(topology: &'t Topology, policy: &str) -> Result<Weir<'t>> {
+        let placed = format!("placement: mirror\nports: [{}]", Tap::SPAN);
+        let mut weir = Weir::placed(topology, &placed, "", policy)?;
+        weir.launch()?;
+        let process = weir.dataplane()?;
+        wait_for("the data plane running", START, || {
+            (process.output().contains("running") || !process.is_running()).then_some(())
+        })?;
+        weir.must_run()?;
+        Ok(weir)
+    }
+
+    fn placed(
+        topology: &'t Topology,
+        placed: &str,
+        settings: &str,
+        policy: &str,
+    ) -> Result<Weir<'t>> {
         let dir = topology.dir().join("weir");
         fs::create_dir_all(dir.join("state"))?;
         let weir = Weir { topology, dir, dataplane: None, management: None };
         let (at, pins) = (weir.dir.display(), topology.pins());
         let pins = pins.display();
         let text = format!(
-            "placement: inline\nports: [{PORT_A}, {PORT_B}]\nbpffs: {pins}\n\
+            "{placed}\nbpffs: {pins}\n\
              control-socket: {at}/mgmt/control.sock\nstate-dir: {at}/state\n{settings}\n"
         );
         fs::write(weir.dir.join("settings.yaml"), text)?;
@@ -92,6 +116,11 @@ impl<'t> Weir<'t> {
             });
             (refused || !process.is_running()).then_some(())
         })?;
+        self.must_run()
+    }
+
+    fn must_run(&mut self) -> Result<()> {
+        let process = self.dataplane()?;
         if !process.is_running() {
             fail!("weir-dataplane ended:\n{}", process.output());
         }
@@ -100,9 +129,15 @@ impl<'t> Weir<'t> {
 
     /// Starts the data plane and waits for nothing.
     pub fn launch(&mut self) -> Result<()> {
-        let argv = [&program("weir-dataplane")?, "run", "--config", &self.settings()];
-        self.dataplane = Some(self.topology.middle.spawn("dataplane", &argv)?);
+        self.dataplane = Some(self.spawn(&[])?);
         Ok(())
+    }
+
+    /// A data plane of the caller's own, behind a command such as `setpriv`; nothing is waited for.
+    pub fn spawn(&self, behind: &[&str]) -> Result<Process> {
+        let (program, settings) = (program("weir-dataplane")?, self.settings());
+        let argv = [behind, &[&program, "run", "--config", &settings]].concat();
+        self.topology.middle.spawn("dataplane", &argv)
     }
 
     /// The data plane's process.

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use screen::Screen;
 use weir_tests::Result;
-use weir_tests::net::{self, CLIENT_V4, Options, SERVER_V4, Topology};
+use weir_tests::net::{self, Options, SERVER_V4, Topology};
 use weir_tests::process::Process;
 use weir_tests::servers::{Nginx, start_grpc};
 use weir_tests::weir::Weir;
@@ -21,7 +21,7 @@ const NAME: &str = "weir-demo";
 /// What Weir is told to look for.
 const POLICY: &str = include_str!("../../../../configs/policy-demo.yaml");
 /// What is in force before: nothing is touched.
-const BEFORE: &str = "version: 1\nmode: monitor\nrules: []\n";
+const BEFORE: &str = "version: 1\nmode: monitor\n";
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some("--stop") {
@@ -70,16 +70,15 @@ fn demo(screen: &mut Screen, keep: bool) -> Result<bool> {
 /// The picture, and the programs in it.
 fn set_up<'t>(screen: &mut Screen, topology: &'t Topology) -> Result<Stage<'t>> {
     screen.chapter("Three network namespaces, two veth pairs");
-    let client = format!("{:<18}", CLIENT_V4);
     for line in [
-        format!("{NAME}-client           {NAME}-middle                  {NAME}-server"),
-        format!("{client} ──── port-a │ weir-dataplane │ port-b ──── {SERVER_V4}"),
-        "curl, h2load, a           AF_XDP, one worker;               nginx: HTTP/1.1 on 80, HTTP/2 on 8080"
-            .to_owned(),
-        "gRPC client (tonic)       weir-mgmt, as nobody              a gRPC service (tonic) on 50051"
-            .to_owned(),
+        "  weir-demo-client              weir-demo-middle                weir-demo-server",
+        "┌───────────────────┐   ┌──────────────────────────────┐   ┌───────────────────────┐",
+        "│ 10.9.0.1     eth0 ├───┤ port-a                port-b ├───┤ eth0         10.9.0.2 │",
+        "│ curl, h2load      │   │ weir-dataplane, one worker   │   │ nginx: 80, 8080 (h2)  │",
+        "│ gRPC client       │   │ weir-mgmt, user nobody       │   │ gRPC service: 50051   │",
+        "└───────────────────┘   └──────────────────────────────┘   └───────────────────────┘",
     ] {
-        screen.say(&line);
+        screen.say(line);
     }
     println!();
     let site = shop::site();

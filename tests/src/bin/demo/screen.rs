@@ -3,7 +3,9 @@
 use std::io::{IsTerminal, stdout};
 
 /// No line is longer than this.
-pub const WIDTH: usize = 108;
+const WIDTH: usize = 108;
+/// How far the rest of a long line is indented.
+const CONTINUED: usize = 14;
 
 /// The screen, and the claims made so far.
 #[derive(Debug)]
@@ -40,10 +42,22 @@ impl Screen {
         println!("   {}", self.paint("2", &format!("$ {text}")));
     }
 
-    /// What a program printed; its long lines are cut.
+    /// What a program printed; its long lines go on in further ones.
     pub fn output(&self, text: &str) {
         for line in text.lines() {
-            println!("   {}", cut(line, WIDTH - 3));
+            let mut room = WIDTH - 3;
+            let mut shown = String::new();
+            for word in line.split_inclusive(' ') {
+                let needs = word.chars().count();
+                if needs > room && !shown.is_empty() {
+                    println!("   {}", shown.trim_end());
+                    shown = " ".repeat(CONTINUED);
+                    room = WIDTH - 3 - CONTINUED;
+                }
+                room = room.saturating_sub(needs);
+                shown.push_str(word);
+            }
+            println!("   {}", shown.trim_end());
         }
     }
 

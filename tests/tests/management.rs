@@ -1,0 +1,194 @@
+//! The management process comes and goes, and the wire does not notice; what it sends is checked first.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this file is test code")]
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use weir_tests::bodies::{Doc, Site};
+use weir_tests::clients::{RawClient, Version, curl};
+use weir_tests::net::{SERVER_V4, Topology};
+use weir_tests::process::{Process, wait_for};
+use weir_tests::servers::{H1, H2, Nginx};
+use weir_tests::weir::{BLOCK, MASK, Weir, total};
+
+/// Nothing is looked for.
+const NOTHING: &str = "version: 1\nmode: monitor\n";
+/// How long something that happens each second may take on a loaded machine.
+const SOON: Duration = Duration::from_secs(20);
+/// A request that waits this long waits for something.
+const STUCK: Duration = Duration::from_secs(2);
+
+/// A page that leaks, in one segment.
+fn leaking(site: &Site) -> &Doc {
+    site.leaking().find(|d| d.path.starts_with("/1k/")).unwrap()
+}
+
+/// The path of a page that does not.
+fn clean(site: &Site) -> &str {
+    &site.clean_sample().next().unwrap().path
+}
+
+/// Whether the page arrives without its secrets.
+fn is_masked(topology: &Topology, doc: &Doc) -> bool {
+    let answer = curl(&topology.client, Version::H1, &doc.path).unwrap();
+    assert_eq!((answer.status, answer.complete), (200, true));
+    !doc.leaks_in(&answer.body)
+}
+
+/// wrk at work for some seconds.
+fn load(topology: &Topology, path: &str, seconds: u32) -> Process {
+    let (duration, url) = (format!("-d{seconds}s"), format!("http://{SERVER_V4}:{H1}{path}"));
+    topology.client.spawn("wrk", &["wrk", "-t1", "-c16", &duration, &url]).unwrap()
+}
+
+/// Waits for wrk's end; how many requests it made, none of which failed.
+fn all_answered(mut wrk: Process) -> f64 {
+    let status = wrk.wait(Duration::from_secs(60)).unwrap();
+    let text = wrk.output();
+    assert!(status.success(), "{text}");
+    assert!(!text.contains("Socket errors") && !text.contains("Non-2xx"), "{text}");
+    let line = text.lines().find(|l| l.contains("requests in")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn killed_it_changes_nothing_on_the_wire_and_catches_up() {
+    let topology = Topology::new().unwrap();
+    let site = Site::generate(1);
+    let _nginx = Nginx::start(&topology, &site).unwrap();
+    let mut weir = Weir::start_with(&topology, "log-requests: true", NOTHING).unwrap();
+    weir.manage().unwrap();
+    assert!(!is_masked(&topology, leaking(&site)), "no policy yet");
+    let (accepted, said) = weir.apply(MASK).unwrap();
+    assert!(accepted && said.contains("revision 2 is in force"), "{said}");
+    assert!(is_masked(&topology, leaking(&site)));
+
+    let wrk = load(&topology, clean(&site), 4);
+    std::thread::sleep(Duration::from_secs(1));
+    weir.management().unwrap().kill();
+    assert!(is_masked(&topology, leaking(&site)), "the policy stays");
+    let requests = all_answered(wrk);
+
+    weir.manage().unwrap();
+    // Each request is an event; one is stored, or it is counted as lost. What was sent and not acknowledged when the
+    // process died is sent again, and so may be stored twice.
+    wait_for("the events catching up", SOON, || {
+        let metrics = weir.metrics().ok()?;
+        let stored = weir.events().ok()?.len() as f64;
+        (stored + total(&metrics, "weir_events_lost_total") >= requests).then_some(())
+    })
+    .unwrap();
+    assert_eq!(weir.status().unwrap()["dataplane"]["policy_revision"], 2);
+}
+
+#[test]
+fn frozen_it_slows_nothing_and_lost_events_are_counted() {
+    let topology = Topology::new().unwrap();
+    let site = Site::generate(2);
+    let _nginx = Nginx::start(&topology, &site).unwrap();
+    let mut weir = Weir::start_with(&topology, "log-requests: true", MASK).unwrap();
+    weir.manage().unwrap();
+    weir.management().unwrap().freeze().unwrap();
+
+    // More events than all queues to it hold together.
+    let url = format!("http://{SERVER_V4}:{H2}{}", clean(&site));
+    let argv = ["h2load", "-n", "40000", "-c", "8", "-m", "32", &url];
+    let output = topology.client.run(&argv, Duration::from_secs(90)).unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("40000 succeeded, 0 failed, 0 errored, 0 timeout"), "{text}");
+    let answer = RawClient::connect(&topology.client, H1).unwrap().get(clean(&site)).unwrap();
+    assert!(answer.status == 200 && answer.took < STUCK, "{answer:?}");
+
+    weir.management().unwrap().signal(Signal::SIGCONT);
+    let requests = 40_001.0;
+    let mut seen = (0.0, 0.0);
+    wait_for("all events being stored or counted as lost", SOON, || {
+        let metrics = weir.metrics().ok()?;
+        let (stored, lost) =
+            (total(&metrics, "weir_events_total"), total(&metrics, "weir_events_lost_total"));
+        seen = (stored, lost);
+        (stored + lost >= requests).then_some(())
+    })
+    .unwrap_or_else(|e| panic!("{e}: stored and lost {seen:?}"));
+    assert!(seen.1 > 0.0, "40,000 events can't all have found room: {seen:?}");
+    assert!(seen.0 > 1_000.0, "those that found room are stored: {seen:?}");
+}
+
+#[test]
+fn a_policy_that_is_wrong_is_refused_with_its_place_and_the_old_one_stays() {
+    let topology = Topology::new().unwrap();
+    let site = Site::generate(3);
+    let _nginx = Nginx::start(&topology, &site).unwrap();
+    let mut weir = Weir::start(&topology, NOTHING).unwrap();
+    weir.manage().unwrap();
+    assert!(weir.apply(MASK).unwrap().0);
+
+    let cases = [
+        ("an unknown key", "version: 1\nmode: enforce\nrulez: []\n", ":3:1: error: "),
+        (
+            "a bad regex",
+            "version: 1\ndetectors:\n  - name: mine\n    pattern: 'AB[0-9'\n",
+            ":4:14: error: ",
+        ),
+        (
+            "no such detector",
+            "version: 1\nrules:\n  - name: r\n    detect: [payment-crad]\n    action: mask\n",
+            ":4:14: error: ",
+        ),
+    ];
+    for (what, policy, place) in cases {
+        let (accepted, said) = weir.apply(policy).unwrap();
+        assert!(!accepted && said.contains(place), "{what}: {said}");
+        assert!(is_masked(&topology, leaking(&site)), "{what}: the old policy stays");
+    }
+    let status = weir.status().unwrap();
+    assert_eq!(status["dataplane"]["policy_revision"], 2, "{status}");
+    assert_eq!(status["dataplane"]["mode"], "enforce", "{status}");
+}
+
+#[test]
+fn the_data_plane_starts_alone_with_the_last_good_policy() {
+    let topology = Topology::new().unwrap();
+    let site = Site::generate(4);
+    let _nginx = Nginx::start(&topology, &site).unwrap();
+    let mut weir = Weir::start(&topology, NOTHING).unwrap();
+    weir.manage().unwrap();
+    assert!(weir.apply(MASK).unwrap().0);
+    weir.management().unwrap().kill();
+
+    weir.stop().unwrap();
+    weir.run().unwrap();
+    assert!(is_masked(&topology, leaking(&site)));
+
+    // And after the other kind of end.
+    weir.dataplane().unwrap().kill();
+    weir.run().unwrap();
+    assert!(is_masked(&topology, leaking(&site)));
+    weir.manage().unwrap();
+    assert_eq!(weir.status().unwrap()["dataplane"]["policy_revision"], 2);
+}
+
+#[test]
+fn policies_are_swapped_under_load_without_losing_a_flow() {
+    let topology = Topology::new().unwrap();
+    let site = Site::generate(5);
+    let _nginx = Nginx::start(&topology, &site).unwrap();
+    let mut weir = Weir::start(&topology, NOTHING).unwrap();
+    weir.manage().unwrap();
+
+    // One connection that lives through it all, beside the load.
+    let mut connection = RawClient::connect(&topology.client, H1).unwrap();
+    let doc = leaking(&site);
+    let wrk = load(&topology, clean(&site), 5);
+    for policy in [MASK, NOTHING, BLOCK, NOTHING, MASK] {
+        let (accepted, said) = weir.apply(policy).unwrap();
+        assert!(accepted, "{said}");
+        if policy == BLOCK {
+            continue;
+        }
+        let answer = connection.get(&doc.path).unwrap();
+        assert!(answer.complete && answer.status == 200, "{answer:?}");
+        assert_eq!(doc.leaks_in(&answer.body), policy == NOTHING, "the new policy is in force");
+    }
+    all_answered(wrk);
+}
