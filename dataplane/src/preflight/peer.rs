@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::ethtool::{Device, Setting, within};
 use super::{Findings, Request, Undo};
-use crate::xdp::{Mode, offloads};
+use crate::xdp::{Mode, Ports, offloads};
 
 const WANTED: [(Setting, bool); 3] =
     [(Setting::TxChecksum, false), (Setting::TxVlan, false), (Setting::Gro, true)];
@@ -51,7 +51,9 @@ impl Findings {
             )),
         }
         let redirect = port.index().ok().and_then(offloads).is_none_or(|f| f.redirect_target);
-        if !redirect && request.mode != Mode::Skb {
+        // Nothing is ever redirected to a mirrored port.
+        let inline = matches!(request.ports, Ports::Inline { .. });
+        if inline && !redirect && request.mode != Mode::Skb {
             self.problems.push(format!(
                 "the kernel would drop everything that the XDP program redirects to {name} (ARP, DNS, all that is not \
                  inspected): the other end of this veth runs no NAPI, or has more transmit queues than {name} has receive \

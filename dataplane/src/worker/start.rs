@@ -24,6 +24,10 @@ use crate::port::{Memory, PortError, Ports};
 use crate::settings::{Mode, Placement, Settings};
 use crate::xdp::{Xdp, XdpError};
 
+/// The workers' nice value, the most urgent there is: on a core that is full of other work, a worker at the usual one
+/// can wait for more than the 100 ms after which the XDP program takes it for dead.
+const NICE: i32 = -20;
+
 /// Why the workers did not start, or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
@@ -196,6 +200,10 @@ impl Seat {
         if !core_affinity::set_for_current(self.core) {
             let problem = format!("the system refuses core {}", self.core.id);
             return Err(WorkerError::Core { worker: index, problem });
+        }
+        // Load must not be able to silence the heartbeat. None: this thread.
+        if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+            tracing::warn!(worker = index, %error, "the worker keeps its priority; a busy core may delay it");
         }
         let attempts: &[bool] = match self.settings.mode {
             Mode::Auto => &[true, false],
