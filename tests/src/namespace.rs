@@ -82,12 +82,17 @@ impl Namespace {
     }
 
     /// Brings a veth end up as a wire would be: no offload that would leave a checksum unfilled or a packet oversized.
-    pub(crate) fn device_up(&self, device: &str, mtu: u32, gro: bool) -> Result<()> {
+    /// `join`: whether received segments may be joined.
+    ///
+    /// GRO is on in any case, since with it comes NAPI, without which the kernel drops what XDP redirects to the other
+    /// end; at a size of one byte it joins nothing. A veth tells its peer so only when GRO is switched on while it is up
+    /// (`veth_set_features` in drivers/net/veth.c).
+    pub(crate) fn device_up(&self, device: &str, mtu: u32, join: bool) -> Result<()> {
         self.run_ok(&["ip", "link", "set", device, "mtu", &mtu.to_string(), "up"])?;
-        // After `up`: a veth tells its peer that packets may be redirected to it only when GRO is switched on while it
-        // is up (veth_set_features in drivers/net/veth.c).
-        let gro = if gro { "on" } else { "off" };
-        let mut argv = vec!["ethtool", "-K", device, "gro", gro];
+        if !join {
+            self.run_ok(&["ip", "link", "set", "dev", device, "gro_max_size", "1"])?;
+        }
+        let mut argv = vec!["ethtool", "-K", device, "gro", "on"];
         for offload in ["tx", "rx", "sg", "tso", "gso"] {
             argv.extend([offload, "off"]);
         }

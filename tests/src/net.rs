@@ -51,9 +51,8 @@ static OWN: Mutex<Vec<String>> = Mutex::new(Vec::new());
 pub struct Options {
     /// RX and TX queues of each veth end.
     pub queues: u32,
-    /// Generic receive offload at the client's and the server's end. It is what gives a veth end NAPI, without which
-    /// packets that XDP redirects to it from the middle are lost: ARP, and everything while Weir falls back. Off, the
-    /// ends know each other's MAC addresses from the beginning, and every segment is seen as it was sent.
+    /// Whether the client's and the server's end join received segments (generic receive offload). Off, every segment
+    /// is seen as it was sent.
     pub gro: bool,
     /// MTU of every device.
     pub mtu: u32,
@@ -155,21 +154,7 @@ impl Topology {
             end.run_ok(&["ip", "addr", "add", &format!("{v4}/24"), "dev", END])?;
             end.run_ok(&["ip", "addr", "add", &format!("{v6}/64"), "dev", END, "nodad"])?;
         }
-        // A relay needs frames as they were sent, so it has no NAPI either.
-        if !options.gro || options.loss.is_some() {
-            self.introduce(&self.client, SERVER_V4, &self.server)?;
-            self.introduce(&self.server, CLIENT_V4, &self.client)?;
-        }
         Ok(())
-    }
-
-    /// Tells `knows` the MAC address of `whose`, for good.
-    fn introduce(&self, knows: &Namespace, address: &str, whose: &Namespace) -> Result<()> {
-        // Not from /sys, which shows the devices of the namespace in which it was mounted.
-        let shown = whose.run_ok(&["ip", "-br", "link", "show", "dev", END])?;
-        let mac = shown.split_whitespace().nth(2).unwrap_or_default();
-        let argv = ["ip", "neigh", "replace", address, "lladdr", mac, "dev", END];
-        knows.run_ok(&argv).map(drop)
     }
 
     /// Where an XDP program of this topology is pinned.
@@ -222,7 +207,7 @@ fn veth(one: (&Namespace, &str), other: (&Namespace, &str), options: Options) ->
     ip(&argv)?;
     for (ns, device) in [one, other] {
         ns.sysctl(&format!("net/ipv6/conf/{device}/disable_ipv6"), "1")?;
-        ns.device_up(device, options.mtu, options.gro && device == END)?;
+        ns.device_up(device, options.mtu, options.gro && device == END && options.loss.is_none())?;
     }
     Ok(())
 }

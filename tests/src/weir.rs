@@ -23,6 +23,10 @@ pub const BLOCK: &str = include_str!("../policies/block.yaml");
 const START: Duration = Duration::from_secs(15);
 /// How long it may take to end.
 const STOP: Duration = Duration::from_secs(10);
+/// What the data plane logs when its ports are open.
+const RUNNING: &str = "weir_dataplane: running";
+/// Its log in the topology's folder.
+const LOG: &str = "dataplane.log";
 /// A port on which no service listens: a refused connection shows that packets pass in both directions.
 const CLOSED: u16 = 9;
 /// Where weir-mgmt serves `/metrics`, in the middle's namespace.
@@ -51,12 +55,7 @@ impl<'t> Weir<'t> {
     pub fn mirror(topology: &'t Topology, policy: &str) -> Result<Weir<'t>> {
         let placed = format!("placement: mirror\nports: [{}]", Tap::SPAN);
         let mut weir = Weir::placed(topology, &placed, "", policy)?;
-        weir.launch()?;
-        let process = weir.dataplane()?;
-        wait_for("the data plane running", START, || {
-            (process.output().contains("running") || !process.is_running()).then_some(())
-        })?;
-        weir.must_run()?;
+        weir.begin()?;
         Ok(weir)
     }
 
@@ -102,19 +101,32 @@ impl<'t> Weir<'t> {
         self.dir.join(name)
     }
 
-    /// Starts the data plane, again if it has run before, and waits until packets pass.
+    /// Starts the data plane, again if it has run before, and waits until it works and packets pass. That they pass
+    /// alone says nothing: they do so uninspected while it starts.
     pub fn run(&mut self) -> Result<()> {
-        self.launch()?;
+        self.begin()?;
         let probe =
             SocketAddr::new(SERVER_V4.parse().map_err(|e| Error::at(SERVER_V4, e))?, CLOSED);
         let topology = self.topology;
-        let process = self.dataplane()?;
         wait_for("packets passing through Weir", START, || {
             let connect = || TcpStream::connect_timeout(&probe, Duration::from_millis(300));
             let refused = topology.client.enter(connect).is_ok_and(|result| {
                 result.is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionRefused)
             });
-            (refused || !process.is_running()).then_some(())
+            refused.then_some(())
+        })?;
+        self.must_run()
+    }
+
+    /// Starts the data plane and waits until it says that it runs.
+    fn begin(&mut self) -> Result<()> {
+        let earlier = fs::read(self.topology.dir().join(LOG)).map_or(0, |log| log.len());
+        self.launch()?;
+        let process = self.dataplane()?;
+        wait_for("the data plane running", START, || {
+            let said = process.output();
+            let runs = said.get(earlier..).is_some_and(|new| new.contains(RUNNING));
+            (runs || !process.is_running()).then_some(())
         })?;
         self.must_run()
     }

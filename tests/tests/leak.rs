@@ -134,9 +134,7 @@ fn masked_no_secret_arrives_over_grpc() {
         let sent = order(number);
         assert_eq!(got["customer"], sent.customer, "order {number}");
         assert_eq!(got["note"], sent.note, "order {number}");
-        for (field, secret) in
-            [("card", sent.card), ("ssn", sent.ssn), ("aws_key", sent.aws_key)]
-        {
+        for (field, secret) in [("card", sent.card), ("ssn", sent.ssn), ("aws_key", sent.aws_key)] {
             let got = got[field].as_str().unwrap();
             assert_eq!(got.len(), secret.len(), "{field} of order {number}");
             assert!(secret.is_empty() || got != secret, "{field} of order {number} arrived");
