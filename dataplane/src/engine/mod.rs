@@ -2,11 +2,13 @@
 //!
 //! The same engine runs on AF_XDP frames, in `replay`, and in the simulation tests; they differ in their [`Io`].
 
+mod bytes;
 mod context;
 pub mod counters;
 pub mod edit;
 mod flow;
 pub mod limits;
+mod release;
 mod segment;
 mod session;
 mod tombstone;
@@ -215,7 +217,7 @@ impl<B: Buffer> Engine<B> {
     fn forget<I: Io<Buf = B>>(&mut self, io: &mut I, slot: Slot, why: &'static str) {
         let Some(mut flow) = self.flows.remove(slot) else { return };
         self.cx.waiting = self.cx.waiting.saturating_sub(flow.waiting());
-        segment::drop_waiting(&mut self.cx, io, &mut flow, Reason::Absorbed);
+        release::drop_waiting(&mut self.cx, io, &mut flow, Reason::Absorbed);
         flow.session.ended(&mut self.cx, &flow.conn, flow.seen);
         self.cx.flow_ended(&flow, why);
     }
@@ -226,14 +228,14 @@ impl<B: Buffer> Engine<B> {
         let mut unsplit = std::mem::take(&mut self.cx.unsplit);
         for (slot, dir) in unsplit.drain(..) {
             if let Some(flow) = self.flows.get_mut(slot) {
-                segment::split_undecided(&mut self.cx, io, flow, dir);
+                release::split_undecided(&mut self.cx, io, flow, dir);
             }
         }
         self.cx.unsplit = unsplit;
         while let Some(due) = self.cx.next_due(now) {
             if let Some(flow) = self.flows.get_mut(due.slot) {
                 let waited = flow.waiting();
-                segment::due(&mut self.cx, io, now, flow, &due);
+                release::due(&mut self.cx, io, now, flow, &due);
                 self.cx.waiting = (self.cx.waiting + flow.waiting()).saturating_sub(waited);
                 if flow.closed {
                     self.forget(io, due.slot, "closed");

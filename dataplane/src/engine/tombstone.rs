@@ -18,6 +18,7 @@ use super::Io;
 use super::context::{Context, Timer};
 use super::edit::Say;
 use super::flow::{Dir, Flow, Slot, State};
+use super::release;
 use super::segment::{self, Arriving};
 use crate::reason::Reason;
 
@@ -107,7 +108,7 @@ pub fn answer_if_ready<I: Io>(
         dies_at: now + cx.settings.limits.tombstone,
     };
     reset_end(cx, io, flow, Dir::ToServer);
-    segment::drop_waiting(cx, io, flow, Reason::Tombstone);
+    release::drop_waiting(cx, io, flow, Reason::Tombstone);
     send_answer(cx, io, flow, &tombstone);
     cx.schedule(tombstone.repeat_at, slot, Timer::Refusal);
     flow.state = State::Tombstone(Box::new(tombstone));
@@ -152,7 +153,7 @@ pub fn reset_both<I: Io>(cx: &mut Context, io: &mut I, flow: &mut Flow<I::Buf>, 
         reset_end(cx, io, flow, Dir::ToServer);
         reset_end(cx, io, flow, Dir::ToClient);
     }
-    segment::drop_waiting(cx, io, flow, why);
+    release::drop_waiting(cx, io, flow, why);
     flow.refusal = None;
     flow.state = State::Cut(why);
 }

@@ -9,7 +9,7 @@ use weir_reassembly::http2::Settings;
 use super::content::Reading;
 use super::edits::Edit;
 use super::report;
-use super::transaction::{FieldMask, HeadFields, SPARE, Transaction};
+use super::transaction::{EachField, FieldMask, HeadFields, SPARE, Transaction};
 use super::{Action, Dir, Feed, Outcome};
 
 /// Codings of content that are as good as none (RFC 9110 §8.4.1).
@@ -51,6 +51,8 @@ pub struct Http1Session {
 struct Messages {
     /// In order of their requests; the first is the one that is being answered.
     in_flight: VecDeque<Box<Transaction>>,
+    // Boxes go back and forth between the two.
+    #[expect(clippy::vec_box)]
     spare: Vec<Box<Transaction>>,
     /// A tail that may not leave begins here, per direction.
     hold: [Option<u64>; 2],
@@ -75,7 +77,7 @@ impl HeadFields for Fields<'_> {
         self.get(name).map(|f| f.value)
     }
 
-    fn each(&self, each: &mut dyn FnMut(&[u8], &[u8], usize)) {
+    fn each(&self, each: EachField<'_>) {
         for field in self.iter() {
             each(field.name, field.value, field.at as usize);
         }

@@ -15,7 +15,7 @@ use super::edits::Edit;
 use super::ending::{Ending, Endings};
 use super::http1::Upgrade;
 use super::report;
-use super::transaction::{FieldMask, HeadFields, SPARE, Transaction, is_binary};
+use super::transaction::{EachField, FieldMask, HeadFields, SPARE, Transaction, is_binary};
 use super::{Action, Dir, Feed, Outcome};
 
 /// One stream.
@@ -64,6 +64,8 @@ pub struct Http2Session {
 #[derive(Default)]
 pub struct Streams {
     open: HashMap<u32, Box<Stream>>,
+    // Boxes go back and forth between the two.
+    #[expect(clippy::vec_box)]
     spare: Vec<Box<Stream>>,
     lanes: [Lane; 2],
     endings: Endings,
@@ -75,7 +77,7 @@ impl HeadFields for HeaderBlock<'_> {
         self.value(name.as_bytes())
     }
 
-    fn each(&self, each: &mut dyn FnMut(&[u8], &[u8], usize)) {
+    fn each(&self, each: EachField<'_>) {
         for (place, field) in self.fields().enumerate() {
             each(field.name, field.value, place);
         }
@@ -200,12 +202,10 @@ impl Streams {
             Event::Preface { at } => self.lane(feed.dir).frame_end = at + PREFACE.len() as u64,
             Event::FrameHeader(frame) => self.frame(feed, frame),
             Event::Data { stream, at, bytes } => return self.data(feed, stream, at, bytes, false),
-            Event::DataEnd { stream, at, end_stream } => {
-                if end_stream {
-                    let next = self.data(feed, stream, at, &[], true);
-                    self.end_stream(feed, stream);
-                    return next;
-                }
+            Event::DataEnd { stream, at, end_stream: true } => {
+                let next = self.data(feed, stream, at, &[], true);
+                self.end_stream(feed, stream);
+                return next;
             }
             Event::ResetStream { stream, .. } => self.close(feed, stream),
             Event::WindowUpdate { stream, increment } => {

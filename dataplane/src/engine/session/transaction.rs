@@ -53,12 +53,15 @@ pub struct Transaction {
     pub heads: (u64, u64),
 }
 
+/// Takes a field's name, value and place.
+pub type EachField<'a> = &'a mut dyn FnMut(&[u8], &[u8], usize);
+
 /// The fields of a request head, however the protocol keeps them.
 pub trait HeadFields {
     /// The value of the first field of this name (lower case).
     fn find(&self, name: &str) -> Option<&[u8]>;
     /// Calls `each` with every field's name, value and place; places are the parser's own.
-    fn each(&self, each: &mut dyn FnMut(&[u8], &[u8], usize));
+    fn each(&self, each: EachField<'_>);
 }
 
 struct Lookup<'a>(&'a dyn HeadFields);

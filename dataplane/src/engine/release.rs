@@ -1,0 +1,156 @@
+//! What may leave, leaves; what is undecided waits within its bounds (design rule 2).
+
+use weir_inspect::policy::{Cause, ExceptionAction};
+use weir_reassembly::packet;
+use weir_reassembly::tcp::Segment;
+use weir_reassembly::time::Time;
+
+use super::context::{Context, Due, Timer};
+use super::flow::{Dir, Flow, Slot, State};
+use super::{Buffer, Io, Side, edit, tombstone};
+use crate::reason::Reason;
+
+pub fn drop_segment<I: Io>(cx: &mut Context, io: &mut I, segment: Segment<I::Buf>, reason: Reason) {
+    if !segment.counted {
+        cx.counters.end(if cx.settings.passive { Reason::Mirrored } else { reason });
+    }
+    io.free(segment.buf);
+}
+
+/// Lets go what is decided; what is not waits, within its bounds.
+pub fn release_or_hold<I: Io>(
+    cx: &mut Context,
+    io: &mut I,
+    now: Time,
+    slot: Slot,
+    flow: &mut Flow<I::Buf>,
+    dir: Dir,
+    clear: u64,
+) {
+    let clear = if cx.settings.passive { u64::MAX } else { clear };
+    release_whole(cx, io, flow, dir, clear);
+    let lane = flow.lane(dir);
+    let Some(first) = lane.half.held.front() else { return };
+    if first.at < clear {
+        // Its head may leave. Mostly the next segment is in the same batch and decides the tail, so that nothing
+        // needs to be split: the end of the batch is soon enough.
+        lane.clear = clear;
+        cx.unsplit.push((slot, dir));
+    }
+    let half = &flow.lane(dir).half;
+    let limits = &cx.settings.limits;
+    let (upto, too_much) = (half.next, half.next - half.sent > limits.hold_bytes);
+    if too_much || cx.waiting > limits.waiting {
+        cx.counters.hold_expired += 1;
+        release(cx, io, flow, dir, u64::MAX);
+    } else {
+        cx.schedule(now + limits.hold, slot, Timer::Hold(dir, upto));
+    }
+}
+
+/// Forwards the held segments that end by `clear`.
+fn release_whole<I: Io>(
+    cx: &mut Context,
+    io: &mut I,
+    flow: &mut Flow<I::Buf>,
+    dir: Dir,
+    clear: u64,
+) {
+    let way_out = flow.way_out(dir);
+    while let Some(segment) = flow.lane(dir).half.held.pop_front_if(|s| s.end() <= clear) {
+        forward(cx, io, flow, dir, way_out, segment);
+    }
+}
+
+/// The end of a batch: the head of a segment whose tail is still undecided leaves alone.
+pub fn split_undecided<I: Io>(cx: &mut Context, io: &mut I, flow: &mut Flow<I::Buf>, dir: Dir) {
+    if matches!(flow.state, State::Inspected) {
+        let clear = flow.lane(dir).clear;
+        release(cx, io, flow, dir, clear);
+    }
+}
+
+/// Forwards what is held up to `clear`, splitting the segment in which it lies.
+pub fn release<I: Io>(cx: &mut Context, io: &mut I, flow: &mut Flow<I::Buf>, dir: Dir, clear: u64) {
+    let way_out = flow.way_out(dir);
+    while let Some(mut segment) = flow.lane(dir).half.held.pop_front() {
+        let half = &mut flow.lane(dir).half;
+        if clear < segment.end() {
+            let keep = clear.saturating_sub(segment.at);
+            let rest =
+                if keep == 0 { None } else { edit::split(io, &mut segment.buf, keep as usize) };
+            let Some(buf) = rest else {
+                half.held.push_front(segment);
+                return;
+            };
+            let counted = true;
+            let (at, len) = (segment.at + keep, segment.len - keep as u32);
+            half.held.push_front(Segment {
+                at,
+                len,
+                fin: segment.fin,
+                edited: false,
+                counted,
+                buf,
+            });
+            (segment.len, segment.fin) = (keep as u32, false);
+        }
+        forward(cx, io, flow, dir, way_out, segment);
+    }
+}
+
+fn forward<I: Io>(
+    cx: &mut Context,
+    io: &mut I,
+    flow: &mut Flow<I::Buf>,
+    dir: Dir,
+    way_out: Side,
+    segment: Segment<I::Buf>,
+) {
+    let half = &mut flow.lane(dir).half;
+    if !cx.settings.passive
+        && let Ok(packet) = packet::parse(segment.buf.bytes())
+    {
+        let payload = segment.buf.bytes().get(packet.payload()).unwrap_or_default();
+        if !half.forwarded(payload, cx.settings.limits.history) {
+            // A sender that ignores the receiver's window.
+            if cx.exception(Cause::Memory) != ExceptionAction::Pass {
+                drop_segment(cx, io, segment, Reason::ExceptionDrop);
+                return tombstone::reset_both(cx, io, flow, Reason::ExceptionDrop);
+            }
+            half.history.forget_oldest(cx.settings.limits.history);
+        }
+    } else {
+        half.sent = segment.end();
+    }
+    half.fin_sent |= segment.fin;
+    if segment.counted {
+        return cx.originate(io, way_out, segment.buf);
+    }
+    let reason = if segment.edited { Reason::Edited } else { Reason::Forwarded };
+    cx.finish(io, way_out, segment.buf, reason);
+}
+
+/// A timer of the flow has run out.
+pub fn due<I: Io>(cx: &mut Context, io: &mut I, now: Time, flow: &mut Flow<I::Buf>, due: &Due) {
+    match due.what {
+        Timer::Hold(dir, upto) => {
+            let half = &flow.lane(dir).half;
+            if half.sent < upto && !half.held.is_empty() && matches!(flow.state, State::Inspected) {
+                cx.counters.hold_expired += 1;
+                release(cx, io, flow, dir, upto);
+            }
+        }
+        Timer::Refusal => tombstone::due(cx, io, now, due.slot, flow),
+    }
+}
+
+/// Drops every packet that waits in the flow.
+pub fn drop_waiting<I: Io>(cx: &mut Context, io: &mut I, flow: &mut Flow<I::Buf>, reason: Reason) {
+    for dir in [Dir::ToServer, Dir::ToClient] {
+        let waiting: Vec<_> = flow.lane(dir).half.drain().collect();
+        for segment in waiting {
+            drop_segment(cx, io, segment, reason);
+        }
+    }
+}
