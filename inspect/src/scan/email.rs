@@ -20,7 +20,7 @@ pub(super) fn is_local(b: u8) -> bool {
 /// Whether an address stands around the `@` at `at`.
 pub(super) fn evaluate(view: &View, at: usize) -> Outcome {
     let Some(mut start) = local_start(view, at) else { return Outcome::No };
-    if view.before(at, 1) == Some(b'.') || in_url_authority(view, start) {
+    if view.before(at, 1) == Some(b'.') {
         return Outcome::No;
     }
     let mut stop = at + 1;
@@ -36,7 +36,11 @@ pub(super) fn evaluate(view: &View, at: usize) -> Outcome {
     }
     let Some(end) = domain_end(view, at + 1, stop) else { return Outcome::No };
     let part_of_more = !view.binary && matches!(view.at(end), At::Byte(b'_' | b'@' | b'('));
-    if part_of_more { Outcome::No } else { Outcome::Match { start, end, confidence: 0.9 } }
+    if part_of_more || in_url_authority(view, start) {
+        Outcome::No
+    } else {
+        Outcome::Match { start, end, confidence: 0.9 }
+    }
 }
 
 fn is_domain(b: u8) -> bool {

@@ -98,9 +98,12 @@ impl Matcher {
 
     /// Whether a match begins at `at`.
     pub(super) fn evaluate(&self, view: &View, at: usize) -> Outcome {
-        let impossible =
-            view.bytes.get(at).is_some_and(|b| self.first.get(usize::from(*b)) == Some(&false));
-        if impossible || (self.word && !view.binary && view.word_before(at)) {
+        let possible = view.bytes.get(at).and_then(|b| self.first.get(usize::from(*b)));
+        if possible != Some(&true) || (self.word && !view.binary && view.word_before(at)) {
+            return Outcome::No;
+        }
+        // A part of a longer base64url text; it also keeps `-eyJ-eyJ…` from being read again and again.
+        if self.check == Check::Jwt && view.before(at, 1) == Some(b'-') {
             return Outcome::No;
         }
         match self.run(view, at) {

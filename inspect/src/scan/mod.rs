@@ -280,8 +280,7 @@ impl Scanner {
         window.resize(end + PADDING, 0);
         let base = state.seen - state.tail.len() as u64;
         state.seen += piece.len() as u64;
-        let view =
-            View { bytes: window.get(..end).unwrap_or(&[]), base, last, binary: state.binary };
+        let view = View::new(window.get(..end).unwrap_or(&[]), base, last, state.binary);
         let known = found.len();
         if !state.attacks.is_empty() {
             self.attacks.find(view.bytes, base, &state.attacks, found);

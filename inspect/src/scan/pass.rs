@@ -10,6 +10,8 @@ use crate::detector::{DetectorId, DetectorSet};
 
 /// How far back from the window's end a digit run is looked at that may go on.
 const OPEN_RUN: usize = 48;
+/// Digits of a group that are counted; no number has more in one group.
+const MAX_GROUP: usize = 24;
 /// Bytes at the window's end for which the search for points lacks the following bytes.
 const OPEN_POINTS: usize = 2;
 /// Most matches of one message that go on at the same time; further ones are reported without what follows.
@@ -117,9 +119,19 @@ impl Pass<'_> {
         let apply = |rule: Rule| {
             if view.binary { wire::number(view, at, rule) } else { rule(view, at) }
         };
-        self.offer(self.scanner.card, |_| apply(card::evaluate));
-        self.offer(self.scanner.ssn, |_| apply(ssn::evaluate));
-        self.offer(self.scanner.phone, |view| phone::grouped(view, at));
+        // The length of the first group rules most detectors out, before they look any further.
+        let digits = view.bytes.iter().skip(at).take(MAX_GROUP).take_while(|b| b.is_ascii_digit());
+        let length = digits.count();
+        let open = !view.last && at + length == view.bytes.len();
+        if open || length == 4 || length >= 12 {
+            self.offer(self.scanner.card, |_| apply(card::evaluate));
+        }
+        if open || length == 3 {
+            self.offer(self.scanner.ssn, |_| apply(ssn::evaluate));
+        }
+        if open || length <= 5 {
+            self.offer(self.scanner.phone, |view| phone::grouped(view, at));
+        }
     }
 
     fn point(&mut self, at: usize) {

@@ -13,7 +13,9 @@ const MAX_INTERNATIONAL: usize = 15;
 
 /// Whether a phone number begins with the digit group at `at`.
 pub(super) fn grouped(view: &View, at: usize) -> Outcome {
-    if !view.number_may_start(at) || view.before(at, 1) == Some(b'+') {
+    let zero_or_one = matches!(view.at(at), At::Byte(b'0' | b'1'));
+    let three = view.bytes.get(at..at + 3).is_none_or(|b| b.iter().all(u8::is_ascii_digit));
+    if !(zero_or_one || three) || !view.number_may_start(at) || view.before(at, 1) == Some(b'+') {
         return Outcome::No;
     }
     let run = Run::read(view, at);

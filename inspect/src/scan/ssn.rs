@@ -15,14 +15,14 @@ pub(super) fn evaluate(view: &View, at: usize) -> Outcome {
         return Outcome::No;
     }
     // Behind a space `123 45 6789` is any three numbers; only a name in front of it makes it an SSN.
-    let named = named(view, at);
-    match run.fits(&[3, 2, 4], if named { b" -" } else { b"-" }) {
-        Fit::No => plain(view, &run, at, named),
+    let spaced = run.groups().first().is_some_and(|g| g.separator == Some(b' '));
+    match run.fits(&[3, 2, 4], b" -") {
+        Fit::No => Outcome::No,
         Fit::Open => Outcome::More { start: at },
-        Fit::Yes if ssn::valid(run.digits(9)) => {
-            close(view, &run, 3, at, if named { 0.98 } else { 0.9 })
-        }
-        Fit::Yes => Outcome::No,
+        Fit::Yes if !ssn::valid(run.digits(9)) => Outcome::No,
+        Fit::Yes if named(view, at) => close(view, &run, 3, at, 0.98),
+        Fit::Yes if spaced => Outcome::No,
+        Fit::Yes => close(view, &run, 3, at, 0.9),
     }
 }
 
@@ -37,34 +37,41 @@ pub(super) fn behind_name(view: &View, at: usize) -> Outcome {
     if name.is_none() {
         return Outcome::No;
     }
-    for i in at..at + MAX_NAME {
+    let mut i = at;
+    while i < at + MAX_NAME {
         match view.at(i) {
             At::Unknown => return Outcome::More { start: at },
             At::End => return Outcome::No,
-            // What waits is the name: nine digits alone would not be looked at again.
+            // Digits of an escape (`\u0020`, `%20`).
+            At::Byte(b'0'..=b'9') if view.left(i, 2) == b"\\u" => i += 4,
+            At::Byte(b'0'..=b'9') if view.before(i, 1) == Some(b'%') => i += 2,
             At::Byte(b'0'..=b'9') => {
-                return match evaluate(view, i) {
-                    Outcome::More { .. } => Outcome::More { start: at },
+                let outcome = match evaluate(view, i) {
+                    Outcome::No => plain(view, i),
                     outcome => outcome,
                 };
+                // What waits is the name: nine digits alone would not be looked at again.
+                let waits = matches!(outcome, Outcome::More { .. });
+                return if waits { Outcome::More { start: at } } else { outcome };
             }
-            At::Byte(_) => {}
+            At::Byte(_) => i += 1,
         }
     }
     Outcome::No
 }
 
-/// Nine digits without separators, behind a name that says so.
-fn plain(view: &View, run: &Run, at: usize, named: bool) -> Outcome {
+/// Nine digits without separators.
+fn plain(view: &View, at: usize) -> Outcome {
+    let run = Run::read(view, at);
     let Some(group) = run.groups().first() else { return Outcome::No };
-    let growing = run.open && group.separator.is_none();
-    if !named || group.len > 9 || (group.len < 9 && !growing) {
-        return Outcome::No;
-    }
-    if growing {
+    if group.len < 10 && run.open && group.separator.is_none() {
         return Outcome::More { start: at };
     }
-    if ssn::valid(run.digits(9)) { close(view, run, 1, at, 0.9) } else { Outcome::No }
+    if group.len == 9 && view.number_may_start(at) && ssn::valid(run.digits(9)) {
+        close(view, &run, 1, at, 0.9)
+    } else {
+        Outcome::No
+    }
 }
 
 /// Whether a name of SSNs stands in front of `at`.

@@ -1,5 +1,7 @@
 //! What an evaluation sees: a window of the message, and what stands left and right of a place in it.
 
+use std::cell::Cell;
+
 /// How far left of a place an evaluation may look, in bytes. The scan state always retains at least this much, so
 /// that the answer does not depend on how the message was cut into pieces.
 pub(super) const LEFT_CONTEXT: usize = 160;
@@ -26,7 +28,6 @@ pub enum Context {
 }
 
 /// A window of a message.
-#[derive(Clone, Copy)]
 pub(super) struct View<'a> {
     /// The window's bytes.
     pub bytes: &'a [u8],
@@ -36,6 +37,8 @@ pub(super) struct View<'a> {
     pub last: bool,
     /// Whether the message is binary (protobuf), so that a match may be glued to framing bytes.
     pub binary: bool,
+    /// What is known of text in a binary message: where it begins that reaches to a place.
+    text: Cell<(usize, usize)>,
 }
 
 /// Whether `b` may separate the groups of a number.
@@ -47,7 +50,31 @@ fn is_word(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b == b'_'
 }
 
+/// Whether `b` can stand in text.
+fn is_text(b: u8) -> bool {
+    b >= 0x20 && b != 0x7f || matches!(b, b'\t' | b'\r' | b'\n')
+}
+
 impl<'a> View<'a> {
+    /// A window that begins `base` bytes into the message.
+    pub fn new(bytes: &'a [u8], base: u64, last: bool, binary: bool) -> View<'a> {
+        View { bytes, base, last, binary, text: Cell::new((0, 0)) }
+    }
+
+    /// Where the text begins that ends right before `at`. Asked for rising places, it reads each byte once.
+    pub fn text_start(&self, at: usize) -> usize {
+        let (start, known) = self.text.get();
+        let from = if known <= at { known } else { 0 };
+        let new = self.bytes.get(from..at).unwrap_or(&[]);
+        let start = match new.iter().rposition(|b| !is_text(*b)) {
+            Some(control) => from + control + 1,
+            None if from == known => start,
+            None => 0,
+        };
+        self.text.set((start, at));
+        start
+    }
+
     /// The byte at `i`, or why there is none.
     pub fn at(&self, i: usize) -> At {
         match self.bytes.get(i) {

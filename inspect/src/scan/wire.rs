@@ -4,13 +4,22 @@
 //! like digits or letters: a card number followed by field 6 reads `4111111111111111` `2` …. What explains the bytes
 //! as framing narrows the view to the string, where the ordinary rules hold.
 
+use std::ops::RangeInclusive;
+
 use super::found::Outcome;
 use super::view::{At, View, is_separator};
 
 /// How far left of a place the beginning of its string is looked for.
 pub(super) const MAX_BACK: usize = 1024;
+/// The longest string with a length of one byte.
+const MAX_NEAR: usize = 127;
 /// Framing bytes behind a string that may look like digits: a tag, and a value or length.
 const MAX_GLUED: usize = 2;
+/// Ways to read a text as framing that are tried for a number: bounds the work on text that is full
+/// of them.
+const MAX_STRINGS: usize = 4;
+/// The shortest number.
+const MIN_NUMBER: usize = 9;
 /// The longest number with its separators and glued bytes.
 const MAX_NUMBER: usize = 26;
 /// How much of a run is looked at.
@@ -32,24 +41,36 @@ fn string_at(view: &View, at: usize) -> Option<usize> {
     (is_tag && length > 0).then_some(length)
 }
 
-/// Whether `b` can stand in text.
-fn is_text(b: u8) -> bool {
-    b >= 0x20 && b != 0x7f || matches!(b, b'\t' | b'\r' | b'\n')
+/// The strings that hold `at` and end in `stops`, by the tags and lengths left of it: where they
+/// begin and end, the nearest first. A length of one byte reaches no further than 127 bytes; that of
+/// a longer string ends in a control character, so only the beginning of the text can be its string's.
+fn strings_around(
+    view: &View,
+    at: usize,
+    stops: RangeInclusive<usize>,
+) -> impl Iterator<Item = (usize, usize)> {
+    let text = at - view.text_start(at).max(at.saturating_sub(MAX_BACK));
+    let near = text.min(MAX_NEAR);
+    let lengths = view.left(at, near + 1).iter().rev().skip(1).take(near);
+    // The length alone rules nearly all places out.
+    let within = stops.clone();
+    let near = (1..).zip(lengths).filter_map(move |(back, length)| {
+        let start = at - back;
+        within.contains(&(start + usize::from(*length))).then_some(start)
+    });
+    let far = (text > 0).then_some(at - text);
+    near.chain(far)
+        .filter_map(move |start| string_at(view, start).map(|n| (start, start + n)))
+        .filter(move |(_, stop)| stops.contains(stop))
 }
 
 /// Takes framing bytes off the ends of a text match that may have swallowed letters and digits of
 /// them. The match reaches at least from `start` to `least`, and at most to `end`.
 pub(super) fn text_bounds(view: &View, start: usize, least: usize, end: usize) -> (usize, usize) {
     let mut likely = None;
-    for back in 0..=MAX_BACK.min(start) {
-        let at = start - back;
-        if back > 0 && !view.bytes.get(at).is_some_and(|b| is_text(*b)) {
-            break;
-        }
-        let stop = string_at(view, at).map_or(0, |n| at + n);
-        if !(least..=end).contains(&stop) {
-            continue;
-        }
+    let own = string_at(view, start).map(|n| (start, start + n));
+    let own = own.filter(|(_, stop)| (least..=end).contains(stop));
+    for (at, stop) in own.into_iter().chain(strings_around(view, start, least..=end)) {
         // Two letters of a text, too, can be read as a tag and a length; a control character can't.
         if view.before(at, 1).is_some_and(|b| b < b' ') {
             return (start, stop);
@@ -63,11 +84,7 @@ pub(super) fn text_bounds(view: &View, start: usize, least: usize, end: usize) -
         let stop = string_at(view, at).map_or(0, |n| at + n);
         (least..=end).contains(&stop).then_some((at, stop))
     });
-    let whole = || {
-        let stop = string_at(view, start).map_or(0, |n| start + n);
-        (least..=end).contains(&stop).then_some((start, stop))
-    };
-    swallowed.or(likely).or_else(whole).unwrap_or((start, end))
+    swallowed.or(likely).or(own).unwrap_or((start, end))
 }
 
 /// Whether a string begins at `at`, going by the tag and length in front of it.
@@ -90,16 +107,11 @@ pub(super) fn number(view: &View, at: usize, rule: fn(&View, usize) -> Outcome) 
     let in_run = |b: &u8| b.is_ascii_digit() || is_separator(*b);
     let end = at + view.bytes.iter().skip(at).take(MAX_RUN).take_while(|b| in_run(b)).count();
     // The string began further left and ends in the run.
-    for back in 1..=MAX_BACK.min(at) {
-        if !view.bytes.get(at - back).is_some_and(|b| is_text(*b)) {
-            break;
-        }
-        let stop = string_at(view, at - back).map_or(0, |n| at - back + n);
-        if stop > at && stop <= end {
-            let outcome = within(view, at, stop, rule);
-            if outcome != Outcome::No {
-                return outcome;
-            }
+    let stops = at + MIN_NUMBER..=end.min(at + MAX_NUMBER);
+    for (_, stop) in strings_around(view, at, stops).take(MAX_STRINGS) {
+        let outcome = within(view, at, stop, rule);
+        if outcome != Outcome::No {
+            return outcome;
         }
     }
     guessed_end(view, at, end, rule)
@@ -138,7 +150,7 @@ fn within(view: &View, at: usize, stop: usize, rule: fn(&View, usize) -> Outcome
     let complete = stop <= view.bytes.len();
     let bytes = view.bytes.get(at..stop.min(view.bytes.len())).unwrap_or(&[]);
     let last = complete || view.last;
-    let inner = View { bytes, base: view.base + at as u64, last, binary: false };
+    let inner = View::new(bytes, view.base + at as u64, last, false);
     match rule(&inner, 0) {
         Outcome::More { start } => Outcome::More { start: start + at },
         Outcome::Match { start, end, confidence } => {

@@ -86,7 +86,7 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
 /// Scans in pieces of these lengths, again and again. Checks what was held against what was found.
 fn find_in_pieces(
     scanner: &Scanner,
-    all: &weir_inspect::detector::DetectorSet,
+    all: &DetectorSet,
     text: &[u8],
     cuts: &[usize],
     binary: bool,
@@ -119,7 +119,7 @@ fn find_in_pieces(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn cuts_do_not_matter(text in text(), cuts in prop::collection::vec(1usize..80, 1..6)) {
@@ -212,5 +212,27 @@ fn custom_detectors_are_found_in_pieces() {
         assert_eq!(got.iter().filter(|m| m.0 != "anything").count(), 2, "{got:?}");
         assert!(expected.iter().skip(1).all(|e| got.contains(e)), "{got:?}");
         assert!(got.iter().any(|m| m.0 == "anything"), "{got:?}");
+    }
+}
+
+#[test]
+fn an_attack_in_a_request_body_is_reported_once() {
+    let catalog = Catalog::builtin();
+    let mut attacks = DetectorSet::EMPTY;
+    attacks.insert(catalog.by_name("sql-injection").unwrap().id);
+    let scanner = Scanner::new(&catalog, &attacks);
+    let body = b"name=ana&id=1%27+UNION+SELECT+user,pass+FROM+users--&again=1%27+UNION+SELECT+1--";
+    for size in [1, 7, 40, 200] {
+        let (mut state, mut found) = (ScanState::default(), Vec::new());
+        for piece in body.chunks(size) {
+            scanner.scan(&mut state, piece, false, &DetectorSet::EMPTY, &mut found);
+        }
+        assert_eq!(found, [], "a response is not searched for attacks");
+        state.reset();
+        state.set_attacks(&attacks);
+        for piece in body.chunks(size) {
+            scanner.scan(&mut state, piece, false, &DetectorSet::EMPTY, &mut found);
+        }
+        assert_eq!(found.len(), 1, "in pieces of {size}: {found:?}");
     }
 }

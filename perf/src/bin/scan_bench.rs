@@ -11,7 +11,7 @@ use std::process::Command;
 
 use clap::Parser;
 use weir_inspect::detector::DetectorSet;
-use weir_inspect::scan::{Catalog, Kind, ScanState, Scanner, decode_url};
+use weir_inspect::scan::{Catalog, Found, Kind, ScanState, Scanner, decode_url};
 use weir_tests::bodies::{Doc, Mix, Site};
 use weir_tests::{Error, Result, fail};
 
@@ -55,6 +55,7 @@ fn main() -> Result<()> {
     let (weir, streaming, block) = (median(weir), median(streaming), median(block));
     println!("figure: scan.request_us {:.2} us", request_us(arguments.seconds));
     println!("figure: scan.gbit {weir:.2} Gbit/s");
+    println!("figure: scan.worst_gbit {:.2} Gbit/s", scan.worst_gbit(arguments.seconds / 4.0));
     println!("figure: scan.raw_hyperscan_streaming_gbit {streaming:.2} Gbit/s");
     println!("figure: scan.raw_hyperscan_block_gbit {block:.2} Gbit/s");
     println!("figure: scan.over_raw_hyperscan {:.2} ratio", weir / streaming);
@@ -93,9 +94,11 @@ impl Scan {
         &self,
         state: &mut ScanState,
         body: &[u8],
-        found: &mut Vec<weir_inspect::scan::Found>,
+        binary: bool,
+        found: &mut Vec<Found>,
     ) -> usize {
         state.reset();
+        state.set_binary(binary);
         let mut held = 0;
         let mut pieces = body.chunks(PIECE).peekable();
         while let Some(piece) = pieces.next() {
@@ -106,7 +109,7 @@ impl Scan {
 
     fn check(&self, doc: &Doc) -> Result<()> {
         let (mut state, mut found) = (ScanState::default(), Vec::new());
-        self.scan(&mut state, &doc.body, &mut found);
+        self.scan(&mut state, &doc.body, false, &mut found);
         let mut got: Vec<(u64, u64)> = Vec::new();
         for f in &found {
             match got.last_mut() {
@@ -123,13 +126,45 @@ impl Scan {
         Ok(())
     }
 
+    /// The slowest of bodies made to be slow: candidates as dense as they can be.
+    fn worst_gbit(&self, seconds: f64) -> f64 {
+        const DENSE: [&str; 12] = [
+            "1 ",
+            "123 ",
+            "4111 ",
+            "4111-1111-1111-",
+            "a@a.aa ",
+            "@a",
+            "-eyJ",
+            " eyJhbGciOiJIUzI1NiJ9",
+            "AB12 ",
+            "ssn1 ",
+            "+1 ",
+            "-----BEGIN ",
+        ];
+        let slowest = |binary: bool, text: &str| {
+            let body = text.repeat(14_000 / text.len()).into_bytes();
+            let path = String::new();
+            let doc = Doc { path, body, secrets: Vec::new() };
+            let gbit = self.gbit_as(&[&doc], seconds, binary);
+            println!("  {gbit:6.2} Gbit/s of {text:?}{}", if binary { " as protobuf" } else { "" });
+            gbit
+        };
+        let all = DENSE.iter().flat_map(|text| [slowest(false, text), slowest(true, text)]);
+        all.fold(f64::INFINITY, f64::min)
+    }
+
     fn gbit(&self, docs: &[&Doc], seconds: f64) -> f64 {
+        self.gbit_as(docs, seconds, false)
+    }
+
+    fn gbit_as(&self, docs: &[&Doc], seconds: f64, binary: bool) -> f64 {
         let (mut state, mut found, mut bytes, mut held) = (ScanState::default(), Vec::new(), 0, 0);
         let start = cpu_seconds();
         while cpu_seconds() - start < seconds {
             for doc in docs {
                 found.clear();
-                held += self.scan(&mut state, &doc.body, &mut found);
+                held += self.scan(&mut state, &doc.body, binary, &mut found);
                 bytes += doc.body.len();
             }
         }
