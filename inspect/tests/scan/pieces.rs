@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::select;
+use weir_inspect::detector::DetectorSet;
 use weir_inspect::scan::{
     Catalog, CustomDetector, CustomKind, Found, MAX_HOLD, ScanState, Scanner,
 };
