@@ -1,6 +1,6 @@
 //! The bytes of a segment, in stream order: retransmitted, early, or the next to be inspected and edited.
 
-use weir_reassembly::packet::{self, Flags, Packet};
+use weir_reassembly::packet::{self, Flags};
 use weir_reassembly::tcp::{Arrival, Segment};
 use weir_reassembly::time::Time;
 
@@ -92,7 +92,7 @@ fn old<I: Io>(
     if cx.settings.passive {
         return cx.finish(io, way_out, a.buf, Reason::Forwarded);
     }
-    if (len > 0 && at >= half.sent) || (fin && len == 0 && !half.fin_sent) {
+    if !half.fin_sent && ((len > 0 && at >= half.sent) || (fin && len == 0)) {
         return cx.finish(io, way_out, a.buf, Reason::Absorbed);
     }
     let beyond = at + len > half.sent || (fin && !half.fin_sent);
@@ -144,7 +144,7 @@ fn in_order<I: Io>(
     slot: Slot,
     flow: &mut Flow<I::Buf>,
     dir: Dir,
-    mut segment: Segment<I::Buf>,
+    segment: Segment<I::Buf>,
 ) {
     if !matches!(flow.state, State::Inspected) {
         // An earlier segment of the same burst ended the inspection.
@@ -169,19 +169,13 @@ fn in_order<I: Io>(
     if segment.fin && matches!(outcome.action, Action::Continue) {
         outcome = flow.session.finish(cx, &flow.conn, now, dir, segment.end());
     }
-    apply_edits(cx, flow, dir, &mut segment, &packet);
     flow.lane(dir).half.held.push_back(segment);
+    apply_edits(cx, flow, dir);
     act(cx, io, now, slot, flow, dir, outcome);
 }
 
-/// Applies the edits that the last bytes asked for, to them and to what is still held before them.
-fn apply_edits<B: Buffer>(
-    cx: &mut Context,
-    flow: &mut Flow<B>,
-    dir: Dir,
-    segment: &mut Segment<B>,
-    packet: &Packet,
-) {
+/// Applies the edits that the last bytes asked for, to all that is held: what has left stays as it is.
+pub fn apply_edits<B: Buffer>(cx: &mut Context, flow: &mut Flow<B>, dir: Dir) {
     if cx.edits.is_empty() {
         return;
     }
@@ -190,27 +184,15 @@ fn apply_edits<B: Buffer>(
         let half = &mut flow.lane(dir).half;
         for edit in &edits {
             cx.counters.released_bytes += half.sent.min(edit.end()).saturating_sub(edit.at);
-            let apply = |segment: &mut Segment<B>, packet: &Packet| {
-                let (from, to) = (edit.at.max(segment.at), edit.end().min(segment.end()));
-                if from < to {
-                    let at = (from - segment.at) as usize;
-                    let change = |bytes: &mut [u8]| edit.write(from, bytes);
-                    edit::overwrite_with(
-                        segment.buf.bytes_mut(),
-                        packet,
-                        at,
-                        (to - from) as usize,
-                        change,
-                    );
-                    segment.edited = true;
-                }
-            };
-            apply(segment, packet);
             for held in &mut half.held {
-                if edit.at < held.end()
+                let (from, to) = (edit.at.max(held.at), edit.end().min(held.end()));
+                if from < to
                     && let Ok(packet) = packet::parse(held.buf.bytes())
                 {
-                    apply(held, &packet);
+                    let (at, len) = ((from - held.at) as usize, (to - from) as usize);
+                    let change = |bytes: &mut [u8]| edit.write(from, bytes);
+                    edit::overwrite_with(held.buf.bytes_mut(), &packet, at, len, change);
+                    held.edited = true;
                 }
             }
         }
@@ -220,7 +202,7 @@ fn apply_edits<B: Buffer>(
 }
 
 /// Does what the inspection of the last bytes came to.
-fn act<I: Io>(
+pub fn act<I: Io>(
     cx: &mut Context,
     io: &mut I,
     now: Time,

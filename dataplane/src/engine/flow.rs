@@ -89,6 +89,8 @@ pub struct Lane<B> {
     pub clear: u64,
     /// The receiver has acknowledged up to here what never passed Weir.
     pub elsewhere: u64,
+    /// The last packet was a reset. Unless it is exact nobody knows whether the receiver has believed it.
+    pub reset: bool,
     /// Packets seen.
     pub packets: u64,
     /// Payload bytes seen.
@@ -105,6 +107,7 @@ impl<B> Default for Lane<B> {
             timestamp: None,
             clear: 0,
             elsewhere: 0,
+            reset: false,
             packets: 0,
             bytes: 0,
         }
@@ -194,7 +197,9 @@ impl<B> Flow<B> {
 
     /// Whether it is open in both directions; one that is opening or closing is forgotten sooner.
     pub fn is_settled(&self) -> bool {
-        self.established && !self.to_server.half.fin_sent && !self.to_client.half.fin_sent
+        let open = |lane: &Lane<B>| !lane.half.fin_sent && !lane.reset;
+        let live = matches!(self.state, State::Inspected | State::Passed(_));
+        live && self.established && open(&self.to_server) && open(&self.to_client)
     }
 
     /// Its state in events.

@@ -127,7 +127,7 @@ impl<B: Buffer> Engine<B> {
         if edit::complete_partial_checksum(buf.bytes_mut(), &packet) {
             self.cx.counters.completed_checksums += 1;
         }
-        match self.find_or_open(io, now, from, &packet) {
+        match self.find_or_open(io, now, from, buf.bytes(), &packet) {
             Opening::Flow(slot) => self.in_flow(io, now, from, slot, packet, buf),
             Opening::None(reason) => self.cx.finish(io, from.peer(), buf, reason),
         }
@@ -171,12 +171,15 @@ impl<B: Buffer> Engine<B> {
         io: &mut I,
         now: Time,
         from: Side,
+        frame: &[u8],
         p: &Packet,
     ) -> Opening {
         let key = FlowKey::of(p);
         let opens = p.flags.has(Flags::SYN) && !p.flags.has(Flags::ACK);
+        let passive = self.cx.settings.passive;
+        let valid = || passive || edit::checksum_is_right(frame, p);
         if let Some(slot) = self.flows.find(&key) {
-            let over = opens && self.flows.get_mut(slot).is_some_and(|f| f.is_over(p));
+            let over = opens && self.flows.get_mut(slot).is_some_and(|f| f.is_over(p)) && valid();
             if !over {
                 return Opening::Flow(slot);
             }
@@ -191,6 +194,9 @@ impl<B: Buffer> Engine<B> {
         if !opens && (p.data == p.end || p.flags.has(Flags::RST)) {
             // A pure acknowledgement of a flow that nobody knows says nothing; its next data is picked up.
             return Opening::None(Reason::NotInspected);
+        }
+        if !valid() {
+            return Opening::None(Reason::BadChecksum);
         }
         if self.flows.is_full() {
             match self.flows.eviction_candidate() {

@@ -7,7 +7,8 @@ use weir_reassembly::time::Time;
 
 use super::context::{Context, Due, Timer};
 use super::flow::{Dir, Flow, Slot, State};
-use super::{Buffer, Io, Side, edit, tombstone};
+use super::session::Action;
+use super::{Buffer, Io, Side, bytes, edit, tombstone};
 use crate::reason::Reason;
 
 pub fn drop_segment<I: Io>(cx: &mut Context, io: &mut I, segment: Segment<I::Buf>, reason: Reason) {
@@ -41,10 +42,30 @@ pub fn release_or_hold<I: Io>(
     let limits = &cx.settings.limits;
     let (upto, too_much) = (half.next, half.next - half.sent > limits.hold_bytes);
     if too_much || cx.waiting > limits.waiting {
-        cx.counters.hold_expired += 1;
-        release(cx, io, flow, dir, u64::MAX);
+        expire(cx, io, now, slot, flow, dir, upto);
     } else {
         cx.schedule(now + limits.hold, slot, Timer::Hold(dir, upto));
+    }
+}
+
+/// What is held up to `upto` can be held no longer.
+fn expire<I: Io>(
+    cx: &mut Context,
+    io: &mut I,
+    now: Time,
+    slot: Slot,
+    flow: &mut Flow<I::Buf>,
+    dir: Dir,
+    upto: u64,
+) {
+    cx.counters.hold_expired += 1;
+    let half = &flow.lane(dir).half;
+    let offsets = (half.next, half.sent);
+    let outcome = flow.session.expire(cx, &flow.conn, now, dir, offsets);
+    bytes::apply_edits(cx, flow, dir);
+    match outcome.action {
+        Action::Continue => release(cx, io, flow, dir, upto),
+        _ => bytes::act(cx, io, now, slot, flow, dir, outcome),
     }
 }
 
@@ -137,8 +158,7 @@ pub fn due<I: Io>(cx: &mut Context, io: &mut I, now: Time, flow: &mut Flow<I::Bu
         Timer::Hold(dir, upto) => {
             let half = &flow.lane(dir).half;
             if half.sent < upto && !half.held.is_empty() && matches!(flow.state, State::Inspected) {
-                cx.counters.hold_expired += 1;
-                release(cx, io, flow, dir, upto);
+                expire(cx, io, now, due.slot, flow, dir, upto);
             }
         }
         Timer::Refusal => tombstone::due(cx, io, now, due.slot, flow),

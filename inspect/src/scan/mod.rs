@@ -99,6 +99,15 @@ pub struct Scanner {
     attacks: Attacks,
 }
 
+/// Whether the content ends with a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ends {
+    Later,
+    /// Places that wait for more are decided as if it did; matches that go on still go on.
+    Perhaps,
+    Here,
+}
+
 /// What the scanner remembers of a message between its pieces. Reusable with [`ScanState::reset`]; after the first
 /// messages it allocates nothing.
 #[derive(Debug, Default)]
@@ -238,12 +247,22 @@ impl Scanner {
         loop {
             let (step, after) = rest.split_at_checked(STEP).unwrap_or((rest, &[]));
             let done = after.is_empty();
-            let held = self.step(state, step, last && done, hold, &self.active, found);
+            let ends = if last && done { Ends::Here } else { Ends::Later };
+            let held = self.step(state, step, ends, hold, &self.active, found);
             if done {
                 return held;
             }
             rest = after;
         }
+    }
+
+    /// Decides what waits for more as if the content ended here, because it can be held no longer: a match that only
+    /// lacks a look at what follows it must not leave whole. The content goes on as if this had not been called,
+    /// except that what was found is not found again.
+    pub fn decide(&self, state: &mut ScanState, found: &mut Vec<Found>) {
+        state.copied.clear();
+        state.copies.clear();
+        self.step(state, &[], Ends::Perhaps, &DetectorSet::EMPTY, &self.active, found);
     }
 
     /// Scans a small whole for leaks and attacks, such as a header's value or a decoded URL. An
@@ -255,7 +274,8 @@ impl Scanner {
         let mut rest = bytes;
         loop {
             let (step, after) = rest.split_at_checked(STEP).unwrap_or((rest, &[]));
-            self.step(&mut state, step, after.is_empty(), &DetectorSet::EMPTY, &active, found);
+            let ends = if after.is_empty() { Ends::Here } else { Ends::Later };
+            self.step(&mut state, step, ends, &DetectorSet::EMPTY, &active, found);
             if after.is_empty() {
                 return;
             }
@@ -267,7 +287,7 @@ impl Scanner {
         &self,
         state: &mut ScanState,
         piece: &[u8],
-        last: bool,
+        ends: Ends,
         hold: &DetectorSet,
         active: &DetectorSet,
         found: &mut Vec<Found>,
@@ -280,16 +300,22 @@ impl Scanner {
         window.resize(end + PADDING, 0);
         let base = state.seen - state.tail.len() as u64;
         state.seen += piece.len() as u64;
+        let last = ends != Ends::Later;
         let view = View::new(window.get(..end).unwrap_or(&[]), base, last, state.binary);
         let known = found.len();
         if !state.attacks.is_empty() {
             self.attacks.find(view.bytes, base, &state.attacks, found);
             found.iter().skip(known).for_each(|f| state.attacks.remove(f.detector));
         }
-        let held = pass::run(self, state, &view, &window, active, hold, found);
+        let settled = state.settled;
+        let held = pass::run(self, state, &view, &window, ends, (active, hold), found);
         state.copy(found.get(known..).unwrap_or(&[]), &view);
+        if ends == Ends::Perhaps {
+            // What was decided *no* may become a match yet.
+            state.settled = settled;
+        }
         state.tail.clear();
-        if !last {
+        if ends != Ends::Here {
             let context = view::LEFT_CONTEXT + if state.binary { wire::MAX_BACK } else { 0 };
             let settled = state.settled.saturating_sub(base) as usize;
             let keep = settled.saturating_sub(context);

@@ -5,7 +5,7 @@ use super::found::{Found, Outcome};
 use super::simd::{Block, MIN_RUN};
 use super::stream::Open;
 use super::view::{Context, View, is_separator};
-use super::{MAX_HOLD, ScanState, Scanner, card, email, iban, phone, ssn, wire};
+use super::{Ends, MAX_HOLD, ScanState, Scanner, card, email, iban, phone, ssn, wire};
 use crate::detector::{DetectorId, DetectorSet};
 
 /// How far back from the window's end a digit run is looked at that may go on.
@@ -23,6 +23,7 @@ type Rule = fn(&View, usize) -> Outcome;
 struct Pass<'a> {
     scanner: &'a Scanner,
     view: &'a View<'a>,
+    ends: Ends,
     active: &'a DetectorSet,
     hold: &'a DetectorSet,
     recent: &'a mut Vec<(DetectorId, u64, u64)>,
@@ -42,8 +43,8 @@ pub(super) fn run(
     state: &mut ScanState,
     view: &View,
     padded: &[u8],
-    active: &DetectorSet,
-    hold: &DetectorSet,
+    ends: Ends,
+    (active, hold): (&DetectorSet, &DetectorSet),
     found: &mut Vec<Found>,
 ) -> usize {
     let end = view.bytes.len();
@@ -51,6 +52,7 @@ pub(super) fn run(
     let mut pass = Pass {
         scanner,
         view,
+        ends,
         active,
         hold,
         recent: &mut state.recent,
@@ -241,7 +243,7 @@ impl Pass<'_> {
         }
         let text = self.view.bytes.get(from..to).unwrap_or(&[]);
         let mut open = Open::new(detector, check, start, text);
-        let step = open.advance(self.view.bytes.get(to..).unwrap_or(&[]), self.view.last);
+        let step = open.advance(self.view.bytes.get(to..).unwrap_or(&[]), self.ends == Ends::Here);
         let goes_on = !step.closed && self.open.len() < MAX_OPEN;
         self.found.push(Found {
             detector,
@@ -266,7 +268,8 @@ impl Pass<'_> {
         open.retain_mut(|match_| {
             let start = match_.at;
             let from = start.saturating_sub(self.view.base) as usize;
-            let step = match_.advance(self.view.bytes.get(from..).unwrap_or(&[]), self.view.last);
+            let rest = self.view.bytes.get(from..).unwrap_or(&[]);
+            let step = match_.advance(rest, self.ends == Ends::Here);
             if step.taken > 0 {
                 self.found.push(Found {
                     detector: match_.detector,

@@ -84,7 +84,7 @@ pub struct Half<B> {
     pub history: History,
     /// Inspected, not forwarded: `sent..next`, in order.
     pub held: VecDeque<Segment<B>>,
-    /// Arrived early, by offset, without overlap.
+    /// Arrived early, by offset; they may overlap.
     early: Vec<Segment<B>>,
 }
 
@@ -136,6 +136,10 @@ impl<B> Half<B> {
     /// Where a segment of `len` bytes at `at` lies.
     pub fn classify(&self, at: u64, len: u32, fin: bool) -> Arrival {
         let end = at + u64::from(len);
+        if self.fin.is_some_and(|fin| end > fin) {
+            // What follows a FIN is no data (RFC 9293 §3.10.7.4): a keep-alive with a byte, or nonsense.
+            return if at > self.next { Arrival::OutOfWindow } else { Arrival::Old };
+        }
         if at > self.next {
             return if at - self.next > MAX_AHEAD { Arrival::OutOfWindow } else { Arrival::Early };
         }
@@ -172,16 +176,14 @@ impl<B> Half<B> {
         self.history.len() <= cap
     }
 
-    /// Keeps a segment that arrived early. Where it overlaps another early one the first that came wins, and the
-    /// segment is given back if it has nothing else to say or the queue is full.
+    /// Keeps a segment that arrived early. Early segments may overlap: nothing of them has been inspected or
+    /// forwarded, so whichever version is taken when the gap closes is the first. A segment is given back if another
+    /// one says all of it already, or if the queue is full.
     pub fn keep_early(&mut self, segment: Segment<B>) -> Result<(), B> {
-        let place = self.early.partition_point(|s| s.at < segment.at);
-        let clear_before = place
-            .checked_sub(1)
-            .and_then(|i| self.early.get(i))
-            .is_none_or(|s| s.end() <= segment.at);
-        let clear_after = self.early.get(place).is_none_or(|s| segment.end() <= s.at);
-        if self.early.len() >= MAX_OUT_OF_ORDER || !clear_before || !clear_after {
+        let place = self.early.partition_point(|s| s.at <= segment.at);
+        let said = |s: &Segment<B>| s.end() >= segment.end() && (s.fin || !segment.fin);
+        let known = self.early.get(..place).unwrap_or_default().iter().any(said);
+        if self.early.len() >= MAX_OUT_OF_ORDER || known {
             return Err(segment.buf);
         }
         self.early.insert(place, segment);
@@ -261,6 +263,10 @@ mod tests {
         assert_eq!(h.classify(100, 0, false), Arrival::Old);
         assert_eq!(h.classify(101, 5, false), Arrival::Early);
         assert_eq!(h.classify(101 + MAX_AHEAD, 5, false), Arrival::OutOfWindow);
+        let closed = Half { fin: Some(100), ..half(0, 100) };
+        assert_eq!(closed.classify(100, 1, false), Arrival::Old, "a keep-alive behind the FIN");
+        assert_eq!(closed.classify(90, 20, false), Arrival::Old);
+        assert_eq!(closed.classify(101, 1, false), Arrival::OutOfWindow);
     }
 
     #[test]
@@ -276,12 +282,17 @@ mod tests {
     }
 
     #[test]
-    fn the_first_early_copy_wins() {
+    fn early_segments_that_say_nothing_more_are_given_back() {
         let mut h = half(0, 0);
         assert!(h.keep_early(early(20, 10)).is_ok());
         assert!(h.keep_early(early(10, 10)).is_ok());
-        assert!(h.keep_early(early(15, 10)).is_err());
+        assert!(h.keep_early(early(10, 10)).is_err());
         assert!(h.keep_early(early(29, 1)).is_err());
+        assert!(
+            h.keep_early(early(15, 10)).is_ok(),
+            "cut otherwise, so that no byte depends on another's fate"
+        );
+        assert!(h.keep_early(Segment { fin: true, ..early(20, 10) }).is_ok(), "the FIN is new");
         assert!(h.keep_early(early(30, 1)).is_ok());
         assert!(h.pop_early().is_none());
         h.next = 10;

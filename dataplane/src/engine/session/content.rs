@@ -106,12 +106,8 @@ impl Content {
         let held = *self.selection.held(Part::Body);
         let scanner = request.policy.scanner();
         let hold = scanner.scan(&mut self.state, bytes, last, &held, &mut found);
-        let mut outcome = PieceOutcome::default();
-        for f in &found {
-            outcome.blocked |= self.found(feed, request, f);
-        }
-        found.clear();
-        feed.cx.found = found;
+        let mut outcome =
+            PieceOutcome { blocked: self.all_found(feed, request, found), hold_from: None };
         if outcome.blocked {
             // From the match on nothing of it may be read; the rest of this piece goes with it.
             return outcome;
@@ -120,6 +116,28 @@ impl Content {
             outcome.hold_from = Some(self.stream_offset(self.length.saturating_sub(hold as u64)));
         }
         outcome
+    }
+
+    /// What waits for more bytes can be held no longer: a match that only lacks a look at what follows it is decided
+    /// before its last byte leaves (design rule 2). True: an enforced rule ends the message.
+    pub fn decide(&mut self, feed: &mut Feed<'_>, request: &Request) -> bool {
+        if self.reading != Reading::Scan {
+            return false;
+        }
+        let mut found = std::mem::take(&mut feed.cx.found);
+        found.clear();
+        request.policy.scanner().decide(&mut self.state, &mut found);
+        self.all_found(feed, request, found)
+    }
+
+    fn all_found(&mut self, feed: &mut Feed<'_>, request: &Request, mut found: Vec<Found>) -> bool {
+        let mut blocked = false;
+        for f in &found {
+            blocked |= self.found(feed, request, f);
+        }
+        found.clear();
+        feed.cx.found = found;
+        blocked
     }
 
     /// Overwrites content that must not be read any more.

@@ -152,6 +152,15 @@ impl Http1Session {
         }
     }
 
+    /// What is held in a direction must go; a match that is complete but for what follows it is decided first.
+    pub fn expire(&mut self, feed: &mut Feed<'_>) -> Outcome {
+        match self.messages.expire(feed) {
+            Next::Refuse(from) => Outcome::action(from, Action::Refuse),
+            Next::Reset => Outcome::action(feed.at, Action::Reset),
+            _ => Outcome::clear(feed.at),
+        }
+    }
+
     /// The connection is over.
     pub fn ended(&mut self, feed: &mut Feed<'_>) {
         for mut t in self.messages.in_flight.drain(..) {
@@ -304,13 +313,21 @@ impl Messages {
         if !last {
             self.set_hold(feed.dir, outcome.hold_from);
         }
-        match (outcome.blocked, head_at >= feed.sent) {
-            (false, _) => Next::Go,
-            // Nothing of the message has left.
-            (true, true) => Next::Refuse(head_at),
-            // The server has a part of the request, or the client of the response.
-            (true, false) => Next::Reset,
-        }
+        if outcome.blocked { blocked(feed, head_at) } else { Next::Go }
+    }
+
+    /// A tail can be held no longer.
+    fn expire(&mut self, feed: &mut Feed<'_>) -> Next {
+        let t = match feed.dir {
+            Dir::ToServer => self.in_flight.back_mut(),
+            Dir::ToClient => self.in_flight.front_mut(),
+        };
+        let Some(t) = t else { return Next::Go };
+        let (content, head_at) = match feed.dir {
+            Dir::ToServer => (&mut t.upload, t.heads.0),
+            Dir::ToClient => (&mut t.download, t.heads.1),
+        };
+        if content.decide(feed, &t.request) { blocked(feed, head_at) } else { Next::Go }
     }
 
     fn trailers(&mut self, feed: &mut Feed<'_>, fields: &Fields<'_>) -> Next {
@@ -375,6 +392,12 @@ impl Messages {
         self.switch = Some(Switch { at, upgrade });
         Next::Switch
     }
+}
+
+/// An enforced rule ends the message whose head lies at `head_at`.
+fn blocked(feed: &Feed<'_>, head_at: u64) -> Next {
+    // Once a part of it has left, the server or the client would take what follows for the rest of it.
+    if head_at >= feed.sent { Next::Refuse(head_at) } else { Next::Reset }
 }
 
 fn version(v: Version) -> &'static str {

@@ -156,6 +156,14 @@ impl Http2Session {
         Outcome::clear(streams.end_feed(feed, end))
     }
 
+    /// What is held in a direction must go; a match that is complete but for what follows it is decided first.
+    pub fn expire(&mut self, feed: &mut Feed<'_>) -> Outcome {
+        match self.streams.expire(feed) {
+            Next::Go => Outcome::clear(feed.at),
+            _ => Outcome::action(feed.at, Action::Reset),
+        }
+    }
+
     /// The connection is over.
     pub fn ended(&mut self, feed: &mut Feed<'_>) {
         for (_, mut stream) in self.streams.open.drain() {
@@ -392,16 +400,41 @@ impl Streams {
         if !blocked {
             return Next::Go;
         }
+        if feed.dir == Dir::ToClient && !bytes.is_empty() {
+            content.blank(feed, at, bytes.len() as u64);
+        }
+        self.blocked(feed, id)
+    }
+
+    /// An enforced rule ends a stream in the middle.
+    fn blocked(&mut self, feed: &mut Feed<'_>, id: u32) -> Next {
         if feed.dir == Dir::ToServer {
             // A part of the request has left: only the connection can be ended now.
             return Next::Reset;
         }
+        let Some(stream) = self.open.get_mut(&id) else { return Next::Go };
         feed.cx.counters.blocked += 1;
-        content.reading = Reading::Blank;
-        if !bytes.is_empty() {
-            content.blank(feed, at, bytes.len() as u64);
-        }
+        stream.transaction.download.reading = Reading::Blank;
+        let [_, lane] = &mut self.lanes;
         self.endings.begin(feed, stream, &mut lane.later);
+        Next::Go
+    }
+
+    /// The tails of all streams can be held no longer.
+    fn expire(&mut self, feed: &mut Feed<'_>) -> Next {
+        for (id, _) in std::mem::take(&mut self.lane(feed.dir).holds) {
+            let Some(stream) = self.open.get_mut(&id) else { continue };
+            let t = &mut stream.transaction;
+            let content = match feed.dir {
+                Dir::ToServer => &mut t.upload,
+                Dir::ToClient => &mut t.download,
+            };
+            if content.decide(feed, &t.request)
+                && let stopped @ Next::Reset = self.blocked(feed, id)
+            {
+                return stopped;
+            }
+        }
         Next::Go
     }
 
