@@ -324,6 +324,7 @@ impl Streams {
         }
         let t = &mut stream.transaction;
         t.answered = true;
+        t.request.call.fields(block.fields().map(|f| (f.name, f.value)));
         t.request.status = status.unwrap_or(0);
         t.request.content_type.clear();
         t.request.content_type.extend_from_slice(field(b"content-type"));
@@ -351,6 +352,7 @@ impl Streams {
         block: &HeaderBlock<'_>,
     ) -> BlockEdits {
         let t = &mut stream.transaction;
+        t.request.call.fields(block.fields().map(|f| (f.name, f.value)));
         let rules = if feed.dir == Dir::ToServer { t.upload.selection } else { t.response_rules };
         if rules.scans(Part::Headers) {
             t.fields(feed, &rules, block, &mut self.masks);
@@ -389,6 +391,9 @@ impl Streams {
             Dir::ToServer => &mut t.upload,
             Dir::ToClient => &mut t.download,
         };
+        if t.request.grpc {
+            t.request.call.content(feed.dir, at, bytes);
+        }
         let PieceOutcome { hold_from, blocked } = content.piece(feed, &t.request, at, bytes, last);
         let [to_server, to_client] = &mut self.lanes;
         let lane = if feed.dir == Dir::ToServer { to_server } else { to_client };

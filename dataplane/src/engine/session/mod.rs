@@ -11,6 +11,7 @@ mod content;
 mod detect;
 mod edits;
 mod ending;
+mod grpc;
 mod http1;
 mod http2;
 mod report;
@@ -159,23 +160,6 @@ impl Session {
         let feed = &mut Feed { cx, conn, now, dir, at, sent: at };
         match self {
             Session::Http1(http1) => http1.finish(feed),
-            _ => Outcome::clear(at),
-        }
-    }
-
-    /// What is held of a direction, from `sent` to `at`, can be held no longer.
-    pub fn expire(
-        &mut self,
-        cx: &mut Context,
-        conn: &Conn,
-        now: Time,
-        dir: Dir,
-        (at, sent): (u64, u64),
-    ) -> Outcome {
-        let feed = &mut Feed { cx, conn, now, dir, at, sent };
-        match self {
-            Session::Http1(http1) => http1.expire(feed),
-            Session::Http2(http2) => http2.expire(feed),
             _ => Outcome::clear(at),
         }
     }

@@ -98,9 +98,11 @@ fn grpc(request: &Request) -> Option<proto::Grpc> {
     Some(proto::Grpc {
         service: service.to_owned(),
         method: method.to_owned(),
+        status: request.call.status,
+        request_messages: request.call.messages.0,
+        response_messages: request.call.messages.1,
         http2_stream_id: request.stream,
         hostname: text(&request.host),
-        ..Default::default()
     })
 }
 
@@ -199,6 +201,9 @@ pub fn blocked(
 pub fn transaction(feed: &mut Feed<'_>, request: &Request) {
     if feed.cx.settings.log_requests || request.alerted {
         tell(feed, request, Body::Http(http(request)));
+        if let Some(grpc) = grpc(request) {
+            tell(feed, request, Body::Grpc(grpc));
+        }
     }
 }
 

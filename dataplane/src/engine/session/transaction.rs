@@ -9,6 +9,7 @@ use weir_inspect::scan::{Found, decode_url};
 
 use super::Feed;
 use super::content::{Content, Reading};
+use super::grpc::Call;
 use super::report::{self, Finding};
 
 /// Longest URL, host or other field kept for events; the rest is cut off there. Rules see the whole.
@@ -30,6 +31,8 @@ pub struct Request {
     /// HTTP/2 stream; 0 on HTTP/1.
     pub stream: u32,
     pub grpc: bool,
+    /// The gRPC call that it is, if `grpc`.
+    pub call: Call,
     pub status: u16,
     pub content_type: Vec<u8>,
     pub location: Vec<u8>,
@@ -110,6 +113,7 @@ impl Transaction {
         self.response_rules = Selection::default();
         self.answered = false;
         self.heads = (0, 0);
+        self.request.call = Call::default();
     }
 
     /// Judges a request by its head: the rules about the call, its URL, its fields. Sets up both contents.

@@ -170,3 +170,38 @@ fn the_clients_window_update_becomes_the_reset_to_the_server() {
     let sent = raw(&mut p, Dir::ToServer);
     assert_eq!(u32::from_be_bytes(sent[9..13].try_into().unwrap()), 256 + 27);
 }
+
+#[test]
+fn a_grpc_call_is_told_with_its_messages_and_status() {
+    let mut p = open(MASK);
+    let literal = |name: &str, value: &str| {
+        let mut f = vec![0x00, name.len() as u8];
+        f.extend(name.as_bytes());
+        f.push(value.len() as u8);
+        f.extend(value.as_bytes());
+        f
+    };
+    let path = "/orders.Orders/Get";
+    let mut head = vec![0x83, 0x86, 0x04, path.len() as u8];
+    head.extend(path.as_bytes());
+    head.extend(literal("content-type", "application/grpc"));
+    let mut ask = frame_of(kind::HEADERS, flag::END_HEADERS, 1, &head);
+    ask.extend(frame_of(kind::DATA, flag::END_STREAM, 1, &[0, 0, 0, 0, 1, 8]));
+    p.say(Dir::ToServer, ask);
+    let mut tell = frame_of(kind::HEADERS, flag::END_HEADERS, 1, &[0x88]);
+    // Two messages over three frames.
+    for part in [&[0u8, 0, 0, 0, 2, 8][..], &[1, 0, 0, 0], &[0, 1, 7]] {
+        tell.extend(frame_of(kind::DATA, 0, 1, part));
+    }
+    let end = flag::END_HEADERS | flag::END_STREAM;
+    tell.extend(frame_of(kind::HEADERS, end, 1, &literal("grpc-status", "7")));
+    p.say(Dir::ToClient, tell);
+    let grpc = std::iter::from_fn(|| p.engine.poll_event())
+        .find_map(|e| match e.body {
+            Some(weir_proto::event::Body::Grpc(g)) => Some(g),
+            _ => None,
+        })
+        .expect("a grpc event");
+    assert_eq!((grpc.service.as_str(), grpc.method.as_str()), ("orders.Orders", "Get"));
+    assert_eq!((grpc.request_messages, grpc.response_messages, grpc.status), (1, 2, Some(7)));
+}
