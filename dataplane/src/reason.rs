@@ -16,7 +16,7 @@ pub enum Reason {
     ExceptionDrop,
     /// Dropped: malformed at layer 2–4 in a way no receiver would accept.
     Malformed,
-    /// Dropped: TCP checksum wrong on a packet that would have had to be split or edited.
+    /// Dropped: TCP checksum wrong, so that no receiver would take it.
     BadChecksum,
     /// Dropped: sequence or acknowledgement number outside the window (RFC 9293 §3.10.7.4, RFC 5961).
     OutOfWindow,

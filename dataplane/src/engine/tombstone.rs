@@ -41,8 +41,10 @@ pub struct Refusal {
 /// What is left of a flow that was answered by Weir.
 #[derive(Debug)]
 pub struct Tombstone {
-    /// What to say to the client until it is acknowledged.
+    /// What to say to the client until it is acknowledged begins here.
     seq: u32,
+    /// Up to here the client has acknowledged it.
+    acked: u32,
     /// The number after the answer and its FIN.
     end: u32,
     /// All of the client's bytes, a FIN included, up to here are acknowledged.
@@ -99,6 +101,7 @@ pub fn answer_if_ready<I: Io>(
     let say = segment::in_place_of(flow, Dir::ToClient, 0, FORBIDDEN);
     let tombstone = Tombstone {
         seq: say.seq,
+        acked: say.seq,
         end: say.seq.wrapping_add(FORBIDDEN.len() as u32 + 1),
         client_next: say.ack,
         acknowledged: false,
@@ -116,8 +119,10 @@ pub fn answer_if_ready<I: Io>(
 
 fn send_answer<I: Io>(cx: &mut Context, io: &mut I, flow: &mut Flow<I::Buf>, t: &Tombstone) {
     let flags = Flags::ACK | Flags::PSH | Flags::FIN;
-    let say = segment::in_place_of(flow, Dir::ToClient, flags, FORBIDDEN);
-    speak(cx, io, flow, Dir::ToClient, &Say { seq: t.seq, ack: t.client_next, ..say });
+    // From what the client lacks on, as any sender: some receivers take no FIN from behind bytes that they have.
+    let rest = FORBIDDEN.get(t.acked.wrapping_sub(t.seq) as usize..).unwrap_or_default();
+    let say = segment::in_place_of(flow, Dir::ToClient, flags, rest);
+    speak(cx, io, flow, Dir::ToClient, &Say { seq: t.acked, ack: t.client_next, ..say });
 }
 
 /// Sends a packet in the place of the sender of `dir`.
@@ -212,13 +217,16 @@ pub fn handle<I: Io>(
         t.client_next = end;
         t.client_fin |= p.flags.has(Flags::FIN);
     }
-    if p.flags.has(Flags::ACK) && p.ack.wrapping_sub(t.end) as i32 >= 0 && !t.acknowledged {
+    if p.flags.has(Flags::ACK) && p.ack.wrapping_sub(t.acked) <= t.end.wrapping_sub(t.acked) {
+        t.acked = p.ack;
+    }
+    if t.acked == t.end && !t.acknowledged {
         t.acknowledged = true;
         t.dies_at = t.dies_at.min(now + 2 * t.rto);
         cx.schedule(t.dies_at, slot, Timer::Refusal);
     }
     if p.seq_len() > 0 {
-        let (seq, ack) = (if t.acknowledged { t.end } else { t.seq }, t.client_next);
+        let (seq, ack) = (t.acked, t.client_next);
         let say = segment::in_place_of(flow, Dir::ToClient, Flags::ACK, &[]);
         speak(cx, io, flow, Dir::ToClient, &Say { seq, ack, ..say });
     }

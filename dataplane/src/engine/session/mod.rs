@@ -164,6 +164,23 @@ impl Session {
         }
     }
 
+    /// What is held of a direction, from `sent` to `at`, can be held no longer.
+    pub fn expire(
+        &mut self,
+        cx: &mut Context,
+        conn: &Conn,
+        now: Time,
+        dir: Dir,
+        (at, sent): (u64, u64),
+    ) -> Outcome {
+        let feed = &mut Feed { cx, conn, now, dir, at, sent };
+        match self {
+            Session::Http1(http1) => http1.expire(feed),
+            Session::Http2(http2) => http2.expire(feed),
+            _ => Outcome::clear(at),
+        }
+    }
+
     /// The connection is over: tells the requests that were never answered completely.
     pub fn ended(&mut self, cx: &mut Context, conn: &Conn, now: Time) {
         let feed = &mut Feed { cx, conn, now, dir: Dir::ToClient, at: 0, sent: 0 };

@@ -111,6 +111,20 @@ fn an_attack_is_answered_with_403_and_never_reaches_the_server() {
 }
 
 #[test]
+fn an_answer_that_arrived_in_part_is_repeated_from_there() {
+    let mut p = Play::open(MASK);
+    let attack = "GET /?f=../../../../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n";
+    p.say(Dir::ToServer, attack);
+    let answer = p.bytes(Dir::ToClient);
+    p.packet(Dir::ToServer, p.seq.0, p.seq.1.wrapping_add(20), Flags::ACK, b"");
+    p.wait(201);
+    let again = p.take();
+    assert_eq!(again[0].1.seq, p.seq.1.wrapping_add(20));
+    assert_eq!(again[0].2, answer.as_bytes()[20..]);
+    assert!(again[0].1.flags.has(Flags::FIN));
+}
+
+#[test]
 fn late_packets_of_the_server_are_answered_by_an_exact_reset() {
     let mut p = Play::open(MASK);
     p.say(Dir::ToServer, "GET /?f=../../../../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -258,4 +272,35 @@ fn a_flow_picked_up_in_its_middle_goes_on_and_is_inspected_from_its_next_request
     let f = frame(server, client, 950, 500 + GET.len() as u32, Flags::ACK, text.as_bytes());
     p.engine.handle(&mut p.wire, p.now, Side::B, f);
     assert!(p.bytes(Dir::ToClient).contains(r#""****************""#));
+}
+
+#[test]
+fn a_match_that_only_lacks_what_follows_it_does_not_leave_whole() {
+    let text = response(r#"{"card":"4111111111111111","n":1}"#);
+    let end = text.find("4111").unwrap() + 16;
+    let mut p = Play::open(MASK);
+    p.say(Dir::ToServer, GET);
+    p.take();
+    p.say(Dir::ToClient, &text[..end]);
+    p.wait(6);
+    p.say(Dir::ToClient, &text[end..]);
+    assert_eq!(p.bytes(Dir::ToClient), text.replace("4111111111111111", "****************"));
+    assert_eq!((p.engine.counters().hold_expired, p.engine.counters().masked), (1, 1));
+}
+
+#[test]
+fn a_token_goes_on_after_its_tail_was_released() {
+    let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlc2lnbmF0dXJl";
+    let text = response(&format!(r#"{{"token":"{token}"}}"#));
+    let at = text.find("eyJ").unwrap();
+    for cut in at + 40..at + token.len() {
+        let mut p = Play::open(MASK);
+        p.say(Dir::ToServer, GET);
+        p.take();
+        p.say(Dir::ToClient, &text[..cut]);
+        p.wait(6);
+        p.say(Dir::ToClient, &text[cut..]);
+        let heard = p.bytes(Dir::ToClient);
+        assert_eq!(heard, text.replace(token, &"*".repeat(token.len())), "cut at {cut}");
+    }
 }

@@ -115,3 +115,86 @@ fn a_service_of_nobody_is_not_inspected() {
     p.engine.handle(&mut p.wire, p.now, Side::A, f);
     assert_eq!((p.take().len(), p.engine.flows()), (1, 1), "only the connection to port 80");
 }
+
+#[test]
+fn a_corrupt_copy_is_not_the_first_version() {
+    let mut p = Play::open(MASK);
+    p.say(Dir::ToServer, GET);
+    p.take();
+    let text = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd";
+    let mut corrupt = frame(
+        SERVER,
+        CLIENT,
+        p.seq.1,
+        p.seq.0,
+        Flags::ACK,
+        text.replace("abcd", "aXcd").as_bytes(),
+    );
+    let last = corrupt.len() - 3;
+    corrupt[last] = b'Y';
+    p.engine.handle(&mut p.wire, p.now, Side::B, corrupt);
+    assert_eq!(p.bytes(Dir::ToClient), "");
+    assert_eq!(p.engine.counters().ended(crate::reason::Reason::BadChecksum), 1);
+    p.say(Dir::ToClient, text);
+    assert_eq!(p.bytes(Dir::ToClient), text);
+}
+
+#[test]
+fn a_keep_alive_behind_the_fin_is_no_data() {
+    let mut p = Play::open(MASK);
+    let (c, s) = p.seq;
+    p.packet(Dir::ToServer, c, s, Flags::FIN | Flags::ACK, b"");
+    p.packet(Dir::ToClient, s, c + 1, Flags::ACK, b"");
+    p.take();
+    p.packet(Dir::ToServer, c, s, Flags::ACK, b"\0");
+    let sent = p.take();
+    assert_eq!((sent.len(), sent[0].1.seq, sent[0].2.len()), (1, c, 0), "only its numbers pass");
+    assert_eq!(p.engine.counters().resets, 0);
+}
+
+#[test]
+fn early_segments_that_are_cut_otherwise_fill_each_others_gaps() {
+    let mut p = Play::open(MASK);
+    p.say(Dir::ToServer, GET);
+    p.take();
+    let (s, c) = (p.seq.1, p.seq.0);
+    let text = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabcdefghi";
+    for range in [31..40, 30..47, 0..30] {
+        let seq = s.wrapping_add(range.start as u32);
+        p.packet(Dir::ToClient, seq, c, Flags::ACK, &text.as_bytes()[range]);
+    }
+    assert_eq!(p.bytes(Dir::ToClient), text);
+}
+
+#[test]
+fn a_flow_that_was_cut_is_soon_forgotten() {
+    let mut p = Play::open(MASK);
+    p.say(
+        Dir::ToServer,
+        "GET /?id=1%27%20UNION%20SELECT%20user,pass%20FROM%20users-- HTTP/1.1\r\n",
+    );
+    p.say(Dir::ToServer, "Host: a\r\n\r\n");
+    p.say(Dir::ToServer, GET);
+    for _ in 0..40 {
+        p.wait(1000);
+    }
+    assert_eq!(p.engine.flows(), 0);
+}
+
+#[test]
+fn a_reset_that_may_have_been_believed_lets_the_flow_be_forgotten_soon() {
+    let mut p = Play::open(MASK);
+    let (c, s) = p.seq;
+    p.packet(Dir::ToClient, s.wrapping_add(5), c, Flags::RST, b"");
+    for _ in 0..40 {
+        p.wait(1000);
+    }
+    assert_eq!(p.engine.flows(), 0);
+    let mut p = Play::open(MASK);
+    p.packet(Dir::ToClient, s.wrapping_add(5), c, Flags::RST, b"");
+    p.packet(Dir::ToClient, s, c, Flags::ACK, b"");
+    for _ in 0..40 {
+        p.wait(1000);
+    }
+    assert_eq!(p.engine.flows(), 1, "its sender lives");
+}
