@@ -74,6 +74,7 @@ impl Content {
         if reading == Reading::Scan {
             self.state.reset();
             self.state.set_binary(binary);
+            self.state.set_attacks(self.selection.detectors(Part::Body));
         }
     }
 
