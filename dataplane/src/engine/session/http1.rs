@@ -124,7 +124,7 @@ impl Http1Session {
             };
             match messages.event(feed, event, other) {
                 Next::Go => {}
-                Next::Refuse(from) => return Outcome::action(from, Action::Refuse),
+                Next::Refuse(from) => return messages.refuse(feed.dir, from),
                 Next::Exception(cause) => return feed.exception(cause, end),
                 Next::Reset => return Outcome::action(at, Action::Reset),
                 Next::Switch => return Outcome::clear(end),
@@ -147,7 +147,7 @@ impl Http1Session {
         };
         match next {
             Next::Reset => Outcome::action(at, Action::Reset),
-            Next::Refuse(from) => Outcome::action(from, Action::Refuse),
+            Next::Refuse(from) => messages.refuse(feed.dir, from),
             _ => Outcome::clear(at),
         }
     }
@@ -155,7 +155,7 @@ impl Http1Session {
     /// What is held in a direction must go; a match that is complete but for what follows it is decided first.
     pub fn expire(&mut self, feed: &mut Feed<'_>) -> Outcome {
         match self.messages.expire(feed) {
-            Next::Refuse(from) => Outcome::action(from, Action::Refuse),
+            Next::Refuse(from) => self.messages.refuse(feed.dir, from),
             Next::Reset => Outcome::action(feed.at, Action::Reset),
             _ => Outcome::clear(feed.at),
         }
@@ -185,6 +185,15 @@ impl Http1Session {
 }
 
 impl Messages {
+    /// What a direction says from an offset on is refused. No response to a refused request will ever come, so the
+    /// answer must not wait for it.
+    fn refuse(&mut self, dir: Dir, from: u64) -> Outcome {
+        if dir == Dir::ToServer {
+            self.in_flight.retain(|t| t.heads.0 < from);
+        }
+        Outcome::action(from, Action::Refuse)
+    }
+
     fn hold(&self, dir: Dir) -> Option<u64> {
         self.hold.get(dir as usize).copied().flatten()
     }
@@ -238,8 +247,6 @@ impl Messages {
         let known = responses.expect_response(method);
         self.in_flight.push_back(t);
         if verdict.refused || unreadable {
-            // Its response will never come; `answered` must not wait for it.
-            self.in_flight.pop_back();
             return Next::Refuse(head.start);
         }
         if known { Next::Go } else { Next::Exception(Cause::Memory) }

@@ -309,7 +309,8 @@ fn a_token_goes_on_after_its_tail_was_released() {
 fn an_attack_in_a_request_body_is_refused_before_any_of_it_reaches_the_server() {
     let mut p = Play::open(MASK);
     let body = "id=1' UNION SELECT user,pass FROM users--";
-    let post = format!("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let post =
+        format!("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     p.say(Dir::ToServer, post);
     let sent = p.take();
     assert!(sent.iter().all(|t| t.0 == Dir::ToClient || t.1.flags.has(Flags::RST)), "{sent:?}");
