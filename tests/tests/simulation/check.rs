@@ -1,0 +1,170 @@
+//! What the receivers have heard, against what they were to hear (design rules 1–4).
+
+use weir_tests::bodies::contains;
+
+use crate::script::{Ending, Expected, Script};
+use crate::world::Outcome;
+
+/// The beginning of every answer by which Weir refuses an HTTP/1 request.
+const FORBIDDEN: &[u8] = b"HTTP/1.1 403 Forbidden\r\n";
+
+/// Judges a connection.
+pub fn check(script: &Script, outcome: &Outcome) -> Result<(), String> {
+    if outcome.faults.is_hostile() {
+        return hostile(script, outcome);
+    }
+    let heard = Heard { outcome, shown: 0 };
+    heard.check(script)
+}
+
+/// With forged segments under way nobody knows what the streams will be, only what they must not be.
+fn hostile(script: &Script, outcome: &Outcome) -> Result<(), String> {
+    let sent = &script.server.bytes;
+    for secret in &script.to_client.secrets {
+        let text: Vec<u8> =
+            secret.pieces.iter().flat_map(|p| sent[p.clone()].iter().copied()).collect();
+        let whole = secret.pieces.len() == 1;
+        if whole && contains(&outcome.sent_to_client, &text) {
+            return Err(format!("{} was sent to the client", String::from_utf8_lossy(&text)));
+        }
+    }
+    Ok(())
+}
+
+/// Whether this is an answer of Weir, or the beginning of one.
+fn is_refusal(answer: &[u8]) -> bool {
+    let begun = answer.len().min(FORBIDDEN.len());
+    answer[..begun] == FORBIDDEN[..begun]
+}
+
+struct Heard<'a> {
+    outcome: &'a Outcome,
+    /// Bytes of complete secrets that arrived as they were sent.
+    shown: u64,
+}
+
+impl Heard<'_> {
+    fn check(mut self, script: &Script) -> Result<(), String> {
+        let Outcome { to_server, to_client, .. } = self.outcome;
+        let complete = script.ending == Ending::Complete;
+        self.direction("server", &script.client.bytes, &script.to_server, to_server, complete)?;
+        let answer = match script.ending {
+            Ending::Refused(at) => to_client.len().min(at),
+            Ending::Blocked(at) if to_client.get(at..).is_some_and(is_refusal) => at,
+            _ => to_client.len(),
+        };
+        self.direction(
+            "client",
+            &script.server.bytes,
+            &script.to_client,
+            &to_client[..answer],
+            complete,
+        )?;
+        let refusal = &to_client[answer..];
+        if matches!(script.ending, Ending::Refused(_)) || !refusal.is_empty() {
+            self.refused(&script.to_client, refusal)?;
+        }
+        let counters = &self.outcome.counters;
+        if self.shown > counters.released_bytes {
+            let told = counters.released_bytes;
+            return Err(format!("{} bytes of secrets were shown, but {told} counted", self.shown));
+        }
+        Ok(())
+    }
+
+    /// Compares what one side has heard.
+    fn direction(
+        &mut self,
+        who: &str,
+        sent: &[u8],
+        expected: &Expected,
+        heard: &[u8],
+        complete: bool,
+    ) -> Result<(), String> {
+        if complete && heard.len() != expected.bytes.len() {
+            return Err(format!(
+                "the {who} heard {} of {} bytes",
+                heard.len(),
+                expected.bytes.len()
+            ));
+        }
+        if expected.fence.is_some_and(|f| heard.len() >= f) {
+            return Err(format!("the {who} heard the last byte of what is refused"));
+        }
+        let mut wrong: Vec<usize> =
+            (0..heard.len()).filter(|i| expected.bytes.get(*i) != Some(&heard[*i])).collect();
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        for secret in &expected.secrets {
+            let places: Vec<usize> =
+                secret.pieces.iter().flat_map(|p| p.clone()).filter(|i| *i < heard.len()).collect();
+            let whole: usize = secret.pieces.iter().map(|p| p.len()).sum();
+            // What had left when the bound of the hold was reached is the beginning of the secret.
+            let masked =
+                places.iter().rev().take_while(|i| heard[**i] == expected.bytes[**i]).count();
+            let (begin, _) = places.split_at(places.len() - masked);
+            if begin.iter().any(|i| heard[*i] != sent[*i]) {
+                continue;
+            }
+            if begin.len() == whole {
+                let text: Vec<u8> = begin.iter().map(|i| heard[*i]).collect();
+                return Err(format!("{} reached the {who}", String::from_utf8_lossy(&text)));
+            }
+            if places.len() == whole {
+                self.shown += begin.len() as u64;
+            }
+            if !begin.is_empty() && self.outcome.counters.hold_expired == 0 {
+                return Err(format!(
+                    "{} bytes of a secret passed, and no hold expired",
+                    begin.len()
+                ));
+            }
+            wrong.retain(|i| !begin.contains(i));
+        }
+        if self.outcome.counters.hold_expired > 0 {
+            wrong.retain(|i| {
+                heard[*i] != sent[*i] || !expected.blanks.iter().any(|b| b.contains(i))
+            });
+        }
+        match wrong.first() {
+            None => Ok(()),
+            Some(at) => {
+                let around = at.saturating_sub(30)..(at + 30);
+                let show = |b: &[u8]| {
+                    let end = around.end.min(b.len());
+                    String::from_utf8_lossy(&b[around.start.min(end)..end]).into_owned()
+                };
+                Err(format!(
+                    "the {who} heard at {at} {:?} instead of {:?}",
+                    show(heard),
+                    show(&expected.bytes)
+                ))
+            }
+        }
+    }
+
+    /// After a refusal: every earlier response and a whole 403, or a reset.
+    fn refused(&self, earlier: &Expected, answer: &[u8]) -> Result<(), String> {
+        let outcome = self.outcome;
+        let whole = answer.starts_with(FORBIDDEN) && answer.ends_with(b".\r\n");
+        if whole && outcome.finished {
+            return Ok(());
+        }
+        if !is_refusal(answer) {
+            return Err(format!("a refused client heard {:?}", String::from_utf8_lossy(answer)));
+        }
+        if outcome.finished {
+            let text = String::from_utf8_lossy(answer);
+            return Err(format!("a refused client's stream ended in order after {text:?}"));
+        }
+        if outcome.faults.is_tidy() && outcome.counters.resets == 0 {
+            let n = outcome.to_client.len();
+            return Err(format!(
+                "no answer, on a network that loses nothing ({n} bytes, {} expected)",
+                earlier.bytes.len()
+            ));
+        }
+        Ok(())
+    }
+}
