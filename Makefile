@@ -9,7 +9,7 @@ PACKAGES := clang llvm libelf-dev zlib1g-dev pkg-config m4 gcc-multilib libhyper
 	nginx-light wrk nghttp2-client nghttp2-server curl ethtool iproute2 util-linux jq
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test test-long bench lint fmt fuzz
+.PHONY: help deps build demo demo-stop test test-long bench lint fmt fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,17 +25,25 @@ build: deps ## compile the programs and the tests
 	cargo build --workspace --bins --tests
 
 demo: build ## see Weir work between real programs (as root); KEEP=1 leaves it running
-	KEEP=$(KEEP) $(CARGO_TARGET_DIR)/debug/demo
+	@KEEP=$(KEEP) $(CARGO_TARGET_DIR)/debug/demo
+
+demo-stop: ## end a demo that was left running
+	@$(CARGO_TARGET_DIR)/debug/demo --stop
 
 test: build ## every test, also those on the wire (as root)
 	cargo test --workspace
 	cargo test --manifest-path fuzz/Cargo.toml
 
-test-long: build ## the same with the long simulations and soaks
+test-long: export WEIR_SIM_SEEDS = 10000
+test-long: export WEIR_LOAD_SECONDS = 180
+test-long: export WEIR_FUZZ_RUNS = 200000
+test-long: build ## the same with 10,000 simulations, minutes of full load and long mutation runs
 	cargo test --workspace -- --include-ignored
+	cargo test --manifest-path fuzz/Cargo.toml
 
 bench: deps ## measure against a bridge and a bare forwarder, side by side (as root)
 	cargo build --release --workspace --bins
+	$(MAKE) -C perf/floor DIR=$(CARGO_TARGET_DIR)/release
 	$(CARGO_TARGET_DIR)/release/bench
 
 lint: ## warnings are errors
@@ -44,7 +52,11 @@ lint: ## warnings are errors
 fmt: ## format the code
 	cargo fmt --all
 
-fuzz: ## fuzz each parser for a minute (needs a nightly toolchain and cargo-fuzz)
-	for target in $$(cargo +nightly fuzz list); do \
-		cargo +nightly fuzz run --features libfuzzer $$target -- -max_total_time=60 || exit 1; \
-	done
+fuzz: ## fuzz each parser for a minute; without cargo-fuzz (nightly): a long run of seeded mutations
+	@if cargo +nightly fuzz --version >/dev/null 2>&1; then \
+		for target in $$(cargo +nightly fuzz list); do \
+			cargo +nightly fuzz run --features libfuzzer $$target -- -max_total_time=60 || exit 1; \
+		done; \
+	else \
+		WEIR_FUZZ_RUNS=1000000 cargo test --manifest-path fuzz/Cargo.toml; \
+	fi

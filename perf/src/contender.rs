@@ -21,7 +21,7 @@ pub enum Contender {
     Bridge,
     /// The minimal AF_XDP forwarder in C (`perf/floor`).
     Bare,
-    /// Weir with `inspection: off`.
+    /// Weir with `inspection: false`.
     Off,
     /// Weir with every detector.
     Weir,
@@ -57,7 +57,7 @@ impl Contender {
                 running.process = Some(topology.middle.spawn("forwarder", &argv)?);
             }
             Contender::Off | Contender::Weir => {
-                let inspection = if self == Contender::Off { "inspection: off\n" } else { "" };
+                let inspection = if self == Contender::Off { "inspection: false\n" } else { "" };
                 let settings = format!("cores: [{CORE}]\n{inspection}");
                 running.weir = Some(Weir::start_with(topology, &settings, POLICY)?);
             }

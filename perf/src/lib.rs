@@ -1,7 +1,9 @@
 //! Benchmarks: who is compared, the loads, and what is made of the results.
 
+pub mod capture;
 pub mod contender;
 pub mod load;
 pub mod machine;
 pub mod openloop;
+pub mod replay;
 pub mod report;

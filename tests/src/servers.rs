@@ -47,7 +47,7 @@ impl Nginx {
         Ok(Nginx { process, access_log })
     }
 
-    /// The process of its only worker, which is pinned nowhere.
+    /// Its only process, which is pinned nowhere.
     pub fn id(&self) -> u32 {
         self.process.id()
     }
@@ -60,11 +60,11 @@ impl Nginx {
     }
 }
 
-/// One worker, no daemon. Requests with a query are logged, so that a test sees which attacks arrived; the rest
+/// One process, so that none is left when it is killed. Requests with a query are logged, so that a test sees which attacks arrived; the rest
 /// are not, for the benchmarks' sake.
 fn configuration(dir: &str) -> String {
     format!(
-        "worker_processes 1; daemon off; user root; pid {dir}/pid; error_log {dir}/error.log warn;
+        "daemon off; master_process off; user root; pid {dir}/pid; error_log {dir}/error.log warn;
 worker_rlimit_nofile 65536;
 events {{ worker_connections 8192; }}
 http {{

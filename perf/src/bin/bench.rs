@@ -15,11 +15,15 @@ use serde_json::json;
 use weir_perf::contender::{self, Contender};
 use weir_perf::load::{self, Workload};
 use weir_perf::machine;
-use weir_perf::report::{Raw, Run, figure, over_bare, own};
+use weir_perf::replay::{Replay, Round};
+use weir_perf::report::{Raw, Run, figure, median, over_bare, own};
 use weir_tests::bodies::Site;
 use weir_tests::net::Topology;
 use weir_tests::servers::Nginx;
 use weir_tests::{Error, Result};
+
+/// The workload of reading a capture, in which nobody stands in the middle.
+const REPLAY: &str = "replay";
 
 /// Measures Weir against a kernel bridge and the bare AF_XDP forwarder.
 #[derive(Parser)]
@@ -33,8 +37,8 @@ struct Options {
     /// Only these contenders: bridge, bare, off, weir.
     #[arg(long, value_delimiter = ',', default_values_t = contender::ALL.map(|c| c.name().to_owned()))]
     contenders: Vec<String>,
-    /// Only these workloads: h1-1k, h1-10k, h1-mixed, h2-mixed, latency.500, latency.2000.
-    #[arg(long, value_delimiter = ',', default_values_t = load::ALL.map(Workload::name))]
+    /// Only these workloads: h1-1k, h1-10k, h1-mixed, h2-mixed, latency.500, latency.2000, replay.
+    #[arg(long, value_delimiter = ',', default_values_t = load::ALL.map(Workload::name).into_iter().chain([REPLAY.to_owned()]))]
     workloads: Vec<String>,
     /// Where raw results go.
     #[arg(long, default_value = "perf/runs")]
@@ -63,7 +67,8 @@ fn bench(options: &Options) -> Result<()> {
     let site = Site::generate(20_240_607);
     let _nginx = Nginx::start(&topology, &site)?;
     let runs = measure_all(options, &topology, &site, &mut raw)?;
-    for line in figures(&runs) {
+    let replayed = replays(options, &topology, &site, &mut raw)?;
+    for line in figures(&runs).into_iter().chain(replay_figures(&replayed)) {
         raw.write(&json!({ "figure": line }))?;
     }
     println!("raw results: {}", raw.path().display());
@@ -141,6 +146,45 @@ fn measure(
     }))?;
     let (rate, p99) = (measured.rate, measured.p99);
     Ok(Run { contender, workload: workload.name(), round, rate, p99, cpu })
+}
+
+/// Rounds of reading a capture, beside Hyperscan.
+fn replays(
+    options: &Options,
+    topology: &Topology,
+    site: &Site,
+    raw: &mut Raw,
+) -> Result<Vec<Round>> {
+    if !options.workloads.iter().any(|w| w == REPLAY) {
+        return Ok(Vec::new());
+    }
+    let replay = Replay::prepare(topology.dir(), site)?;
+    let mut rounds = Vec::new();
+    for number in 0..options.rounds {
+        let round = replay.round()?;
+        let Round { weir, streaming, block } = round;
+        println!(
+            "replay: weir {weir:.2} Gbit/s, hyperscan {streaming:.2} streaming, {block:.2} block"
+        );
+        raw.write(&json!({
+            "workload": REPLAY, "round": number, "weir_gbit": weir,
+            "hyperscan_streaming_gbit": streaming, "hyperscan_block_gbit": block,
+        }))?;
+        rounds.push(round);
+    }
+    Ok(rounds)
+}
+
+/// Prints the figures of reading captures and gives their lines.
+fn replay_figures(rounds: &[Round]) -> Vec<String> {
+    let middle =
+        |measure: fn(&Round) -> f64| median(&rounds.iter().map(measure).collect::<Vec<_>>());
+    let lines = [
+        figure("replay.gbit_per_core", middle(|r| r.weir), "Gbit/s"),
+        figure("replay.over_raw_hyperscan", middle(|r| r.weir / r.streaming), "ratio"),
+        figure("replay.over_raw_hyperscan_block", middle(|r| r.weir / r.block), "ratio"),
+    ];
+    lines.into_iter().flatten().collect()
 }
 
 /// Prints the figures and gives their lines.
