@@ -60,8 +60,8 @@ impl Nginx {
     }
 }
 
-/// One process, so that none is left when it is killed. Requests with a query are logged, so that a test sees which attacks arrived; the rest
-/// are not, for the benchmarks' sake.
+/// One process, so that none is left when it is killed. Requests with a query are logged, so that a test sees which
+/// attacks arrived; the rest are not, for the benchmarks' sake.
 fn configuration(dir: &str) -> String {
     format!(
         "daemon off; master_process off; user root; pid {dir}/pid; error_log {dir}/error.log warn;
