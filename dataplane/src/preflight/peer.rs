@@ -71,6 +71,10 @@ fn state(on: bool) -> &'static str {
 /// The other end of `port`, if it is in that namespace. The two ends name each other's number.
 fn find(port: &Device, netns: Option<&Path>) -> Option<Device> {
     let (own, theirs) = (port.index().ok()?, port.veth_peer().ok()?);
+    if netns.is_none() && theirs == own {
+        // Numbers are per namespace: here that number is the port itself.
+        return None;
+    }
     let look_up = || nix::net::if_::if_indextoname(theirs);
     let name = match netns {
         Some(netns) => within(netns, look_up).ok()?.ok()?,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use weir_inspect::policy::Policy;
 use weir_reassembly::time::Time;
 
-use super::clock::now;
+use super::clock::{self, now};
 use super::handover::MeshEnd;
 use super::report::Report;
 use super::rest::Rest;
@@ -22,6 +22,8 @@ use crate::xdp::Heartbeat;
 const PUBLISH_EVERY: Duration = Duration::from_millis(10);
 /// How often the kernel's loss counters are read, which is a system call a port.
 const LOSSES_EVERY: Duration = Duration::from_secs(1);
+/// Packets after which the heart beats again within a batch: packets that are slow to inspect must not look like death.
+const BEAT_EVERY: usize = 8;
 /// How long a worker that stops goes on sending what it has queued.
 const DRAIN: Duration = Duration::from_millis(100);
 
@@ -102,7 +104,10 @@ impl<'u> Worker<'u> {
         let mut most = 0;
         for side in [Side::A, Side::B] {
             most = most.max(self.ports.receive(side, batch));
-            for frame in batch.drain(..) {
+            for (n, frame) in batch.drain(..).enumerate() {
+                if n % BEAT_EVERY == BEAT_EVERY - 1 {
+                    self.heartbeat.beat(clock::now().0);
+                }
                 self.dispatch(own, now, side, frame);
             }
         }
