@@ -56,7 +56,7 @@ pub fn data<I: Io>(
             if skip > 0 {
                 // The old bytes at the front may be what the receiver lacks: they go on their own.
                 let Some(rest) = edit::split(io, &mut buf, skip as usize) else {
-                    return cx.finish(io, way_out, buf, Reason::BadChecksum);
+                    return cx.finish(io, way_out, buf, Reason::NoFrame);
                 };
                 let Ok(packet) = packet::parse(buf.bytes()) else {
                     io.free(rest);
@@ -130,7 +130,7 @@ pub fn closed_gap<I: Io>(
                 segment.len -= skip;
                 in_order(cx, io, now, slot, flow, dir, segment);
             }
-            None => drop_segment(cx, io, segment, Reason::BadChecksum),
+            None => drop_segment(cx, io, segment, Reason::NoFrame),
         },
         _ => drop_segment(cx, io, segment, Reason::Absorbed),
     }

@@ -43,16 +43,18 @@ pub fn handle<I: Io>(
     lane.packets += 1;
     lane.bytes += (packet.end - packet.data) as u64;
     let mut arriving = Arriving::<I> { packet, buf, edited: false };
+    let right =
+        cx.settings.passive || edit::checksum_is_right(arriving.buf.bytes(), &arriving.packet);
     match &flow.state {
-        State::Inspected => {}
         State::Passed(why) => return passed(cx, io, flow, dir, *why, arriving),
+        _ if !right => {
+            // Its receiver would drop it. Taken as the first version of its bytes it would spoil the right ones that
+            // follow. (A capture may have been taken where checksums are not filled in yet.)
+            return cx.finish(io, flow.way_out(dir), arriving.buf, Reason::BadChecksum);
+        }
+        State::Inspected => {}
         State::Tombstone(_) => return tombstone::handle(cx, io, now, slot, flow, dir, arriving),
         State::Cut(why) => return tombstone::cut(cx, io, flow, dir, *why, arriving),
-    }
-    if !cx.settings.passive && !edit::checksum_is_right(arriving.buf.bytes(), &arriving.packet) {
-        // Its receiver would drop it. Taken as the first version of its bytes it would spoil the right ones that
-        // follow. (A capture may have been taken where checksums are not filled in yet.)
-        return cx.finish(io, flow.way_out(dir), arriving.buf, Reason::BadChecksum);
     }
     flow.lane(dir).reset = arriving.packet.flags.has(Flags::RST);
     if arriving.packet.flags.has(Flags::SYN) {

@@ -1,7 +1,6 @@
 //! What the receivers have heard, against what they were to hear (design rules 1–4).
 
-use weir_tests::bodies::contains;
-
+use crate::content;
 use crate::script::{Ending, Expected, Script};
 use crate::world::Outcome;
 
@@ -20,11 +19,15 @@ pub fn check(script: &Script, outcome: &Outcome) -> Result<(), String> {
 /// With forged segments under way nobody knows what the streams will be, only what they must not be.
 fn hostile(script: &Script, outcome: &Outcome) -> Result<(), String> {
     let sent = &script.server.bytes;
+    let arrived = &outcome.sent_to_client;
+    // A forger can make a number that is none of what was one, so what is a secret is asked again.
+    let masked = content::masked(arrived);
     for secret in &script.to_client.secrets {
         let text: Vec<u8> =
             secret.pieces.iter().flat_map(|p| sent[p.clone()].iter().copied()).collect();
-        let whole = secret.pieces.len() == 1;
-        if whole && contains(&outcome.sent_to_client, &text) {
+        let places = arrived.windows(text.len()).enumerate().filter(|(_, w)| *w == text);
+        let mut places = places.map(|(at, _)| at..at + text.len());
+        if secret.pieces.len() == 1 && places.any(|p| masked[p.clone()] != arrived[p]) {
             return Err(format!("{} was sent to the client", String::from_utf8_lossy(&text)));
         }
     }
@@ -101,9 +104,12 @@ impl Heard<'_> {
                 secret.pieces.iter().flat_map(|p| p.clone()).filter(|i| *i < heard.len()).collect();
             let whole: usize = secret.pieces.iter().map(|p| p.len()).sum();
             // What had left when the bound of the hold was reached is the beginning of the secret.
-            let masked =
-                places.iter().rev().take_while(|i| heard[**i] == expected.bytes[**i]).count();
-            let (begin, _) = places.split_at(places.len() - masked);
+            // A backslash of a key may have left by itself as well: held until it is known what it escapes.
+            let expired = self.outcome.counters.hold_expired > 0;
+            let is_masked =
+                |i: usize| heard[i] == expected.bytes[i] || (expired && heard[i] == b'\\');
+            let masked = places.iter().rev().take_while(|i| is_masked(**i)).count();
+            let (begin, rest) = places.split_at(places.len() - masked);
             if begin.iter().any(|i| heard[*i] != sent[*i]) {
                 continue;
             }
@@ -114,13 +120,13 @@ impl Heard<'_> {
             if places.len() == whole {
                 self.shown += begin.len() as u64;
             }
-            if !begin.is_empty() && self.outcome.counters.hold_expired == 0 {
+            if !begin.is_empty() && !expired {
                 return Err(format!(
                     "{} bytes of a secret passed, and no hold expired",
                     begin.len()
                 ));
             }
-            wrong.retain(|i| !begin.contains(i));
+            wrong.retain(|i| !begin.contains(i) && !rest.contains(i));
         }
         if self.outcome.counters.hold_expired > 0 {
             wrong.retain(|i| {

@@ -88,7 +88,7 @@ fn secret(rng: &mut Rng) -> (&'static str, String) {
 }
 
 /// What one scan of the whole body masks.
-fn masked(bytes: &[u8]) -> Vec<u8> {
+pub fn masked(bytes: &[u8]) -> Vec<u8> {
     static POLICY: OnceLock<Policy> = OnceLock::new();
     let policy = POLICY.get_or_init(|| Policy::compile(MASK).expect("the masking policy").0);
     let mut found = Vec::new();

@@ -57,7 +57,7 @@ const RULES: &[Rule] = &[
         r#"['"`)] ?(?:or|and|where|having|order by|group by|limit)\b[^&]{0,80}(?:--|#|;|/\*)"#,
     ),
     rule("sql-injection", 0.85, r#"['"`)] ?(?:order|group) by [0-9(]"#),
-    rule("sql-injection", 0.75, r#"(?:^|[=?&])[^&=? ]{0,24}(?:'|")[ )]*(?:--|#|/\*)"#),
+    rule("sql-injection", 0.75, r#"(?:^|[=?&])[^&=? ]{0,24}(?:'|")[ )]*(?:--(?:[^-]|$)|#|/\*)"#),
     // A second statement.
     rule(
         "sql-injection",
