@@ -49,7 +49,8 @@ pub struct Tombstone {
     end: u32,
     /// All of the client's bytes, a FIN included, up to here are acknowledged.
     client_next: u32,
-    acknowledged: bool,
+    /// The client has the answer and has closed its side.
+    over: bool,
     client_fin: bool,
     rto: Duration,
     repeat_at: Time,
@@ -104,7 +105,7 @@ pub fn answer_if_ready<I: Io>(
         acked: say.seq,
         end: say.seq.wrapping_add(FORBIDDEN.len() as u32 + 1),
         client_next: say.ack,
-        acknowledged: false,
+        over: false,
         client_fin: flow.to_server.half.fin.is_some(),
         rto: FIRST_RTO,
         repeat_at: now + FIRST_RTO,
@@ -220,8 +221,9 @@ pub fn handle<I: Io>(
     if p.flags.has(Flags::ACK) && p.ack.wrapping_sub(t.acked) <= t.end.wrapping_sub(t.acked) {
         t.acked = p.ack;
     }
-    if t.acked == t.end && !t.acknowledged {
-        t.acknowledged = true;
+    if t.acked == t.end && t.client_fin && !t.over {
+        // Both have said all; only a lost acknowledgement of the client's FIN can bring it back.
+        t.over = true;
         t.dies_at = t.dies_at.min(now + 2 * t.rto);
         cx.schedule(t.dies_at, slot, Timer::Refusal);
     }
@@ -240,9 +242,10 @@ pub fn due<I: Io>(cx: &mut Context, io: &mut I, now: Time, slot: Slot, flow: &mu
     let State::Tombstone(t) = &mut flow.state else { return };
     if t.dies_at <= now {
         flow.closed = true;
-        return;
+        // The server may have missed the first one.
+        return reset_end(cx, io, flow, Dir::ToServer);
     }
-    if t.acknowledged {
+    if t.acked == t.end {
         return cx.schedule(t.dies_at, slot, Timer::Refusal);
     }
     if t.repeat_at > now {
