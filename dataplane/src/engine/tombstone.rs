@@ -25,6 +25,10 @@ use crate::reason::Reason;
 /// First wait for an acknowledgement of the answer; it doubles (RFC 6298 §5.5). Linux uses the same minimum.
 const FIRST_RTO: Duration = Duration::from_millis(200);
 
+/// How long a tombstone outlives both streams at least: the client repeats a FIN whose acknowledgement was lost after
+/// its own timer, which is a second or less at first (RFC 6298 §2.4).
+const LINGER: Duration = Duration::from_secs(1);
+
 /// The answer of an HTTP/1 refusal. It says nothing about the reason, so that nobody can probe the policy with it.
 pub const FORBIDDEN: &[u8] =
     b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 26\r\n\
@@ -49,9 +53,9 @@ pub struct Tombstone {
     end: u32,
     /// All of the client's bytes, a FIN included, up to here are acknowledged.
     client_next: u32,
-    /// The client has the answer and has closed its side.
-    over: bool,
     client_fin: bool,
+    /// Both streams have ended, and both ends of them are acknowledged as far as Weir can know.
+    over: bool,
     rto: Duration,
     repeat_at: Time,
     dies_at: Time,
@@ -105,8 +109,8 @@ pub fn answer_if_ready<I: Io>(
         acked: say.seq,
         end: say.seq.wrapping_add(FORBIDDEN.len() as u32 + 1),
         client_next: say.ack,
-        over: false,
         client_fin: flow.to_server.half.fin.is_some(),
+        over: false,
         rto: FIRST_RTO,
         repeat_at: now + FIRST_RTO,
         dies_at: now + cx.settings.limits.tombstone,
@@ -222,9 +226,8 @@ pub fn handle<I: Io>(
         t.acked = p.ack;
     }
     if t.acked == t.end && t.client_fin && !t.over {
-        // Both have said all; only a lost acknowledgement of the client's FIN can bring it back.
         t.over = true;
-        t.dies_at = t.dies_at.min(now + 2 * t.rto);
+        t.dies_at = t.dies_at.min(now + LINGER.max(2 * t.rto));
         cx.schedule(t.dies_at, slot, Timer::Refusal);
     }
     if p.seq_len() > 0 {
@@ -242,7 +245,7 @@ pub fn due<I: Io>(cx: &mut Context, io: &mut I, now: Time, slot: Slot, flow: &mu
     let State::Tombstone(t) = &mut flow.state else { return };
     if t.dies_at <= now {
         flow.closed = true;
-        // The server may have missed the first one.
+        // A server that missed the reset and is idle would never know.
         return reset_end(cx, io, flow, Dir::ToServer);
     }
     if t.acked == t.end {

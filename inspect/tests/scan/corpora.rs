@@ -188,6 +188,18 @@ fn attack_scanner() -> (Scanner, DetectorSet) {
     (Scanner::new(&catalog, &attacks), attacks)
 }
 
+#[test]
+fn a_key_behind_a_quote_is_no_comment_of_sql() {
+    let (scanner, attacks) = attack_scanner();
+    let is_found = |text: &str| {
+        let mut found = Vec::new();
+        scanner.scan_whole(text.as_bytes(), &attacks, &mut found);
+        !found.is_empty()
+    };
+    assert!(!is_found(r#"{"key":"-----BEGIN RSA PRIVATE KEY-----\nMIIE"}"#));
+    assert!(is_found("/?id=1'--") && is_found("/?id=1' -- x"));
+}
+
 /// The share of distinct requests of a corpus in which an attack is found.
 fn share(name: &str, keep: fn(&Value) -> bool) -> f64 {
     let (scanner, attacks) = attack_scanner();

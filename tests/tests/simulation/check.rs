@@ -49,7 +49,7 @@ struct Heard<'a> {
 impl Heard<'_> {
     fn check(mut self, script: &Script) -> Result<(), String> {
         let Outcome { to_server, to_client, .. } = self.outcome;
-        let complete = script.ending == Ending::Complete;
+        let complete = script.ending == Ending::Complete && self.outcome.ended;
         self.direction("server", &script.client.bytes, &script.to_server, to_server, complete)?;
         let answer = match script.ending {
             Ending::Refused(at) => to_client.len().min(at),

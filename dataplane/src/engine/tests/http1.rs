@@ -125,6 +125,27 @@ fn an_answer_that_arrived_in_part_is_repeated_from_there() {
 }
 
 #[test]
+fn a_tombstone_waits_for_the_client_to_end_and_resets_the_server_once_more() {
+    let mut p = Play::open(MASK);
+    let attack = "GET /?f=../../../../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n";
+    p.say(Dir::ToServer, attack);
+    let answer = p.bytes(Dir::ToClient).len() as u32;
+    p.seq.1 = p.seq.1.wrapping_add(answer + 1);
+    p.ack(Dir::ToServer);
+    p.wait(5_000);
+    p.say(Dir::ToServer, GET);
+    assert_eq!(p.take()[0].1.ack, p.seq.0, "what comes late is acknowledged");
+    let (c, s) = p.seq;
+    p.packet(Dir::ToServer, c, s, Flags::FIN | Flags::ACK, b"");
+    p.wait(900);
+    assert_eq!((p.take().len(), p.engine.flows()), (1, 1));
+    p.wait(200);
+    let last = p.take();
+    assert!(last[0].0 == Dir::ToServer && last[0].1.flags.has(Flags::RST) && last[0].1.seq == 1001);
+    assert_eq!(p.engine.flows(), 0);
+}
+
+#[test]
 fn late_packets_of_the_server_are_answered_by_an_exact_reset() {
     let mut p = Play::open(MASK);
     p.say(Dir::ToServer, "GET /?f=../../../../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n");
