@@ -1,9 +1,11 @@
 //! AF_XDP ports: what a worker receives from and sends to, in safe tokens.
 //!
-//!     Memory ── Pool (free frames) ◄──────────── complete ◄── kernel sends ◄── Port::submit/kick
-//!                 │  refill                                                        ▲
-//!                 ▼                                                                │ send
-//!               fill ring ──► kernel receives ──► Port::receive ──► Frame ──► the engine (may hold it)
+//! ```text
+//! Memory ── Pool (free frames) ◄──────────── complete ◄── kernel sends ◄── Port::submit/kick
+//!             │  refill                                                        ▲
+//!             ▼                                                                │ send
+//!           fill ring ──► kernel receives ──► Port::receive ──► Frame ──► the engine (may hold it)
+//! ```
 //!
 //! Each frame is in exactly one of these places at any time: that is [`FrameCount`].
 

@@ -1,8 +1,10 @@
 //! Workers: one pinned thread for queue *i* of both ports, which runs each packet to completion.
 //!
-//!     loop: heartbeat ─► receive A, B, handed over ─► engine ─► tick ─► rings ─► publish ─► poll (sends and sleeps)
-//!                              │ another's flow
-//!                              └─► the owner's ring
+//! ```text
+//! loop: heartbeat ─► receive A, B, handed over ─► engine ─► tick ─► rings ─► publish ─► poll (sends and sleeps)
+//!                          │ another's flow
+//!                          └─► the owner's ring
+//! ```
 
 mod clock;
 mod handover;
