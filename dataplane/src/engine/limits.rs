@@ -25,7 +25,8 @@ pub struct Limits {
     pub tombstone: Duration,
     /// Silence after which an established flow is forgotten; one with a FIN or RST, or half open, in `closing`.
     pub idle: Duration,
-    /// Silence after which a flow that is opening or closing is forgotten.
+    /// Silence after which a flow that is opening or closing is forgotten, and after which packets that wait for a
+    /// gap in any flow are dropped (their sender sends them again, if it lives).
     pub closing: Duration,
     /// Requests in flight on one HTTP/1 connection, and streams on one HTTP/2 connection that are inspected at a
     /// time. Beyond: exception `memory`.

@@ -251,8 +251,14 @@ impl<B: Buffer> Engine<B> {
         let limits = &self.cx.settings.limits;
         let (idle, closing) = (limits.idle, limits.closing);
         let gone = |f: &Flow<B>| now.since(f.seen) > if f.is_settled() { idle } else { closing };
-        if let Some(slot) = self.flows.sweep(gone) {
-            self.forget(io, slot, "timeout");
+        let stuck = |f: &Flow<B>| f.waiting() > 0 && now.since(f.seen) > closing;
+        let Some(slot) = self.flows.sweep(|f| gone(f) || stuck(f)) else { return };
+        match self.flows.get_mut(slot) {
+            Some(flow) if !gone(flow) => {
+                self.cx.waiting = self.cx.waiting.saturating_sub(flow.waiting());
+                release::drop_waiting(&mut self.cx, io, flow, Reason::Absorbed);
+            }
+            _ => self.forget(io, slot, "timeout"),
         }
     }
 

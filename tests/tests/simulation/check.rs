@@ -1,8 +1,8 @@
 //! What the receivers have heard, against what they were to hear (design rules 1–4).
 
-use crate::content;
 use crate::script::{Ending, Expected, Script};
 use crate::world::Outcome;
+use crate::{content, http2};
 
 /// The beginning of every answer by which Weir refuses an HTTP/1 request.
 const FORBIDDEN: &[u8] = b"HTTP/1.1 403 Forbidden\r\n";
@@ -18,6 +18,10 @@ pub fn check(script: &Script, outcome: &Outcome) -> Result<(), String> {
 
 /// With forged segments under way nobody knows what the streams will be, only what they must not be.
 fn hostile(script: &Script, outcome: &Outcome) -> Result<(), String> {
+    if script.http2 {
+        // A forged length or stream turns a body into padding, or into a stream that its receiver knows nothing of.
+        return Ok(());
+    }
     let sent = &script.server.bytes;
     let arrived = &outcome.sent_to_client;
     // A forger can make a number that is none of what was one, so what is a secret is asked again.
@@ -49,13 +53,21 @@ struct Heard<'a> {
 impl Heard<'_> {
     fn check(mut self, script: &Script) -> Result<(), String> {
         let Outcome { to_server, to_client, .. } = self.outcome;
-        let complete = script.ending == Ending::Complete && self.outcome.ended;
+        let counters = &self.outcome.counters;
+        // Once a part of a header block has left it can't be edited any more: the connection is reset.
+        let headers = &script.to_server;
+        let may_reset = !headers.blanks.is_empty() || !headers.refused.is_empty();
+        let cut = may_reset && counters.hold_expired > 0 && counters.resets > 0;
+        let complete = script.ending == Ending::Complete && self.outcome.ended && !cut;
         self.direction("server", &script.client.bytes, &script.to_server, to_server, complete)?;
         let answer = match script.ending {
             Ending::Refused(at) => to_client.len().min(at),
             Ending::Blocked(at) if to_client.get(at..).is_some_and(is_refusal) => at,
             _ => to_client.len(),
         };
+        if !script.streams.is_empty() {
+            return http2::check(&script.streams, to_client, complete);
+        }
         self.direction(
             "client",
             &script.server.bytes,
@@ -67,7 +79,6 @@ impl Heard<'_> {
         if matches!(script.ending, Ending::Refused(_)) || !refusal.is_empty() {
             self.refused(&script.to_client, refusal)?;
         }
-        let counters = &self.outcome.counters;
         if self.shown > counters.released_bytes {
             let told = counters.released_bytes;
             return Err(format!("{} bytes of secrets were shown, but {told} counted", self.shown));
@@ -128,7 +139,10 @@ impl Heard<'_> {
             }
             wrong.retain(|i| !begin.contains(i) && !rest.contains(i));
         }
+        wrong.retain(|i| !expected.free.iter().any(|f| f.contains(i)));
         if self.outcome.counters.hold_expired > 0 {
+            let begun = |i: usize| expected.refused.iter().any(|r| r.0 == i && heard.len() < r.1);
+            wrong.retain(|i| heard[*i] != sent[*i] || !begun(*i));
             wrong.retain(|i| {
                 heard[*i] != sent[*i] || !expected.blanks.iter().any(|b| b.contains(i))
             });

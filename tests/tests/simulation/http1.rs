@@ -1,85 +1,40 @@
 //! HTTP/1 connections: kept alive, pipelined, chunked, refused.
 
-use std::ops::Range;
-
 use weir_tests::bodies::ATTACKS;
 use weir_tests::rng::Rng;
 
 use crate::content::{self, BLOCK, Content, MASK};
-use crate::script::{Ending, Expected, Leave, Pace, Script, Secret, Talk, Write};
+use crate::script::{Ending, Leave, Script};
+use crate::stream::{Places, Stream};
 
-/// A side's stream while it is put together.
-#[derive(Default)]
-struct Stream {
-    sent: Vec<u8>,
-    expected: Vec<u8>,
-    secrets: Vec<Secret>,
-    blanks: Vec<Range<usize>>,
-    writes: Vec<Write>,
+/// A body, in one piece or in chunks (which may cut a secret).
+fn body(rng: &mut Rng, stream: &mut Stream, content: &Content, chunked: bool) {
+    let mut places = Places::of(content);
+    let mut at = 0;
+    while at < content.bytes.len() {
+        let left = content.bytes.len() - at;
+        let len = if chunked { (rng.range(1, 3_000) as usize).min(left) } else { left };
+        if chunked {
+            stream.push(format!("{len:x}\r\n").as_bytes());
+        }
+        stream.content(content, at..at + len, &mut places);
+        if chunked {
+            stream.push(b"\r\n");
+        }
+        at += len;
+    }
+    if chunked {
+        let trailers = if rng.percent(20.0) { "X-Checked: yes\r\n" } else { "" };
+        stream.push(format!("0\r\n{trailers}\r\n").as_bytes());
+    }
+    stream.hide(places);
 }
 
-impl Stream {
-    fn push(&mut self, bytes: &[u8]) {
-        self.sent.extend(bytes);
-        self.expected.extend(bytes);
-    }
-
-    /// A field whose value Weir overwrites with spaces.
-    fn blanked(&mut self, name: &str, value: &str) {
-        self.push(format!("{name}: ").as_bytes());
-        self.blanks.push(self.sent.len()..self.sent.len() + value.len());
-        self.sent.extend(value.as_bytes());
-        self.expected.extend(vec![b' '; value.len()]);
-        self.push(b"\r\n");
-    }
-
-    /// A body, in one piece or in chunks (which may cut a secret), with the secrets' places noted.
-    fn body(&mut self, rng: &mut Rng, content: &Content, chunked: bool) {
-        let mut pieces: Vec<Vec<Range<usize>>> = vec![Vec::new(); content.secrets.len()];
-        let mut at = 0;
-        while at < content.bytes.len() {
-            let left = content.bytes.len() - at;
-            let len = if chunked { (rng.range(1, 3_000) as usize).min(left) } else { left };
-            if chunked {
-                self.push(format!("{len:x}\r\n").as_bytes());
-            }
-            let begin = self.sent.len();
-            for (secret, pieces) in content.secrets.iter().zip(&mut pieces) {
-                let (from, to) = (secret.start.max(at), secret.end.min(at + len));
-                if from < to {
-                    pieces.push(begin + from - at..begin + to - at);
-                }
-            }
-            self.sent.extend(&content.bytes[at..at + len]);
-            self.expected.extend(&content.masked[at..at + len]);
-            if chunked {
-                self.push(b"\r\n");
-            }
-            at += len;
-        }
-        if chunked {
-            let trailers = if rng.percent(20.0) { "X-Checked: yes\r\n" } else { "" };
-            self.push(format!("0\r\n{trailers}\r\n").as_bytes());
-        }
-        self.secrets.extend(pieces.into_iter().map(|pieces| Secret { pieces }));
-    }
-
-    /// Cuts what was pushed since `from` into writes.
-    fn write(&mut self, rng: &mut Rng, from: usize, needs: usize) {
-        let range = from..self.sent.len();
-        let pieces = self.secrets.iter().flat_map(|s| s.pieces.iter().cloned());
-        let near: Vec<_> = pieces.filter(|p| p.start >= from).collect();
-        let pace = Pace::random(rng, range.len());
-        pace.steps(rng, range, needs, &near, &mut self.writes);
-    }
-
-    fn talk(&self, leave: Leave) -> Talk {
-        Talk { bytes: self.sent.clone(), writes: self.writes.clone(), leave }
-    }
-
-    fn hear(self, fence: Option<usize>) -> Expected {
-        Expected { bytes: self.expected, secrets: self.secrets, blanks: self.blanks, fence }
-    }
+/// A field whose value Weir overwrites with spaces.
+fn blanked(stream: &mut Stream, name: &str, value: &str) {
+    stream.push(format!("{name}: ").as_bytes());
+    stream.blanked(value.as_bytes(), &b" ".repeat(value.len()));
+    stream.push(b"\r\n");
 }
 
 /// A connection of one to eight requests.
@@ -143,6 +98,7 @@ pub fn script(rng: &mut Rng) -> Script {
         client_leaves = Leave::HalfClose;
     }
     Script {
+        http2: false,
         policy: if blocking { BLOCK } else { MASK },
         story: format!(
             "HTTP/1, {count} requests, pipelined {pipelined}, attack {attack:?}, {client_leaves:?}, {server_leaves:?}"
@@ -151,6 +107,7 @@ pub fn script(rng: &mut Rng) -> Script {
         server: server.talk(server_leaves),
         to_server: client.hear(to_server_fence),
         to_client: server.hear(to_client_fence),
+        streams: Vec::new(),
         ending,
     }
 }
@@ -159,10 +116,10 @@ pub fn script(rng: &mut Rng) -> Script {
 fn request(rng: &mut Rng, stream: &mut Stream, target: &str, method: &str, readable: bool) {
     stream.push(format!("{method} {target} HTTP/1.1\r\nHost: shop.example\r\n").as_bytes());
     if readable && rng.percent(40.0) {
-        stream.blanked("Accept-Encoding", "gzip, br");
+        blanked(stream, "Accept-Encoding", "gzip, br");
     }
     if readable && rng.percent(20.0) {
-        stream.blanked("Range", "bytes=5-900");
+        blanked(stream, "Range", "bytes=5-900");
     }
     if rng.percent(20.0) {
         stream.push(
@@ -182,7 +139,7 @@ fn request(rng: &mut Rng, stream: &mut Stream, target: &str, method: &str, reada
         stream.push(format!("Content-Length: {}\r\n\r\n", content.bytes.len()).as_bytes());
     }
     let secrets = stream.secrets.len();
-    stream.body(rng, &content, chunked);
+    body(rng, stream, &content, chunked);
     stream.secrets.truncate(secrets);
 }
 
@@ -214,6 +171,6 @@ fn response(rng: &mut Rng, stream: &mut Stream, method: &str, last: bool) -> (us
     } else {
         stream.push(format!("Content-Length: {}\r\n\r\n", content.bytes.len()).as_bytes());
     }
-    stream.body(rng, &content, chunked && !until_close);
+    body(rng, stream, &content, chunked && !until_close);
     (head, until_close)
 }

@@ -9,9 +9,11 @@ mod check;
 mod content;
 mod ends;
 mod http1;
+mod http2;
 mod network;
 mod packets;
 mod script;
+mod stream;
 mod world;
 
 use std::collections::BTreeSet;

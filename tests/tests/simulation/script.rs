@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use weir_tests::rng::Rng;
 
-use crate::http1;
+use crate::content::Content;
+use crate::{http1, http2};
 
 /// One step of a sender.
 #[derive(Clone, Debug)]
@@ -54,6 +55,10 @@ pub struct Expected {
     pub secrets: Vec<Secret>,
     /// Fields that are overwritten unless their head is held for longer than it may be.
     pub blanks: Vec<Range<usize>>,
+    /// Octets that make a header block malformed, and the end of their block: once it has arrived, they have changed.
+    pub refused: Vec<(usize, usize)>,
+    /// What may arrive as anything: frames that Weir may use for its own.
+    pub free: Vec<Range<usize>>,
     /// Offset that must never be reached: what ends here is refused.
     pub fence: Option<usize>,
 }
@@ -76,10 +81,14 @@ pub enum Ending {
 #[derive(Clone, Debug)]
 pub struct Script {
     pub policy: &'static str,
+    pub http2: bool,
     pub client: Talk,
     pub server: Talk,
     pub to_server: Expected,
     pub to_client: Expected,
+    /// The bodies on the streams of an HTTP/2 connection whose leaks are blocked: then bytes are not compared, but what
+    /// a client makes of the frames.
+    pub streams: Vec<(u32, Content)>,
     pub ending: Ending,
     /// How it came about, for a failure's report.
     pub story: String,
@@ -89,7 +98,7 @@ impl Script {
     /// The connection of a seed.
     pub fn of(seed: u64) -> Script {
         let mut rng = Rng::new(seed);
-        http1::script(&mut rng)
+        if rng.percent(60.0) { http1::script(&mut rng) } else { http2::script(&mut rng) }
     }
 }
 

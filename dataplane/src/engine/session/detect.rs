@@ -15,6 +15,8 @@ pub enum Protocol {
     Tls,
     /// None of them.
     Unknown,
+    /// The next bytes will tell.
+    Undecided,
 }
 
 /// Longest method that is looked for; registered ones have up to 17 characters (IANA).
@@ -29,6 +31,9 @@ pub fn detect(dir: Dir, bytes: &[u8], midstream: bool) -> Protocol {
     {
         return Protocol::Http2;
     }
+    if is_begun(dir, bytes, midstream) {
+        return Protocol::Undecided;
+    }
     match (dir, bytes) {
         // A server may send its SETTINGS before it has the client's preface (RFC 9113 §3.4).
         (Dir::ToClient, [_, _, _, http2::frame::kind::SETTINGS, 0, 0, 0, 0, 0, ..]) => {
@@ -39,6 +44,19 @@ pub fn detect(dir: Dir, bytes: &[u8], midstream: bool) -> Protocol {
         (Dir::ToServer, _) if looks_like_request(bytes) => Protocol::Http1,
         _ => Protocol::Unknown,
     }
+}
+
+/// Whether so few bytes are there that they could become the beginning of several protocols.
+fn is_begun(dir: Dir, bytes: &[u8], midstream: bool) -> bool {
+    let begins = |whole: &[u8]| bytes.len() < whole.len() && whole.starts_with(bytes);
+    let settings = [0, 0, 0, http2::frame::kind::SETTINGS, 0, 0, 0, 0, 0];
+    let frame = bytes.len() < settings.len()
+        && bytes.iter().zip(settings).skip(3).all(|(have, want)| *have == want);
+    begins(&[0x16, 0x03])
+        || match dir {
+            Dir::ToServer => begins(b"PRI"),
+            Dir::ToClient => frame || (midstream && begins(b"HTTP/")),
+        }
 }
 
 /// A token, then a space: as much of it as is there. Empty lines may come first (RFC 9112 §2.2).
@@ -68,6 +86,9 @@ mod tests {
             (b"M-SEARCH * HTTP/1.1", Http1),
             (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0", Http2),
             (b"PRI", Http2),
+            (b"P", Undecided),
+            (b"PO", Http1),
+            (b"\x16", Undecided),
             (b"\x16\x03\x01\x02", Tls),
             (b"\0\0\0\x10binary", Unknown),
             (b"SSH-2.0-OpenSSH", Unknown),
@@ -77,6 +98,7 @@ mod tests {
         }
         assert_eq!(detect(Dir::ToClient, &[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3], false), Http2);
         assert_eq!(detect(Dir::ToClient, b"HTTP/1.1 200 OK", false), Unknown);
+        assert_eq!(detect(Dir::ToClient, b"\0\0\x06\x04\0", false), Undecided);
         assert_eq!(detect(Dir::ToClient, b"HTTP/1.1 200 OK", true), Http1);
     }
 }

@@ -93,6 +93,8 @@ pub enum Session {
     Detecting {
         /// The connection was picked up in its middle.
         midstream: bool,
+        /// What each side has said, as long as it is too little to tell.
+        begun: [Begun; 2],
     },
     /// HTTP/1.x.
     Http1(Box<Http1Session>),
@@ -100,6 +102,13 @@ pub enum Session {
     Http2(Box<Http2Session>),
     /// Passed unread, for the reason that the counters name.
     Unread(Unread),
+}
+
+/// The first few bytes of a direction, and where they lie.
+#[derive(Default)]
+pub struct Begun {
+    at: u64,
+    bytes: Vec<u8>,
 }
 
 /// Why bytes are not read.
@@ -115,14 +124,14 @@ pub enum Unread {
 
 impl Default for Session {
     fn default() -> Session {
-        Session::Detecting { midstream: false }
+        Session::Detecting { midstream: false, begun: Default::default() }
     }
 }
 
 impl Session {
     /// A session whose beginning was not seen.
     pub fn midstream() -> Session {
-        Session::Detecting { midstream: true }
+        Session::Detecting { midstream: true, begun: Default::default() }
     }
 
     /// Reads the next bytes of a direction, which begin at stream offset `at`; everything before `sent` has left.
@@ -137,10 +146,7 @@ impl Session {
     ) -> Outcome {
         let feed = &mut Feed { cx, conn, now, dir, at, sent };
         let outcome = match self {
-            Session::Detecting { midstream } => {
-                let midstream = *midstream;
-                return self.detect(feed, midstream, bytes);
-            }
+            Session::Detecting { .. } => return self.detect(feed, bytes),
             Session::Http1(http1) => http1.feed(feed, bytes),
             Session::Http2(http2) => http2.feed(feed, bytes),
             Session::Unread(_) => Outcome::clear(at + bytes.len() as u64),
@@ -192,12 +198,34 @@ impl Session {
     }
 
     /// Looks at the first bytes.
-    fn detect(&mut self, feed: &mut Feed<'_>, midstream: bool, bytes: &[u8]) -> Outcome {
+    fn detect(&mut self, feed: &mut Feed<'_>, bytes: &[u8]) -> Outcome {
         let end = feed.at + bytes.len() as u64;
+        let Session::Detecting { midstream, begun: [to_server, to_client] } = self else {
+            return Outcome::clear(end);
+        };
         if bytes.is_empty() {
             return Outcome::clear(end);
         }
+        let midstream = *midstream;
+        let (mine, other) = match feed.dir {
+            Dir::ToServer => (to_server, to_client),
+            Dir::ToClient => (to_client, to_server),
+        };
+        let mut joined = std::mem::take(&mut mine.bytes);
+        let mut bytes = bytes;
+        if !joined.is_empty() {
+            feed.at = mine.at;
+            joined.extend_from_slice(bytes);
+            bytes = &joined;
+        }
+        let other = std::mem::take(other);
         match detect::detect(feed.dir, bytes, midstream) {
+            detect::Protocol::Undecided => {
+                let mine = Begun { at: feed.at, bytes: bytes.to_vec() };
+                let begun = if feed.dir == Dir::ToServer { [mine, other] } else { [other, mine] };
+                *self = Session::Detecting { midstream, begun };
+                return Outcome::clear(feed.at);
+            }
             detect::Protocol::Http1 => *self = Session::Http1(Box::default()),
             detect::Protocol::Http2 => *self = Session::Http2(Box::new(Http2Session::new(true))),
             detect::Protocol::Tls => {
@@ -213,6 +241,13 @@ impl Session {
                 feed.cx.counters.unread_unknown_bytes += bytes.len() as u64;
                 *self = Session::Unread(Unread::Unknown);
                 return feed.exception(weir_inspect::policy::Cause::Undecodable, end);
+            }
+        }
+        if !other.bytes.is_empty() {
+            let (dir, offsets) = (feed.dir.reverse(), (other.at, other.at));
+            let early = self.feed(feed.cx, feed.conn, feed.now, dir, offsets, &other.bytes);
+            if early.action != Action::Continue {
+                return Outcome::action(feed.at, early.action);
             }
         }
         self.feed(feed.cx, feed.conn, feed.now, feed.dir, (feed.at, feed.sent), bytes)
@@ -251,7 +286,7 @@ impl Session {
 
     /// Bytes of this direction were lost to a passive observer: its messages can't be followed any more.
     pub fn gap(&mut self, _dir: Dir) {
-        *self = Session::Detecting { midstream: true };
+        *self = Session::midstream();
     }
 
     /// Counts bytes that pass unread, under their reason.

@@ -98,6 +98,28 @@ fn a_card_across_frames_is_masked_and_frame_headers_stay() {
 }
 
 #[test]
+fn a_preface_in_single_bytes_is_a_preface() {
+    let mut p = Play::open(MASK);
+    let settings = frame_of(kind::SETTINGS, 0, 0, &[]);
+    p.say(Dir::ToServer, &PREFACE[..1]);
+    p.say(Dir::ToClient, &settings[..4]);
+    p.say(Dir::ToServer, &PREFACE[1..2]);
+    p.wait(6);
+    let rest = [&PREFACE[2..], &settings, &request(1, "/x")].concat();
+    rest.chunks(1).for_each(|byte| p.say(Dir::ToServer, byte));
+    assert_eq!(
+        raw(&mut p, Dir::ToServer).len(),
+        2 + rest.len(),
+        "some of it before, some after the bound"
+    );
+    p.say(Dir::ToClient, &settings[4..]);
+    p.say(Dir::ToClient, response(1, &[r#"{"card":"4111111111111111"}"#]));
+    let sent = raw(&mut p, Dir::ToClient);
+    assert!(!sent.windows(4).any(|w| w == b"4111"), "{sent:?}");
+    assert_eq!(p.engine.counters().http2_requests, 1);
+}
+
+#[test]
 fn a_refused_request_becomes_malformed_and_the_connection_lives() {
     let mut p = open(BLOCK);
     let attack = request(1, "/?f=../../../../etc/passwd");

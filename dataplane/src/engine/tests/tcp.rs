@@ -198,3 +198,15 @@ fn a_reset_that_may_have_been_believed_lets_the_flow_be_forgotten_soon() {
     }
     assert_eq!(p.engine.flows(), 1, "its sender lives");
 }
+
+#[test]
+fn packets_that_wait_for_a_gap_in_silence_are_dropped() {
+    let mut p = Play::open(MASK);
+    let (c, s) = p.seq;
+    p.packet(Dir::ToClient, s.wrapping_add(5), c, Flags::ACK, b"later");
+    assert_eq!(p.engine.held(), 1);
+    for _ in 0..40 {
+        p.wait(1000);
+    }
+    assert_eq!((p.engine.held(), p.engine.flows(), p.wire.freed), (0, 1, 1));
+}
