@@ -106,6 +106,10 @@ pub(super) fn number(view: &View, at: usize, rule: fn(&View, usize) -> Outcome) 
     }
     let in_run = |b: &u8| b.is_ascii_digit() || is_separator(*b);
     let end = at + view.bytes.iter().skip(at).take(MAX_RUN).take_while(|b| in_run(b)).count();
+    if end - at <= MAX_NUMBER && view.at(end) == At::Unknown {
+        // Which strings end in the run is known when its end is.
+        return Outcome::More { start: at };
+    }
     // The string began further left and ends in the run.
     let stops = at + MIN_NUMBER..=end.min(at + MAX_NUMBER);
     for (_, stop) in strings_around(view, at, stops).take(MAX_STRINGS) {
@@ -122,15 +126,14 @@ fn guessed_end(view: &View, at: usize, end: usize, rule: fn(&View, usize) -> Out
     if end - at > MAX_NUMBER {
         return Outcome::No;
     }
-    match view.at(end) {
-        At::Unknown => return Outcome::More { start: at },
-        At::Byte(b) if b.is_ascii_alphabetic() && matches!(b & 7, 0 | 1 | 2 | 5) => {
-            let outcome = within(view, at, end, rule);
-            if outcome != Outcome::No {
-                return outcome;
-            }
+    if let At::Byte(b) = view.at(end)
+        && b.is_ascii_alphabetic()
+        && matches!(b & 7, 0 | 1 | 2 | 5)
+    {
+        let outcome = within(view, at, end, rule);
+        if outcome != Outcome::No {
+            return outcome;
         }
-        _ => {}
     }
     for glued in 1..=MAX_GLUED {
         let stop = end.saturating_sub(glued);

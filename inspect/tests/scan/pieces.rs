@@ -147,6 +147,23 @@ proptest! {
     }
 }
 
+/// Found by the property test: more strings may end in a run of digits than are tried, and which are tried must not
+/// depend on how much of the run is there.
+#[test]
+fn a_run_that_many_strings_could_end_in() {
+    let (catalog, scanner, all) = scanner();
+    let text = b"3782-822463-100054111 1111\x00\x003782-822463-100054111 1111 1111 1111\\eyJhbGciOiJIUzI1NiJ9\
+        GB82WEST12345698765432(4+1-984-182-0190(415) 555-26714111111111111111";
+    let whole = find_in_pieces(scanner, all, text, &[text.len() + 1], true);
+    let whole = put_together(catalog, &whole);
+    for first in 1..=text.len() {
+        for cut in 1..80 {
+            let found = find_in_pieces(scanner, all, text, &[first, cut], true);
+            assert_eq!(put_together(catalog, &found), whole, "cut at {first}, then each {cut}");
+        }
+    }
+}
+
 #[test]
 fn each_cut_of_a_long_body() {
     let (catalog, scanner, all) = scanner();
