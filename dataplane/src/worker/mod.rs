@@ -13,6 +13,7 @@ mod report;
 mod rest;
 mod run;
 mod start;
+mod urgency;
 
 pub use clock::now;
 pub use report::{Report, Snapshot, samples};

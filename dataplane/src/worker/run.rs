@@ -104,8 +104,15 @@ impl<'u> Worker<'u> {
         let mut most = 0;
         for side in [Side::A, Side::B] {
             most = most.max(self.ports.receive(side, batch));
-            for (n, frame) in batch.drain(..).enumerate() {
-                if n % BEAT_EVERY == BEAT_EVERY - 1 {
+            batch.first().into_iter().for_each(Frame::prefetch);
+            let mut packets = batch.drain(..);
+            let mut n = 0;
+            while let Some(frame) = packets.next() {
+                n += 1;
+                if let Some(next) = packets.as_slice().first() {
+                    next.prefetch();
+                }
+                if n % BEAT_EVERY == 0 {
                     self.heartbeat.beat(clock::now().0);
                 }
                 self.dispatch(own, now, side, frame);

@@ -18,15 +18,12 @@ use super::handover::{Mesh, MeshEnd};
 use super::report::{Report, Snapshot};
 use super::rest::Rest;
 use super::run::Worker;
+use super::urgency;
 use crate::control::Shared;
 use crate::engine::{Engine, EngineSettings, Side};
 use crate::port::{Memory, PortError, Ports};
 use crate::settings::{Mode, Placement, Settings};
 use crate::xdp::{Xdp, XdpError};
-
-/// The workers' nice value, the most urgent there is: on a core that is full of other work, a worker at the usual one
-/// can wait for more than the 100 ms after which the XDP program takes it for dead.
-const NICE: i32 = -20;
 
 /// Why the workers did not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -201,8 +198,7 @@ impl Seat {
             let problem = format!("the system refuses core {}", self.core.id);
             return Err(WorkerError::Core { worker: index, problem });
         }
-        // Load must not be able to silence the heartbeat. None: this thread.
-        if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        if let Err(error) = urgency::set() {
             tracing::warn!(worker = index, %error, "the worker keeps its priority; a busy core may delay it");
         }
         let attempts: &[bool] = match self.settings.mode {
