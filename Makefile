@@ -30,6 +30,9 @@ demo: build ## see Weir work between real programs (as root); KEEP=1 leaves it r
 demo-stop: ## end a demo that was left running
 	@$(CARGO_TARGET_DIR)/debug/demo --stop
 
+# The same cases of the property tests in each run: what a run finds must not depend on luck. `make test-long` draws
+# new ones.
+test: export PROPTEST_RNG_SEED ?= 20261122
 test: build ## every test, also those on the wire (as root)
 	cargo test --workspace
 	cargo test --manifest-path fuzz/Cargo.toml

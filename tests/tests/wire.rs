@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use weir_tests::bodies::Site;
-use weir_tests::clients::{RawClient, Version, curl, curl_url, grpc};
+use weir_tests::clients::{PATIENT, RawClient, Version, curl_url, curl_with, grpc};
 use weir_tests::net::{Options, SERVER_V4, SERVER_V6, Topology};
 use weir_tests::orders::order;
 use weir_tests::relay::Loss;
@@ -15,7 +15,7 @@ use weir_tests::weir::{MASK, Weir};
 fn clean_pages_arrive(topology: &Topology, site: &Site, count: usize) {
     for version in Version::ALL {
         for doc in site.clean_sample().take(count) {
-            let answer = curl(&topology.client, version, &doc.path).unwrap();
+            let answer = curl_with(&topology.client, version, &doc.path, PATIENT).unwrap();
             assert_eq!((answer.status, answer.complete), (200, true), "{version:?} {}", doc.path);
             assert!(answer.body == doc.body, "{version:?} {} arrived changed", doc.path);
         }
