@@ -204,6 +204,7 @@ fn ipv6(frame: &[u8], ip: usize) -> Result<Packet, ParseError> {
     Err(BAD)
 }
 
+#[inline]
 fn tcp(
     frame: &[u8],
     ip: usize,

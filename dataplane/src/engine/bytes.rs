@@ -41,8 +41,8 @@ pub fn data<I: Io>(
             cx.finish(io, way_out, a.buf, Reason::Absorbed);
         }
         Arrival::Early => {
-            let counted = false;
-            let segment = Segment { at, len, fin, edited: a.edited, counted, buf: a.buf };
+            let (counted, data) = (false, a.packet.data);
+            let segment = Segment { at, len, fin, edited: a.edited, counted, data, buf: a.buf };
             if let Err(buf) = half.keep_early(segment) {
                 cx.finish(io, way_out, buf, Reason::Absorbed);
             }
@@ -52,7 +52,8 @@ pub fn data<I: Io>(
         }
         Arrival::InOrder { skip } => {
             let mut counted = false;
-            let mut buf = a.buf;
+            // The headers stay as long when a packet is split.
+            let (data, mut buf) = (a.packet.data, a.buf);
             if skip > 0 {
                 // The old bytes at the front may be what the receiver lacks: they go on their own.
                 let Some(rest) = edit::split(io, &mut buf, skip as usize) else {
@@ -66,8 +67,8 @@ pub fn data<I: Io>(
                 old(cx, io, flow, dir, at, a);
                 (counted, buf) = (true, rest);
             }
-            let at = at + u64::from(skip);
-            let segment = Segment { at, len: len - skip, fin, edited: false, counted, buf };
+            let (at, len) = (at + u64::from(skip), len - skip);
+            let segment = Segment { at, len, fin, edited: false, counted, data, buf };
             in_order(cx, io, now, slot, flow, dir, segment);
             while let Some(early) = flow.lane(dir).half.pop_early() {
                 closed_gap(cx, io, now, slot, flow, dir, early);
@@ -151,9 +152,6 @@ fn in_order<I: Io>(
         return after_inspection(cx, io, flow, dir, segment);
     }
     let refused = flow.refusal.as_ref().is_some_and(|r| r.dir == dir);
-    let Ok(packet) = packet::parse(segment.buf.bytes()) else {
-        return drop_segment(cx, io, segment, Reason::Malformed);
-    };
     flow.lane(dir).half.next = segment.end();
     if segment.fin {
         flow.lane(dir).half.fin = Some(segment.end());
@@ -162,7 +160,7 @@ fn in_order<I: Io>(
         // Weir will acknowledge it in its answer; nobody else will see it.
         return drop_segment(cx, io, segment, Reason::Tombstone);
     }
-    let payload = segment.buf.bytes().get(packet.payload()).unwrap_or_default();
+    let payload = segment.buf.bytes().get(segment.payload()).unwrap_or_default();
     cx.counters.inspected_bytes += payload.len() as u64;
     let offsets = (segment.at, flow.lane(dir).half.sent);
     let mut outcome = flow.session.feed(cx, &flow.conn, now, dir, offsets, payload);

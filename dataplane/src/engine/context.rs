@@ -56,8 +56,8 @@ pub struct Context {
     pub found: Vec<Found>,
     /// Scratch: a decoded URL.
     pub decoded: Vec<u8>,
-    /// Flows that hold a segment of which a head may leave.
-    pub unsplit: Vec<(Slot, Dir)>,
+    /// Flows that hold segments since this batch.
+    pub undecided: Vec<(Slot, Dir)>,
     /// Packets that wait in the flows of this worker.
     pub waiting: usize,
     timers: BinaryHeap<Reverse<Due>>,
@@ -75,7 +75,7 @@ impl Context {
             edits: Vec::new(),
             found: Vec::new(),
             decoded: Vec::new(),
-            unsplit: Vec::new(),
+            undecided: Vec::new(),
             waiting: 0,
             timers: BinaryHeap::new(),
             next_flow_id,
@@ -181,9 +181,9 @@ impl Context {
         self.timers.pop().map(|d| d.0)
     }
 
-    /// When something is due; at once if a segment waits to be split.
+    /// When something is due; at once if a batch left something undecided.
     pub fn next_deadline(&self) -> Option<Time> {
-        if !self.unsplit.is_empty() {
+        if !self.undecided.is_empty() {
             return Some(Time(0));
         }
         self.timers.peek().map(|d| d.0.at)

@@ -87,6 +87,8 @@ pub struct Lane<B> {
     pub timestamp: Option<u32>,
     /// Everything before this offset of the stream may leave as far as it is decided.
     pub clear: u64,
+    /// Something is held, and the end of the batch decides what becomes of it.
+    pub undecided: bool,
     /// The receiver has acknowledged up to here what never passed Weir.
     pub elsewhere: u64,
     /// The last packet was a reset. Unless it is exact nobody knows whether the receiver has believed it.
@@ -106,6 +108,7 @@ impl<B> Default for Lane<B> {
             scale: None,
             timestamp: None,
             clear: 0,
+            undecided: false,
             elsewhere: 0,
             reset: false,
             packets: 0,

@@ -231,13 +231,13 @@ impl<B: Buffer> Engine<B> {
     /// Does what is due, also at the end of each batch of packets: lets heads of undecided segments go, releases expired holds, repeats answers of tombstones, forgets idle flows. Cheap when
     /// nothing is due.
     pub fn tick<I: Io<Buf = B>>(&mut self, io: &mut I, now: Time) {
-        let mut unsplit = std::mem::take(&mut self.cx.unsplit);
-        for (slot, dir) in unsplit.drain(..) {
+        let mut undecided = std::mem::take(&mut self.cx.undecided);
+        for (slot, dir) in undecided.drain(..) {
             if let Some(flow) = self.flows.get_mut(slot) {
-                release::split_undecided(&mut self.cx, io, flow, dir);
+                release::split_undecided(&mut self.cx, io, now, slot, flow, dir);
             }
         }
-        self.cx.unsplit = unsplit;
+        self.cx.undecided = undecided;
         while let Some(due) = self.cx.next_due(now) {
             if let Some(flow) = self.flows.get_mut(due.slot) {
                 let waited = flow.waiting();

@@ -1,7 +1,6 @@
 //! What may leave, leaves; what is undecided waits within its bounds (design rule 2).
 
 use weir_inspect::policy::{Cause, ExceptionAction};
-use weir_reassembly::packet;
 use weir_reassembly::tcp::Segment;
 use weir_reassembly::time::Time;
 
@@ -31,20 +30,21 @@ pub fn release_or_hold<I: Io>(
     let clear = if cx.settings.passive { u64::MAX } else { clear };
     release_whole(cx, io, flow, dir, clear);
     let lane = flow.lane(dir);
-    let Some(first) = lane.half.held.front() else { return };
-    if first.at < clear {
-        // Its head may leave. Mostly the next segment is in the same batch and decides the tail, so that nothing
-        // needs to be split: the end of the batch is soon enough.
-        lane.clear = clear;
-        cx.unsplit.push((slot, dir));
+    if lane.half.held.is_empty() {
+        return;
+    }
+    // A head may leave, and the rest waits for a time. Mostly the next segment is in the same batch and decides the
+    // tail, so that nothing needs to be split or timed: the end of the batch is soon enough.
+    lane.clear = clear;
+    if !lane.undecided {
+        lane.undecided = true;
+        cx.undecided.push((slot, dir));
     }
     let half = &flow.lane(dir).half;
     let limits = &cx.settings.limits;
-    let (upto, too_much) = (half.next, half.next - half.sent > limits.hold_bytes);
-    if too_much || cx.waiting > limits.waiting {
+    if half.next - half.sent > limits.hold_bytes || cx.waiting > limits.waiting {
+        let upto = half.next;
         expire(cx, io, now, slot, flow, dir, upto);
-    } else {
-        cx.schedule(now + limits.hold, slot, Timer::Hold(dir, upto));
     }
 }
 
@@ -83,11 +83,24 @@ fn release_whole<I: Io>(
     }
 }
 
-/// The end of a batch: the head of a segment whose tail is still undecided leaves alone.
-pub fn split_undecided<I: Io>(cx: &mut Context, io: &mut I, flow: &mut Flow<I::Buf>, dir: Dir) {
-    if matches!(flow.state, State::Inspected) {
-        let clear = flow.lane(dir).clear;
-        release(cx, io, flow, dir, clear);
+/// The end of a batch: the head of a segment whose tail is still undecided leaves alone, and the tail waits.
+pub fn split_undecided<I: Io>(
+    cx: &mut Context,
+    io: &mut I,
+    now: Time,
+    slot: Slot,
+    flow: &mut Flow<I::Buf>,
+    dir: Dir,
+) {
+    flow.lane(dir).undecided = false;
+    if !matches!(flow.state, State::Inspected) {
+        return;
+    }
+    let clear = flow.lane(dir).clear;
+    release(cx, io, flow, dir, clear);
+    let half = &flow.lane(dir).half;
+    if !half.held.is_empty() {
+        cx.schedule(now + cx.settings.limits.hold, slot, Timer::Hold(dir, half.next));
     }
 }
 
@@ -106,14 +119,8 @@ pub fn release<I: Io>(cx: &mut Context, io: &mut I, flow: &mut Flow<I::Buf>, dir
             };
             let counted = true;
             let (at, len) = (segment.at + keep, segment.len - keep as u32);
-            half.held.push_front(Segment {
-                at,
-                len,
-                fin: segment.fin,
-                edited: false,
-                counted,
-                buf,
-            });
+            let (fin, data) = (segment.fin, segment.data);
+            half.held.push_front(Segment { at, len, fin, edited: false, counted, data, buf });
             (segment.len, segment.fin) = (keep as u32, false);
         }
         forward(cx, io, flow, dir, way_out, segment);
@@ -129,10 +136,8 @@ fn forward<I: Io>(
     segment: Segment<I::Buf>,
 ) {
     let half = &mut flow.lane(dir).half;
-    if !cx.settings.passive
-        && let Ok(packet) = packet::parse(segment.buf.bytes())
-    {
-        let payload = segment.buf.bytes().get(packet.payload()).unwrap_or_default();
+    if !cx.settings.passive {
+        let payload = segment.buf.bytes().get(segment.payload()).unwrap_or_default();
         if !half.forwarded(payload, cx.settings.limits.history) {
             // A sender that ignores the receiver's window.
             if cx.exception(Cause::Memory) != ExceptionAction::Pass {

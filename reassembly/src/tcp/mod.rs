@@ -15,6 +15,7 @@
 mod history;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 pub use history::History;
 
@@ -36,11 +37,18 @@ pub struct Segment<B> {
     pub edited: bool,
     /// Whether the packet that arrived has been counted under its reason already (this is the rest of a split one).
     pub counted: bool,
+    /// Where its payload begins in the packet.
+    pub data: usize,
     /// The packet.
     pub buf: B,
 }
 
 impl<B> Segment<B> {
+    /// Its payload's place in the packet.
+    pub fn payload(&self) -> Range<usize> {
+        self.data..self.data + self.len as usize
+    }
+
     /// Stream offset just past its payload.
     pub fn end(&self) -> u64 {
         self.at + u64::from(self.len)
@@ -240,7 +248,7 @@ mod tests {
     }
 
     fn early(at: u64, len: u32) -> Segment<()> {
-        Segment { at, len, fin: false, edited: false, counted: false, buf: () }
+        Segment { at, len, fin: false, edited: false, counted: false, data: 0, buf: () }
     }
 
     #[test]
