@@ -1,0 +1,132 @@
+//! The codings themselves, by well-kept libraries, behind one step: some bytes in, some bytes out.
+
+use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
+use flate2::{Decompress, FlushDecompress, Status};
+use zstd::stream::raw::{DParameter, Decoder as Zstandard, InBuffer, Operation, OutBuffer};
+
+use super::DecodeError;
+
+/// Base-2 logarithm of gzip's largest window (RFC 1951 §2).
+const GZIP_WINDOW: u8 = 15;
+/// The same for zstd as a content coding: 8 MB (RFC 9659 §3).
+const ZSTD_WINDOW: u32 = 23;
+
+/// Brotli's state with the allocators that its library asks for.
+type Brotli = BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>;
+
+/// One content coding under way.
+pub enum Codec {
+    /// RFC 1952: members in a row.
+    Gzip { member: Decompress, ended: bool },
+    /// RFC 9110 §8.4.1.2: zlib's format (RFC 1950); many servers send bare DEFLATE (RFC 1951), so the first byte tells.
+    Deflate { state: Option<Decompress>, ended: bool },
+    /// RFC 7932.
+    Brotli { state: Box<Brotli>, ended: bool },
+    /// RFC 8878: frames in a row.
+    Zstd(Zstandard<'static>),
+}
+
+/// What one step came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Step {
+    /// Bytes of the input that it took.
+    pub read: usize,
+    /// Bytes of the output that it filled.
+    pub written: usize,
+}
+
+impl Codec {
+    /// The coding of this name (RFC 9110 §8.4.1 and IANA's registry).
+    pub fn named(name: &[u8]) -> Option<Codec> {
+        let is = |names: &[&str]| names.iter().any(|n| name.eq_ignore_ascii_case(n.as_bytes()));
+        if is(&["gzip", "x-gzip"]) {
+            return Some(Codec::Gzip { member: Decompress::new_gzip(GZIP_WINDOW), ended: false });
+        }
+        if is(&["deflate"]) {
+            return Some(Codec::Deflate { state: None, ended: false });
+        }
+        if is(&["br"]) {
+            let alloc = StandardAlloc::default;
+            let state = Box::new(BrotliState::new(alloc(), alloc(), alloc()));
+            return Some(Codec::Brotli { state, ended: false });
+        }
+        if is(&["zstd"]) {
+            let mut decoder = Zstandard::new().ok()?;
+            decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW)).ok()?;
+            return Some(Codec::Zstd(decoder));
+        }
+        None
+    }
+
+    /// Undoes some of `input` into `out`.
+    pub fn step(&mut self, input: &[u8], out: &mut [u8]) -> Result<Step, DecodeError> {
+        match self {
+            Codec::Gzip { member, ended } => {
+                if *ended && !input.is_empty() {
+                    (*member, *ended) = (Decompress::new_gzip(GZIP_WINDOW), false);
+                }
+                inflate(member, ended, input, out)
+            }
+            Codec::Deflate { state, ended } => {
+                let Some(first) = input.first() else { return Ok(Step::default()) };
+                // CMF of RFC 1950: method 8, and a window of at most 32 KB.
+                let zlib = first & 0x0f == 8 && first >> 4 <= 7;
+                inflate(state.get_or_insert_with(|| Decompress::new(zlib)), ended, input, out)
+            }
+            Codec::Brotli { state, ended } => unbrotli(state, ended, input, out),
+            Codec::Zstd(decoder) => {
+                let (mut from, mut to) = (InBuffer::around(input), OutBuffer::around(out));
+                decoder.run(&mut from, &mut to).map_err(|_| DecodeError::Damaged)?;
+                Ok(Step { read: from.pos, written: to.pos() })
+            }
+        }
+    }
+}
+
+fn inflate(
+    state: &mut Decompress,
+    ended: &mut bool,
+    input: &[u8],
+    out: &mut [u8],
+) -> Result<Step, DecodeError> {
+    if *ended {
+        // Something behind the end: who reads it, and as what, nobody knows.
+        return if input.is_empty() { Ok(Step::default()) } else { Err(DecodeError::Damaged) };
+    }
+    let (read, written) = (state.total_in(), state.total_out());
+    let status = state.decompress(input, out, FlushDecompress::None);
+    *ended = status.map_err(|_| DecodeError::Damaged)? == Status::StreamEnd;
+    Ok(Step {
+        read: (state.total_in() - read) as usize,
+        written: (state.total_out() - written) as usize,
+    })
+}
+
+fn unbrotli(
+    state: &mut Brotli,
+    ended: &mut bool,
+    input: &[u8],
+    out: &mut [u8],
+) -> Result<Step, DecodeError> {
+    if *ended {
+        return if input.is_empty() { Ok(Step::default()) } else { Err(DecodeError::Damaged) };
+    }
+    let (mut left, mut read) = (input.len(), 0);
+    let (mut room, mut written, mut total) = (out.len(), 0, 0);
+    let result = BrotliDecompressStream(
+        &mut left,
+        &mut read,
+        input,
+        &mut room,
+        &mut written,
+        out,
+        &mut total,
+        state,
+    );
+    match result {
+        BrotliResult::ResultFailure => return Err(DecodeError::Damaged),
+        BrotliResult::ResultSuccess => *ended = true,
+        BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => {}
+    }
+    Ok(Step { read, written })
+}

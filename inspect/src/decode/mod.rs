@@ -1,0 +1,239 @@
+//! Content codings undone (RFC 9110 §8.4), so that nothing hides in them: gzip, deflate, br and zstd, also several on
+//! top of each other. A stream in, a stream out, in constant memory.
+//!
+//! ```text
+//!   bytes on the wire ─► outermost coding ─► … ─► innermost coding ─► content, in chunks
+//! ```
+
+mod codec;
+
+use codec::Codec;
+
+/// Most codings on top of each other. Real servers use one; a client undoes as many as it is told of.
+pub const MAX_CODINGS: usize = 4;
+/// Content is given out in chunks of at most so many bytes.
+const CHUNK: usize = 16 << 10;
+/// How much larger than its coded form content may be. Ordinary text stays below 100, and DEFLATE can't exceed 1,032.
+const MAX_RATIO: u64 = 256;
+/// Content that may be larger than that, since a small whole can be very uniform.
+const FREE: u64 = 1 << 20;
+
+/// Why content can't be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// A coding that Weir does not know, or too many of them.
+    #[error("an unknown content coding")]
+    Unknown,
+    /// Not what the coding's specification describes.
+    #[error("damaged content coding")]
+    Damaged,
+    /// Content of more than 256 times its coded size and more than 1 MB.
+    #[error("content that expands beyond all measure")]
+    Expands,
+}
+
+/// Undoes the codings of one message's content.
+pub struct Decoder {
+    /// The coding applied last comes first.
+    layers: Vec<Layer>,
+    coded: u64,
+    content: u64,
+}
+
+struct Layer {
+    codec: Codec,
+    out: Box<[u8]>,
+}
+
+impl std::fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Decoder({} codings, {} → {})", self.layers.len(), self.coded, self.content)
+    }
+}
+
+/// Whether a `Content-Encoding` asks for nothing to be undone: it is empty or says `identity`.
+pub fn is_identity(content_encoding: &[u8]) -> bool {
+    codings(content_encoding).next().is_none()
+}
+
+/// The codings that a field value lists, in the order in which they were applied, without `identity`.
+fn codings(content_encoding: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    let tokens = content_encoding.split(|b| *b == b',').map(|token| token.trim_ascii());
+    tokens.filter(|token| !token.is_empty() && !token.eq_ignore_ascii_case(b"identity"))
+}
+
+impl Decoder {
+    /// A decoder for what a `Content-Encoding` field lists.
+    ///
+    /// # Errors
+    /// [`DecodeError::Unknown`].
+    pub fn new(content_encoding: &[u8]) -> Result<Decoder, DecodeError> {
+        let mut layers = Vec::new();
+        for name in codings(content_encoding).rev() {
+            if layers.len() == MAX_CODINGS {
+                return Err(DecodeError::Unknown);
+            }
+            let codec = Codec::named(name).ok_or(DecodeError::Unknown)?;
+            layers.push(Layer { codec, out: vec![0; CHUNK].into() });
+        }
+        Ok(Decoder { layers, coded: 0, content: 0 })
+    }
+
+    /// Undoes the next piece and gives the content that it completes to `each`, in chunks.
+    ///
+    /// # Errors
+    /// [`DecodeError::Damaged`] and [`DecodeError::Expands`]; what came before has been given out. The decoder is of no
+    /// use then.
+    pub fn decode(&mut self, piece: &[u8], each: &mut dyn FnMut(&[u8])) -> Result<(), DecodeError> {
+        self.coded += piece.len() as u64;
+        let room = (self.coded * MAX_RATIO).max(FREE);
+        let content = &mut self.content;
+        undo(&mut self.layers, piece, &mut |chunk| {
+            *content += chunk.len() as u64;
+            if *content > room {
+                return Err(DecodeError::Expands);
+            }
+            each(chunk);
+            Ok(())
+        })
+    }
+}
+
+/// What takes the chunks of content.
+type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), DecodeError>;
+
+fn undo(layers: &mut [Layer], mut piece: &[u8], sink: Sink<'_>) -> Result<(), DecodeError> {
+    let Some((layer, inner)) = layers.split_first_mut() else { return sink(piece) };
+    loop {
+        let step = layer.codec.step(piece, &mut layer.out)?;
+        piece = piece.get(step.read..).unwrap_or_default();
+        let chunk = layer.out.get(..step.written).unwrap_or_default();
+        if !chunk.is_empty() {
+            undo(inner, chunk, sink)?;
+        }
+        if step.read == 0 && chunk.is_empty() || piece.is_empty() && chunk.len() < CHUNK {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut to = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        to.write_all(bytes).unwrap();
+        to.finish().unwrap()
+    }
+
+    fn zlib(bytes: &[u8]) -> Vec<u8> {
+        let mut to = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+        to.write_all(bytes).unwrap();
+        to.finish().unwrap()
+    }
+
+    fn deflate(bytes: &[u8]) -> Vec<u8> {
+        let mut to = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+        to.write_all(bytes).unwrap();
+        to.finish().unwrap()
+    }
+
+    fn br(bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        brotli::CompressorWriter::new(&mut out, 4096, 5, 20).write_all(bytes).unwrap();
+        out
+    }
+
+    fn zstd(bytes: &[u8]) -> Vec<u8> {
+        zstd::encode_all(bytes, 3).unwrap()
+    }
+
+    fn decode(codings: &str, coded: &[u8], cut: usize) -> Result<Vec<u8>, DecodeError> {
+        let mut decoder = Decoder::new(codings.as_bytes())?;
+        let mut content = Vec::new();
+        for piece in coded.chunks(cut) {
+            decoder.decode(piece, &mut |chunk| content.extend_from_slice(chunk))?;
+        }
+        Ok(content)
+    }
+
+    fn text() -> Vec<u8> {
+        let lines = (0..3_000).map(|i| format!("{{\"id\":{i},\"note\":\"{:x}\"}}\n", i * 7919));
+        lines.collect::<String>().into_bytes()
+    }
+
+    #[test]
+    fn each_coding_in_each_cut() {
+        let text = text();
+        for (name, coded) in [
+            ("gzip", gzip(&text)),
+            ("X-GZIP", gzip(&text)),
+            ("deflate", zlib(&text)),
+            ("deflate", deflate(&text)),
+            ("br", br(&text)),
+            ("zstd", zstd(&text)),
+            ("gzip, br", br(&gzip(&text))),
+            (" deflate ,identity,, zstd", zstd(&zlib(&text))),
+        ] {
+            for cut in [1, 7, 1448, usize::MAX] {
+                assert!(decode(name, &coded, cut) == Ok(text.clone()), "{name} in pieces of {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn members_and_frames_in_a_row_are_one_content() {
+        for (name, coded) in [
+            ("gzip", [gzip(b"4111 1111 "), gzip(b"1111 1111")].concat()),
+            ("zstd", [zstd(b"4111 1111 "), zstd(b"1111 1111")].concat()),
+        ] {
+            for cut in 1..coded.len() {
+                let content = decode(name, &coded, cut);
+                assert_eq!(content.as_deref(), Ok(&b"4111 1111 1111 1111"[..]), "{name} by {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_begun_is_given_out_at_once() {
+        let mut to = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        to.write_all(b"data: 4111111111111111\n\n").unwrap();
+        to.flush().unwrap();
+        let begun = to.get_ref().clone();
+        assert_eq!(decode("gzip", &begun, 5).as_deref(), Ok(&b"data: 4111111111111111\n\n"[..]));
+    }
+
+    #[test]
+    fn damage_is_said() {
+        for name in ["gzip", "br", "zstd"] {
+            assert_eq!(
+                decode(name, b"{\"plain\":\"text, and enough of it\"}", 8),
+                Err(DecodeError::Damaged),
+                "{name}"
+            );
+        }
+        let trailing = [gzip(b"content"), b"and something else".to_vec()].concat();
+        assert_eq!(decode("gzip", &trailing, 1448), Err(DecodeError::Damaged));
+        assert_eq!(decode("compress", b"", 1), Err(DecodeError::Unknown));
+        assert_eq!(decode("gzip,gzip,gzip,gzip,gzip", b"", 1), Err(DecodeError::Unknown));
+    }
+
+    #[test]
+    fn a_bomb_is_no_content() {
+        let zeros = vec![0; 64 << 20];
+        for (name, coded) in [("gzip", gzip(&zeros)), ("zstd", zstd(&zeros)), ("br", br(&zeros))] {
+            assert_eq!(decode(name, &coded, 1448), Err(DecodeError::Expands), "{name}");
+        }
+    }
+
+    #[test]
+    fn identity_is_no_coding() {
+        for plain in ["", "identity", " , Identity"] {
+            assert!(is_identity(plain.as_bytes()), "{plain:?}");
+        }
+        assert!(!is_identity(b"identity, gzip"));
+    }
+}
