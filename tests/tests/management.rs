@@ -169,6 +169,37 @@ fn the_data_plane_starts_alone_with_the_last_good_policy() {
 }
 
 #[test]
+fn the_status_tells_a_service_that_is_hardly_read() {
+    let topology = Topology::new().unwrap();
+    let site = Site::generate(6);
+    let _nginx = Nginx::start(&topology, &site).unwrap();
+    let services = format!(
+        "services:\n  - name: shop\n    ports: [{H1}]\n  - name: vault\n    ports: [{H2}]\n"
+    );
+    let mut weir = Weir::start(&topology, &(MASK.to_owned() + &services)).unwrap();
+    weir.manage().unwrap();
+    assert!(is_masked(&topology, leaking(&site)));
+    // Whatever becomes of it: a TLS handshake with a server that speaks none.
+    let url = format!("https://{SERVER_V4}:{H2}/");
+    topology.client.run(&["curl", "-sk", "--max-time", "5", &url], SOON).unwrap();
+
+    let share = |status: &serde_json::Value, service: &str| {
+        let all = status["services"].as_array()?;
+        all.iter().find(|s| s["service"] == service)?["share_read"].as_f64()
+    };
+    wait_for("the bytes of both services", SOON, || {
+        let status = weir.status().ok()?;
+        (share(&status, "shop")? == 1.0 && share(&status, "vault")? < 0.5).then_some(())
+    })
+    .unwrap();
+    let said = String::from_utf8(weir.cli(&["status"]).unwrap().stdout).unwrap();
+    assert!(said.contains("shop: 100 % of its bytes read\n"), "{said}");
+    assert!(said.contains("vault: 0 % of its bytes read: is it TLS here"), "{said}");
+    let unread = "weir_service_bytes_total{service=\"vault\",read=\"false\",reason=\"tls\"}";
+    assert!(weir.metrics().unwrap()[unread] > 0.0);
+}
+
+#[test]
 fn policies_are_swapped_under_load_without_losing_a_flow() {
     let topology = Topology::new().unwrap();
     let site = Site::generate(5);

@@ -163,10 +163,12 @@ fn in_order<I: Io>(
     let payload = segment.buf.bytes().get(segment.payload()).unwrap_or_default();
     cx.counters.inspected_bytes += payload.len() as u64;
     let offsets = (segment.at, flow.lane(dir).half.sent);
+    let (len, unread) = (payload.len() as u64, cx.begin_payload());
     let mut outcome = flow.session.feed(cx, &flow.conn, now, dir, offsets, payload);
     if segment.fin && matches!(outcome.action, Action::Continue) {
         outcome = flow.session.finish(cx, &flow.conn, now, dir, segment.end());
     }
+    cx.count_payload(flow, len, unread);
     flow.lane(dir).half.held.push_back(segment);
     apply_edits(cx, flow, dir);
     act(cx, io, now, slot, flow, dir, outcome);

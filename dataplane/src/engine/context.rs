@@ -11,6 +11,7 @@ use weir_reassembly::packet::{Flags, Packet};
 use weir_reassembly::time::Time;
 
 use super::flow::{Conn, Dir, Flow, FlowKey, Lane, Slot, State};
+use super::services::{Reading, Row, ServiceBytes, Unread};
 use super::session::{Edit, Session};
 use super::{Counters, EngineSettings, Io, Side};
 use crate::reason::Reason;
@@ -49,6 +50,10 @@ pub struct Context {
     pub settings: EngineSettings,
     pub policy: Arc<Policy>,
     pub counters: Counters,
+    /// The bytes of each service.
+    pub services: ServiceBytes,
+    /// Scratch: the service that the last fed bytes named.
+    pub named: Option<Row>,
     pub events: VecDeque<Event>,
     /// Scratch: the edits that the last fed bytes ask for.
     pub edits: Vec<Edit>,
@@ -69,8 +74,10 @@ impl Context {
         let next_flow_id = settings.first_flow_id;
         Context {
             settings,
+            services: ServiceBytes::new(&policy),
             policy,
             counters: Counters::default(),
+            named: None,
             events: VecDeque::new(),
             edits: Vec::new(),
             found: Vec::new(),
@@ -127,6 +134,34 @@ impl Context {
         }
     }
 
+    /// The connection's client has named a host: what follows is that service's, until it names another.
+    pub fn name_service(&mut self, conn: &Conn, host: Option<&[u8]>) {
+        self.named = Some(self.services.find(&self.policy, conn.server, host));
+    }
+
+    /// Called before payload is read; what it returns goes to [`Context::count_payload`].
+    pub fn begin_payload(&mut self) -> Unread {
+        self.named = None;
+        Unread::of(&self.counters)
+    }
+
+    /// Counts payload of a flow for its service. What of it passed unread was counted since `before`.
+    pub fn count_payload<B>(&mut self, flow: &mut Flow<B>, bytes: u64, before: Unread) {
+        flow.service = self.named.take().unwrap_or(flow.service);
+        self.services.add_read(flow.service, bytes, before, Unread::of(&self.counters));
+    }
+
+    /// Counts the payload of a packet about which there is no rule.
+    pub fn no_rule(&mut self, p: &Packet, opens: bool) {
+        let bytes = (p.end - p.data) as u64;
+        if bytes > 0 {
+            let to_server = opens || p.dst_port <= p.src_port;
+            let server = if to_server { (p.dst, p.dst_port) } else { (p.src, p.src_port) };
+            let row = self.services.find(&self.policy, server, None);
+            self.services.add(row, Reading::NoRule, bytes);
+        }
+    }
+
     /// A new flow for the packet that opens it.
     pub fn open<B>(
         &mut self,
@@ -142,6 +177,7 @@ impl Context {
         let (client, server) = if toward_server { (src, dst) } else { (dst, src) };
         let mut flow = Flow {
             key,
+            service: self.services.find(&self.policy, server, None),
             conn: Conn { id: self.next_flow_id, client, server },
             client_side: if toward_server { from } else { from.peer() },
             state: State::Inspected,

@@ -9,6 +9,7 @@ use weir_reassembly::time::Time;
 
 use super::Side;
 use super::edit::Template;
+use super::services::Row;
 use super::session::Session;
 use super::tombstone::{Refusal, Tombstone};
 
@@ -134,6 +135,8 @@ pub struct Flow<B> {
     pub key: FlowKey,
     /// Its ends.
     pub conn: Conn,
+    /// Whose bytes its bytes are: by the server's address, and by the host of its latest request.
+    pub service: Row,
     /// The port behind which the client is.
     pub client_side: Side,
     /// What is done with its packets.

@@ -10,6 +10,7 @@ mod flow;
 pub mod limits;
 mod release;
 mod segment;
+pub mod services;
 mod session;
 mod tombstone;
 
@@ -31,6 +32,7 @@ pub use counters::Counters;
 use flow::Dir;
 use flow::{Flow, FlowKey, FlowTable, Slot};
 pub use limits::Limits;
+pub use services::ServiceBytes;
 
 use crate::reason::Reason;
 
@@ -111,6 +113,7 @@ impl<B: Buffer> Engine<B> {
 
     /// Puts a policy in force for everything that begins from now on. Messages under way end under the old one.
     pub fn set_policy(&mut self, policy: Arc<Policy>) {
+        self.cx.services.follow(&policy);
         self.cx.policy = policy;
     }
 
@@ -189,6 +192,7 @@ impl<B: Buffer> Engine<B> {
         let to_server = policy.flow_relevant(p.dst, p.dst_port);
         let to_client = !opens && policy.flow_relevant(p.src, p.src_port);
         if !to_server && !to_client {
+            self.cx.no_rule(p, opens);
             return Opening::None(Reason::NotInspected);
         }
         if !opens && (p.data == p.end || p.flags.has(Flags::RST)) {
@@ -280,6 +284,11 @@ impl<B: Buffer> Engine<B> {
     /// The counters so far.
     pub fn counters(&self) -> &Counters {
         &self.cx.counters
+    }
+
+    /// The bytes of each service so far.
+    pub fn services(&self) -> &ServiceBytes {
+        &self.cx.services
     }
 
     /// The oldest event not yet taken.

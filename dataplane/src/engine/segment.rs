@@ -255,7 +255,9 @@ fn passed<I: Io>(
 ) {
     let p = a.packet.clone();
     let len = p.end - p.data;
+    let before = cx.begin_payload();
     flow.session.unread(cx, len as u64);
+    cx.count_payload(flow, len as u64, before);
     flow.closed |= p.flags.has(Flags::RST);
     flow.lane(dir.reverse()).half.acknowledge(p.ack);
     let half = &mut flow.lane(dir).half;

@@ -1,11 +1,13 @@
 //! What a worker tells the rest of the process: numbers that it publishes now and then, without a lock.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use weir_proto::Sample;
 
-use crate::engine::Counters;
+use crate::engine::services::{Bytes, MAX_ROWS, OTHER, Reading};
+use crate::engine::{Counters, ServiceBytes};
 use crate::port::{FrameCount, Losses};
 use crate::reason::Reason;
 
@@ -24,6 +26,14 @@ pub struct Report {
     tx_full: AtomicU64,
     rx_ring_full: AtomicU64,
     rx_dropped: AtomicU64,
+    services: [ServiceRow; MAX_ROWS],
+}
+
+/// The bytes of one service. Its name is set once, before the first number.
+#[derive(Debug, Default)]
+struct ServiceRow {
+    name: OnceLock<Box<str>>,
+    bytes: [AtomicU64; Reading::ALL.len()],
 }
 
 /// A copy of a [`Report`] as plain numbers.
@@ -60,6 +70,7 @@ impl Default for Report {
             tx_full: zero(),
             rx_ring_full: zero(),
             rx_dropped: zero(),
+            services: std::array::from_fn(|_| ServiceRow::default()),
         }
     }
 }
@@ -86,6 +97,25 @@ impl Report {
         self.free.store(frames.free as u64, Relaxed);
         self.missing.store(frames.missing() as i64, Relaxed);
         self.handed_over.store(handed_over, Relaxed);
+    }
+
+    /// Publishes the bytes of each service.
+    pub(super) fn publish_services(&self, services: &ServiceBytes) {
+        for (row, (name, bytes)) in self.services.iter().zip(services.rows()) {
+            // This worker is the only one to set it: nobody waits.
+            row.name.get_or_init(|| name.into());
+            for (cell, value) in row.bytes.iter().zip(bytes) {
+                cell.store(*value, Relaxed);
+            }
+        }
+    }
+
+    /// The services with their bytes, as last published.
+    fn services(&self) -> impl Iterator<Item = (&str, Bytes)> {
+        let bytes = |row: &ServiceRow| {
+            std::array::from_fn(|i| row.bytes.get(i).map_or(0, |n| n.load(Relaxed)))
+        };
+        self.services.iter().map_while(move |row| Some((&**row.name.get()?, bytes(row))))
     }
 
     /// Publishes the losses, which cost a system call to read.
@@ -141,6 +171,27 @@ pub fn samples(reports: &[Arc<Report>]) -> Vec<Sample> {
         samples.push(Sample::gauge("frames_held", &label, s.held as f64));
         samples.push(Sample::gauge("frames_free", &label, s.free as f64));
         samples.push(Sample::gauge("frames_missing", &label, s.missing as f64));
+    }
+    samples.extend(service_samples(reports));
+    samples
+}
+
+/// The bytes of each service, over all workers: the label stands for a service, and services are few.
+fn service_samples(reports: &[Arc<Report>]) -> Vec<Sample> {
+    let mut services: BTreeMap<&str, Bytes> = BTreeMap::new();
+    for (name, bytes) in reports.iter().flat_map(|report| report.services()) {
+        for (sum, n) in services.entry(name).or_default().iter_mut().zip(bytes) {
+            *sum += n;
+        }
+    }
+    services.retain(|name, bytes| *name != OTHER || bytes.iter().any(|n| *n > 0));
+    let mut samples = Vec::new();
+    for (name, bytes) in services {
+        for (reading, bytes) in Reading::ALL.into_iter().zip(bytes) {
+            let read = if reading == Reading::Read { "true" } else { "false" };
+            let labels = [("service", name), ("read", read), ("reason", reading.reason())];
+            samples.push(Sample::count("service_bytes_total", &labels, bytes));
+        }
     }
     samples
 }

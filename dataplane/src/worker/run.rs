@@ -148,6 +148,7 @@ impl<'u> Worker<'u> {
         own.published = now;
         let frames = self.ports.count(0, self.engine.held());
         let flows = self.engine.flows();
+        self.report.publish_services(self.engine.services());
         self.report.publish(self.engine.counters(), &own.counters, &frames, own.handed_over, flows);
         if frames.missing() != 0 && !own.frames_were_missing {
             own.frames_were_missing = true;

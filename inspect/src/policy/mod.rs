@@ -171,6 +171,11 @@ impl Policy {
         first.map(|index| ServiceId(index as u16))
     }
 
+    /// The names of its services, in the order of their ids.
+    pub fn service_names(&self) -> impl Iterator<Item = &str> {
+        self.compiled.services.iter().map(|service| service.name.as_str())
+    }
+
     /// The name of a service.
     pub fn service_name(&self, id: ServiceId) -> &str {
         self.compiled.services.get(usize::from(id.0)).map_or("", |s| &s.name)

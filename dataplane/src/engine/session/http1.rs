@@ -227,6 +227,7 @@ impl Messages {
         }
         let (Some(method), Some(target)) = (head.method(), head.target()) else { return Next::Go };
         let host = head.fields.get("host").map(|f| f.value);
+        feed.cx.name_service(feed.conn, host);
         let mut t = self.spare.pop().unwrap_or_default();
         t.reset(&feed.cx.policy);
         t.request.version = version(head.version);

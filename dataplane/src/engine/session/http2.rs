@@ -292,6 +292,7 @@ impl Streams {
         let t = &mut stream.transaction;
         let field = |name: &[u8]| block.value(name).unwrap_or_default();
         let host = block.value(b":authority").or_else(|| block.value(b"host"));
+        feed.cx.name_service(feed.conn, host);
         t.request.grpc = field(b"content-type").starts_with(b"application/grpc");
         let verdict =
             t.judge(feed, field(b":method"), field(b":path"), host, block, &mut self.masks);

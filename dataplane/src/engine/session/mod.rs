@@ -230,6 +230,8 @@ impl Session {
             detect::Protocol::Http2 => *self = Session::Http2(Box::new(Http2Session::new(true))),
             detect::Protocol::Tls => {
                 feed.cx.counters.unread_tls_bytes += bytes.len() as u64;
+                let host = weir_reassembly::tls::server_name(bytes);
+                feed.cx.name_service(feed.conn, host);
                 report::tls(feed, bytes);
                 *self = Session::Unread(Unread::Tls);
                 return Outcome::action(end, Action::Pass(Reason::NotInspected));
