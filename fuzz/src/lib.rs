@@ -3,10 +3,18 @@
 //! `fuzz_targets/` hands them to libFuzzer; `tests/smoke.rs` runs them on seeded mutations in `make test`. A new parser
 //! gets a module here, a target there, and a line in the smoke test.
 
+mod grpc;
 mod http1;
 mod http2;
+mod packet;
 mod policy;
+mod scan;
+mod tls;
 
+pub use grpc::grpc;
 pub use http1::http1;
 pub use http2::{hpack, http2};
+pub use packet::packet;
 pub use policy::policy;
+pub use scan::scan;
+pub use tls::tls;

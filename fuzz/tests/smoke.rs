@@ -188,3 +188,82 @@ fn policy() {
     }
     smoke("policy", weir_fuzz::policy, &seeds);
 }
+
+/// TCP in IPv4, tagged, in IPv6 with an extension header; with options and with Ethernet padding.
+#[test]
+fn packet() {
+    let segment = |options: &[u8]| {
+        let words = (20 + options.len()) as u8 / 4;
+        let head = [0x30, 0x39, 0, 80, 0, 0, 0, 5, 0, 0, 0, 9, words << 4, 0x18, 1, 0, 0, 0, 0, 0];
+        [&head[..], options, b"GET / HTTP/1.1\r\n\r\n"].concat()
+    };
+    let mut seeds = Vec::new();
+    for options in
+        [&[][..], b"\x02\x04\x05\xb4\x04\x02\x01\x00", b"\x01\x01\x1e\x04\x00\x00\x00\x00"]
+    {
+        let segment = segment(options);
+        let mut v4 = vec![0x45, 0, 0, 20 + segment.len() as u8, 0, 0, 0x40, 0, 64, 6, 0, 0];
+        v4.extend([10, 0, 0, 1, 10, 0, 0, 2]);
+        v4.extend(&segment);
+        let mut v6 = vec![0x60, 0, 0, 0, 0, 8 + segment.len() as u8, 60, 64];
+        v6.extend([[0xfd; 16], [0xfe; 16]].concat());
+        v6.extend([6, 0, 1, 4, 0, 0, 0, 0]);
+        v6.extend(&segment);
+        let ends: &[u8] = &[2; 12];
+        seeds.push([ends, &[8, 0], &v4, &[0; 6]].concat());
+        seeds.push([ends, &[0x88, 0xa8, 0, 7, 0x81, 0, 0, 8, 8, 0], &v4].concat());
+        seeds.push([ends, &[0x86, 0xdd], &v6].concat());
+    }
+    assert!(seeds.iter().all(|seed| weir_reassembly::packet::parse(seed).is_ok()));
+    smoke("packet", weir_fuzz::packet, &seeds);
+}
+
+#[test]
+fn grpc() {
+    let message =
+        |flag: u8, bytes: &[u8]| [&[flag][..], &(bytes.len() as u32).to_be_bytes(), bytes].concat();
+    let calls = [message(0, b""), message(1, b"\x0a\x10"), message(0, &[8; 300])].concat();
+    let seeds = (0..8).map(|cut| [&[cut * 5][..], &calls].concat()).collect::<Vec<_>>();
+    smoke("grpc", weir_fuzz::grpc, &seeds);
+}
+
+#[test]
+fn tls() {
+    let vector = |n: usize, bytes: &[u8]| {
+        let length = (bytes.len() as u32).to_be_bytes();
+        [&length[4 - n..], bytes].concat()
+    };
+    let mut seeds = Vec::new();
+    for name in [&b"api.example"[..], b"", b"a.b"] {
+        let list = vector(2, &[vec![0], vector(2, name)].concat());
+        let extensions = [vec![0, 10], vector(2, &[1, 2]), vec![0, 0], vector(2, &list)].concat();
+        let body =
+            [&[3, 3][..], &[7; 32], &[0, 0, 2, 1, 2, 1, 0], &vector(2, &extensions)].concat();
+        let hello = [vec![1], vector(3, &body)].concat();
+        seeds.push([vec![0x16, 3, 1], vector(2, &hello), b"more".to_vec()].concat());
+    }
+    assert!(seeds.iter().all(|seed| weir_reassembly::tls::server_name(seed).is_some()));
+    smoke("tls", weir_fuzz::tls, &seeds);
+}
+
+/// What detectors look for, whole, begun, and touching each other.
+#[test]
+fn scan() {
+    let texts: [&[u8]; 8] = [
+        br#"{"pan":"4111 1111 1111 1111","ssn":"460-89-9847","n":4111111111111111}"#,
+        b"GB82WEST12345698765432, GB82 WEST 1234 5698 7654 32 bob@example.com +1-984-182-0190",
+        b"AKIADQJ6PTGDFFWYX7A2 ghp_XIxB7KMNdAr3zqWtQqhE94qglHqOzn1D1stg sk_live_dhhfUUyfrAace5dBAZ10JrAD",
+        b"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+        b"-----BEGIN PRIVATE KEY-----\\nMIIEpQIBAAKCAQEAn6/O8li+SX4m98\\n-----END PRIVATE KEY-----",
+        b"\x0a\x104111111111111111\x12\x0b460-89-9847",
+        b"secret_access_key=IwJz1SHMccAKUKuskdVoHFfkre73BTyF80nRmcWc (415) 555-2671",
+        b"xoxb-781236542736-2364535789652-GkwFDQoHqzXDVsC6GzqYUypD \"ssn\":\"460899847\" \xc3\xa9",
+    ];
+    let mut seeds = Vec::new();
+    for (n, text) in texts.iter().enumerate() {
+        for what in 0..4 {
+            seeds.push([&[what, n as u8 * 3 + what], *text].concat());
+        }
+    }
+    smoke("scan", weir_fuzz::scan, &seeds);
+}

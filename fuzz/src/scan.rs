@@ -1,0 +1,79 @@
+//! The scanner.
+
+use std::sync::LazyLock;
+
+use weir_inspect::detector::DetectorSet;
+use weir_inspect::scan::{Catalog, Found, Kind, MAX_HOLD, ScanState, Scanner, mask_range};
+
+/// All detectors of leaks.
+static ALL: LazyLock<(Catalog, Scanner, DetectorSet)> = LazyLock::new(|| {
+    let catalog = Catalog::builtin();
+    let mut all = DetectorSet::EMPTY;
+    catalog.iter().filter(|d| d.kind == Kind::Leak).for_each(|d| all.insert(d.id));
+    let scanner = Scanner::new(&catalog, &all);
+    (catalog, scanner, all)
+});
+
+/// The first byte says whether the content is protobuf, the second where it is cut; the rest is the content.
+///
+/// Findings lie in the content, none of a length that is held begins in what had left before, and which there are does
+/// not depend on the cuts. A mask keeps the length and changes nothing beside the finding.
+pub fn scan(data: &[u8]) {
+    let [what, cut, content @ ..] = data else { return };
+    let binary = what & 1 == 1;
+    let whole = read(content, content.len().max(1), binary);
+    let step = usize::from(*cut) + 1;
+    assert_eq!(together(&whole), together(&read(content, step, binary)), "in pieces of {step}");
+    assert_eq!(together(&whole), together(&read(content, 1, binary)), "byte by byte");
+
+    let (catalog, ..) = &*ALL;
+    for f in &whole {
+        let detector = catalog.get(f.detector).expect("a known detector");
+        let mut masked = content[f.start as usize..f.end as usize].to_vec();
+        mask_range(detector.mask_style, f.context, 0, &mut masked);
+        let utf8 = std::str::from_utf8(&content[f.start as usize..f.end as usize]).is_ok();
+        assert!(!utf8 || std::str::from_utf8(&masked).is_ok(), "a mask keeps UTF-8");
+    }
+}
+
+fn read(content: &[u8], step: usize, binary: bool) -> Vec<Found> {
+    let (_, scanner, all) = &*ALL;
+    let mut state = ScanState::default();
+    state.set_binary(binary);
+    let (mut found, mut released, mut at) = (Vec::new(), 0, 0);
+    loop {
+        let end = (at + step).min(content.len());
+        let (known, last) = (found.len(), end == content.len());
+        let held = scanner.scan(&mut state, &content[at..end], last, all, &mut found);
+        assert!(held <= MAX_HOLD.min(end) && (held == 0 || !last));
+        for f in &found[known..] {
+            assert!(f.start < f.end && f.end <= end as u64, "{f:?} of {end}");
+            let matched = &content[f.start as usize..f.end as usize];
+            assert!(matched.len() > MAX_HOLD || f.start >= released, "{f:?} after {released}");
+            assert!(f.continued || matched.starts_with(state.matched(f)), "the copy of {f:?}");
+        }
+        released = released.max((end - held) as u64);
+        at = end;
+        if last {
+            return found;
+        }
+    }
+}
+
+/// Detector, start and end of each match; the parts of one that was reported as a stream put together.
+fn together(found: &[Found]) -> Vec<(u8, u64, u64)> {
+    let mut all: Vec<(u8, u64, u64)> = Vec::new();
+    for f in found {
+        let part =
+            all.iter_mut().rev().find(|m| f.continued && m.0 == f.detector.0 && m.2 == f.start);
+        match part {
+            Some(part) => part.2 = f.end,
+            None => {
+                assert!(!f.continued, "a continued part follows its beginning");
+                all.push((f.detector.0, f.start, f.end));
+            }
+        }
+    }
+    all.sort();
+    all
+}
