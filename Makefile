@@ -6,7 +6,7 @@ export CARGO_TARGET_DIR
 
 # Debian 12 packages: to build (eBPF, AF_XDP, prost), then to test (real servers, clients and network tools).
 PACKAGES := clang llvm libelf-dev zlib1g-dev pkg-config m4 gcc-multilib libhyperscan-dev protobuf-compiler \
-	nginx-light wrk nghttp2-client nghttp2-server curl ethtool iproute2 util-linux jq
+	nginx-light wrk nghttp2-client nghttp2-server nghttp2-proxy curl ethtool iproute2 util-linux jq
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build demo demo-stop test test-long bench lint fmt fuzz

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::net::{Namespace, SERVER_V4};
-use crate::servers::{H1, H2};
+use crate::servers::{H1, H2, H2C};
 use crate::{Error, Result, fail};
 
 /// What a client got.
@@ -29,17 +29,20 @@ pub enum Version {
     H1,
     /// HTTP/2 in clear with prior knowledge.
     H2,
+    /// HTTP/2 in clear by an upgrade from HTTP/1.1 (RFC 7540 §3.2).
+    Upgrade,
 }
 
 impl Version {
-    /// Both.
+    /// Those that nginx speaks.
     pub const ALL: [Version; 2] = [Version::H1, Version::H2];
 
-    /// The port on which [`crate::servers::Nginx`] speaks it.
+    /// The port on which [`crate::servers`] speak it.
     pub fn port(self) -> u16 {
         match self {
             Version::H1 => H1,
             Version::H2 => H2,
+            Version::Upgrade => H2C,
         }
     }
 }
@@ -70,6 +73,7 @@ pub fn curl_url(client: &Namespace, version: Version, url: &str, more: &[&str]) 
     let flag = match version {
         Version::H1 => "--http1.1",
         Version::H2 => "--http2-prior-knowledge",
+        Version::Upgrade => "--http2",
     };
     // %{stderr} keeps the body alone on stdout. -g: brackets and braces in URLs are meant literally.
     let report = "%{stderr}%{http_code} %{time_total}";

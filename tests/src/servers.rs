@@ -18,6 +18,8 @@ use crate::process::{Process, wait_for};
 pub const H1: u16 = 80;
 /// nginx's port for HTTP/2 with prior knowledge.
 pub const H2: u16 = 8080;
+/// nghttpx's port for the h2c upgrade.
+pub const H2C: u16 = 8081;
 
 /// Debian's nginx in the server namespace, serving a [`Site`] on [`H1`] and [`H2`].
 #[derive(Debug)]
@@ -81,6 +83,19 @@ http {{
 }}
 "
     )
+}
+
+/// Starts nghttpx in the server namespace, which upgrades HTTP/1.1 to HTTP/2 (RFC 7540 §3.2) on [`H2C`] and asks nginx,
+/// and waits until it listens. (nginx knows prior knowledge only, and so does nghttpd.)
+pub fn start_h2c(topology: &Topology) -> Result<Process> {
+    let (frontend, backend) = (format!("*,{H2C};no-tls"), format!("127.0.0.1,{H1}"));
+    let argv = ["nghttpx", "--conf=/dev/null", "--single-process", "-f", &frontend, "-b", &backend];
+    let process = topology.server.spawn("nghttpx", &argv)?;
+    wait_for("nghttpx listening", Duration::from_secs(10), || {
+        let connect = || TcpStream::connect((Ipv6Addr::LOCALHOST, H2C)).is_ok();
+        topology.server.enter(connect).unwrap_or(false).then_some(())
+    })?;
+    Ok(process)
 }
 
 /// Starts the gRPC order service ([`crate::orders`]) in the server namespace and waits until it listens.

@@ -109,7 +109,10 @@ impl Http2Session {
         }
         let mut transaction = *upgrade.transaction;
         transaction.request.stream = 1;
+        transaction.request.version = "HTTP/2";
+        // 101 was not the response: that comes on the stream.
         transaction.request.status = 0;
+        transaction.answered = false;
         let stream =
             Stream { transaction, request_seen: true, ended: (true, false), ..Stream::default() };
         session.streams.open.insert(1, Box::new(stream));

@@ -227,3 +227,50 @@ fn a_grpc_call_is_told_with_its_messages_and_status() {
     assert_eq!((grpc.service.as_str(), grpc.method.as_str()), ("orders.Orders", "Get"));
     assert_eq!((grpc.request_messages, grpc.response_messages, grpc.status), (1, 2, Some(7)));
 }
+
+/// A request that asks for h2c, and the server's consent (RFC 7540 §3.2).
+const UPGRADE: &str = "GET /x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\
+                       HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n\r\n";
+const SWITCHING: &str =
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+
+/// What the client hears on stream 1 after the upgrade, the server's bytes coming in pieces of this size.
+fn upgraded(policy: &str, piece: usize) -> (Play, Vec<String>) {
+    let mut p = Play::open(policy);
+    p.say(Dir::ToServer, UPGRADE);
+    let settings = frame_of(kind::SETTINGS, 0, 0, &[]);
+    let answer = [&settings[..], &response(1, &[r#"{"card":"4111111111111111"}"#])].concat();
+    let all = [SWITCHING.as_bytes(), &answer].concat();
+    all.chunks(piece).for_each(|bytes| p.say(Dir::ToClient, bytes));
+    let sent = raw(&mut p, Dir::ToClient);
+    assert_eq!((sent.len(), &sent[..SWITCHING.len()]), (all.len(), SWITCHING.as_bytes()));
+    p.say(Dir::ToServer, [&PREFACE[..], &settings].concat());
+    p.say(Dir::ToServer, request(3, "/y"));
+    let heard = heard(&sent[SWITCHING.len()..]);
+    (p, heard)
+}
+
+#[test]
+fn the_response_to_an_upgraded_request_is_masked() {
+    for piece in [1, 30, 90, 1000] {
+        let (mut p, heard) = upgraded(MASK, piece);
+        assert_eq!(heard.concat(), r#"1 headers1 {"card":"****************"}1 end"#, "{piece}");
+        let counters = p.engine.counters();
+        assert_eq!((counters.http1_requests, counters.http2_requests), (1, 1));
+        let leak = std::iter::from_fn(|| p.engine.poll_event()).find_map(|e| match &e.body {
+            Some(weir_proto::event::Body::Leak(leak)) => Some((e.app_proto(), leak.http.clone())),
+            _ => None,
+        });
+        let (app_proto, http) = leak.expect("a leak");
+        let http = http.expect("its request");
+        assert_eq!(app_proto, weir_proto::AppProto::Http2);
+        assert_eq!((http.protocol.as_str(), http.http2_stream_id), ("HTTP/2", Some(1)));
+        assert_eq!((http.url.as_str(), http.status), ("/x", 200));
+    }
+}
+
+#[test]
+fn the_response_to_an_upgraded_request_is_ended() {
+    let cancel = format!("1 reset {}", code::CANCEL);
+    assert_eq!(upgraded(BLOCK, 1000).1, ["1 headers", &cancel]);
+}
