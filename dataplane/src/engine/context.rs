@@ -66,6 +66,8 @@ pub struct Context {
     /// Packets that wait in the flows of this worker.
     pub waiting: usize,
     timers: BinaryHeap<Reverse<Due>>,
+    /// Each decoder of a content coding has a clone.
+    decoders: Arc<()>,
     next_flow_id: u64,
 }
 
@@ -85,6 +87,7 @@ impl Context {
             undecided: Vec::new(),
             waiting: 0,
             timers: BinaryHeap::new(),
+            decoders: Arc::new(()),
             next_flow_id,
         }
     }
@@ -111,6 +114,16 @@ impl Context {
         }
         self.counters.originated += 1;
         io.send(out, buf);
+    }
+
+    /// Messages whose content coding is being undone.
+    pub fn decoders_in_use(&self) -> usize {
+        Arc::strong_count(&self.decoders) - 1
+    }
+
+    /// What a decoder of a content coding keeps as long as it lives.
+    pub fn decoder_token(&self) -> Arc<()> {
+        Arc::clone(&self.decoders)
     }
 
     /// Counts an exception and says what the policy wants then.

@@ -45,6 +45,8 @@ counters! {
     unread_tunnel_bytes,
     /// Body bytes that passed without being read: content codings.
     unread_encoded_bytes,
+    /// Bytes of body content behind content codings that were read.
+    decoded_bytes,
     /// Flows opened.
     flows_opened,
     /// Flows picked up in their middle.

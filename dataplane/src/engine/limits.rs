@@ -19,6 +19,9 @@ pub struct Limits {
     pub hold: Duration,
     /// Bytes that may wait behind an undecided tail, per direction. Beyond: released and counted (`hold_expired`).
     pub hold_bytes: u64,
+    /// Messages whose content coding is undone at a time; one takes 40 KB (gzip) to 16 MB (br, by its window). Beyond:
+    /// exception `overload`.
+    pub decoders: usize,
     /// Wait of a refused request for earlier responses to be complete. Beyond: both ends are reset.
     pub refusal_wait: Duration,
     /// Life of a tombstone.
@@ -43,6 +46,7 @@ impl Default for Limits {
             waiting: 1024,
             hold: Duration::from_millis(5),
             hold_bytes: 64 * 1024,
+            decoders: 256,
             refusal_wait: Duration::from_secs(1),
             tombstone: Duration::from_secs(30),
             idle: Duration::from_secs(3600),

@@ -3,11 +3,15 @@
 
 use std::collections::VecDeque;
 
-use weir_inspect::policy::{Action, Decision, Part, Selection};
+use std::sync::Arc;
+
+use weir_inspect::decode::Decoder;
+use weir_inspect::policy::{Action, Cause, Decision, Part, Selection};
 use weir_inspect::scan::{Found, ScanState};
 
 use super::Feed;
 use super::edits::Edit;
+use super::reading;
 use super::report::{self, Finding};
 use super::transaction::Request;
 
@@ -30,7 +34,7 @@ pub enum Reading {
     Skip,
     /// It is scanned.
     Scan,
-    /// It can't be read: it is content-coded and passes under an exception.
+    /// It can't be read: its coding is unknown or damaged, and it passes under an exception.
     Encoded,
     /// Every byte of it is overwritten: its message was ended in the middle.
     Blank,
@@ -51,9 +55,13 @@ pub struct Content {
     pub reading: Reading,
     /// The rules that are about it.
     pub selection: Selection,
-    /// A masked match can't be edited in place (a digest covers the body), so masking means blocking.
+    /// A masked match can't be edited in place (a digest covers the body, or it is coded), so masking means blocking.
     pub sealed: Option<&'static str>,
-    /// Content bytes so far.
+    /// Undoes its coding; the token counts the decoders in use.
+    decoder: Option<(Box<Decoder>, Arc<()>)>,
+    /// Of coded content: where in the stream the piece begins that the scanner has not decided.
+    undecided: Option<u64>,
+    /// Content bytes so far, as they are on the wire.
     pub length: u64,
     binary: bool,
     state: ScanState,
@@ -67,6 +75,8 @@ impl Content {
         self.selection = selection;
         self.reading = reading;
         self.sealed = None;
+        self.decoder = None;
+        self.undecided = None;
         self.binary = binary;
         self.length = 0;
         self.extents.clear();
@@ -76,6 +86,11 @@ impl Content {
             self.state.set_binary(binary);
             self.state.set_attacks(self.selection.detectors(Part::Body));
         }
+    }
+
+    /// The content is coded, and what is scanned is what `decoder` makes of it.
+    pub fn undo(&mut self, decoder: Decoder, token: Arc<()>) {
+        self.decoder = Some((Box::new(decoder), token));
     }
 
     /// Takes the next bytes of content, which lie at stream offset `at`. `last`: the message ends with them.
@@ -101,6 +116,9 @@ impl Content {
             }
             Reading::Scan => {}
         }
+        if let Some((decoder, token)) = self.decoder.take() {
+            return self.coded_piece(feed, request, at, bytes, last, (decoder, token));
+        }
         self.map(from, at, bytes.len() as u64);
         let mut found = std::mem::take(&mut feed.cx.found);
         found.clear();
@@ -119,6 +137,49 @@ impl Content {
         outcome
     }
 
+    /// Takes the next bytes of coded content. What is found in it has no place on the wire, so nothing is masked; and
+    /// while something is undecided the whole piece waits.
+    fn coded_piece(
+        &mut self,
+        feed: &mut Feed<'_>,
+        request: &Request,
+        at: u64,
+        bytes: &[u8],
+        last: bool,
+        (mut decoder, token): (Box<Decoder>, Arc<()>),
+    ) -> PieceOutcome {
+        let held = *self.selection.held(Part::Body);
+        let scanner = request.policy.scanner();
+        let (mut blocked, mut hold, mut length) = (false, 0, 0);
+        let mut scan = |chunk: &[u8], last| {
+            let mut found = std::mem::take(&mut feed.cx.found);
+            found.clear();
+            hold = scanner.scan(&mut self.state, chunk, last, &held, &mut found);
+            length += chunk.len();
+            blocked |= self.all_found(feed, request, found);
+        };
+        let decoded = decoder.decode(bytes, &mut |chunk| scan(chunk, false));
+        if last {
+            scan(&[], true);
+        }
+        feed.cx.counters.decoded_bytes += length as u64;
+        match decoded {
+            Ok(()) => self.decoder = Some((decoder, token)),
+            Err(_) => {
+                self.reading = Reading::Encoded;
+                feed.cx.counters.unread_encoded_bytes += bytes.len() as u64;
+                blocked |= reading::unreadable(feed, &self.selection, Cause::Undecodable);
+                hold = 0;
+            }
+        }
+        self.undecided = match hold {
+            0 => None,
+            hold if hold <= length => Some(at),
+            _ => self.undecided.or(Some(at)),
+        };
+        PieceOutcome { blocked, hold_from: self.undecided.filter(|_| !blocked && !last) }
+    }
+
     /// What waits for more bytes can be held no longer: a match that only lacks a look at what follows it is decided
     /// before its last byte leaves (design rule 2). True: an enforced rule ends the message.
     pub fn decide(&mut self, feed: &mut Feed<'_>, request: &Request) -> bool {
@@ -128,6 +189,7 @@ impl Content {
         let mut found = std::mem::take(&mut feed.cx.found);
         found.clear();
         request.policy.scanner().decide(&mut self.state, &mut found);
+        self.undecided = None;
         self.all_found(feed, request, found)
     }
 

@@ -2,27 +2,15 @@
 
 use std::collections::VecDeque;
 
-use weir_inspect::policy::{Cause, ExceptionAction, Part};
+use weir_inspect::policy::{Cause, Part};
 use weir_reassembly::http1::{Error, Event, Fields, Framing, Head, Http1, Role, Version};
 use weir_reassembly::http2::Settings;
 
-use super::content::Reading;
 use super::edits::Edit;
+use super::reading;
 use super::report;
 use super::transaction::{EachField, FieldMask, HeadFields, SPARE, Transaction};
 use super::{Action, Dir, Feed, Outcome};
-
-/// Codings of content that are as good as none (RFC 9110 §8.4.1).
-const IDENTITY: &[u8] = b"identity";
-/// Fields under which a body can't be edited without its receiver noticing (RFC 9530, RFC 3230, RFC 1864, RFC 9421).
-const SEALS: [&str; 6] = [
-    "content-md5",
-    "digest",
-    "content-digest",
-    "repr-digest",
-    "signature",
-    "x-amz-checksum-sha256",
-];
 
 /// The protocol changes at this stream offset.
 pub struct Switch {
@@ -237,10 +225,7 @@ impl Messages {
         self.masks = masks;
         t.heads.0 = head.start;
         let rules = t.upload.selection;
-        let reading = body_reading(&head.fields, rules.scans(Part::Body));
-        let unreadable = reading == Reading::Encoded && undecodable(feed, &rules);
-        t.upload.begin(rules, reading, is_binary(&head.fields));
-        t.upload.sealed = seal(&head.fields);
+        let unreadable = reading::begin(feed, &mut t.upload, rules, &head.fields, true);
         if t.response_rules.edits_body() && !feed.cx.settings.passive {
             make_readable(feed, &head.fields);
         }
@@ -295,13 +280,8 @@ impl Messages {
             mask_fields(feed, t, &mut masks);
             self.masks = masks;
         }
-        let reading = match head.framing {
-            Framing::None => Reading::Skip,
-            _ => body_reading(fields, rules.scans(Part::Body)),
-        };
-        let unreadable = reading == Reading::Encoded && undecodable(feed, &rules);
-        t.download.begin(rules, reading, is_binary(fields));
-        t.download.sealed = seal(fields);
+        let has_body = head.framing != Framing::None;
+        let unreadable = reading::begin(feed, &mut t.download, rules, fields, has_body);
         if refused || unreadable { Next::Refuse(head.start) } else { Next::Go }
     }
 
@@ -425,34 +405,6 @@ fn mask_fields(feed: &mut Feed<'_>, t: &Transaction, masks: &mut Vec<FieldMask>)
         feed.cx.edits.push(Edit::mask(at, len, 0, detector.mask_style, mask.found.context));
         feed.cx.counters.masked += 1;
     }
-}
-
-/// How a body with these fields is read.
-fn body_reading(fields: &Fields<'_>, wanted: bool) -> Reading {
-    let coded = fields.iter().any(|f| {
-        f.name.eq_ignore_ascii_case(b"content-encoding")
-            && !f.value.is_empty()
-            && !f.value.eq_ignore_ascii_case(IDENTITY)
-    });
-    match (wanted, coded) {
-        (false, _) => Reading::Skip,
-        (true, false) => Reading::Scan,
-        (true, true) => Reading::Encoded,
-    }
-}
-
-/// Whether a body that can't be read must not pass: an enforced rule waits for what it holds.
-fn undecodable(feed: &mut Feed<'_>, rules: &weir_inspect::policy::Selection) -> bool {
-    let action = feed.cx.exception(Cause::Undecodable);
-    rules.edits_body() && action != ExceptionAction::Pass
-}
-
-fn is_binary(fields: &Fields<'_>) -> bool {
-    fields.get("content-type").is_some_and(|f| super::transaction::is_binary(f.value))
-}
-
-fn seal(fields: &Fields<'_>) -> Option<&'static str> {
-    SEALS.into_iter().find(|name| fields.get(name).is_some())
 }
 
 /// Makes the answer come readable and whole: no content codings (RFC 9110 §12.5.3: an empty value asks for none), no

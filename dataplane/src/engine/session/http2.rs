@@ -4,7 +4,7 @@
 //! itself refuses it, and a response is ended in the middle by a RST_STREAM in place of its last bytes (`ending.rs`).
 
 use hashbrown::HashMap;
-use weir_inspect::policy::{Cause, ExceptionAction, Part};
+use weir_inspect::policy::{Cause, Part};
 use weir_reassembly::http2::frame::kind;
 use weir_reassembly::http2::{
     CODING_FIELDS, Event, FrameHeader, HeaderBlock, Http2, PREFACE, RANGE_FIELDS, Role,
@@ -14,8 +14,9 @@ use super::content::{PieceOutcome, Reading};
 use super::edits::Edit;
 use super::ending::{Ending, Endings};
 use super::http1::Upgrade;
+use super::reading;
 use super::report;
-use super::transaction::{EachField, FieldMask, HeadFields, SPARE, Transaction, is_binary};
+use super::transaction::{EachField, FieldMask, HeadFields, SPARE, Transaction};
 use super::{Action, Dir, Feed, Outcome};
 
 /// One stream.
@@ -300,11 +301,7 @@ impl Streams {
         let verdict =
             t.judge(feed, field(b":method"), field(b":path"), host, block, &mut self.masks);
         let rules = t.upload.selection;
-        let reading = reading(block, rules.scans(Part::Body));
-        let unreadable = reading == Reading::Encoded
-            && feed.cx.exception(Cause::Undecodable) != ExceptionAction::Pass
-            && rules.edits_body();
-        t.upload.begin(rules, reading, is_binary(field(b"content-type")));
+        let unreadable = reading::begin(feed, &mut t.upload, rules, block, true);
         let acts = !feed.cx.settings.passive;
         let refuse = acts && (verdict.refused || unreadable);
         if refuse {
@@ -336,11 +333,7 @@ impl Streams {
         t.request.location.extend_from_slice(field(b"location"));
         let rules = t.response_rules;
         let blocks = rules.scans(Part::Headers) && t.fields(feed, &rules, block, &mut self.masks);
-        let reading = reading(block, rules.scans(Part::Body));
-        let unreadable = reading == Reading::Encoded
-            && feed.cx.exception(Cause::Undecodable) != ExceptionAction::Pass
-            && rules.edits_body();
-        t.download.begin(rules, reading, is_binary(field(b"content-type")));
+        let unreadable = reading::begin(feed, &mut t.download, rules, block, true);
         if (blocks || unreadable) && !feed.cx.settings.passive {
             stream.transaction.download.reading = Reading::Blank;
             let [_, lane] = &mut self.lanes;
@@ -491,17 +484,5 @@ impl Stream {
         self.data_frame = None;
         self.request_seen = false;
         self.ended = (false, false);
-    }
-}
-
-/// How a body with these fields is read; messages of gRPC have a coding of their own (`grpc-encoding`).
-fn reading(block: &HeaderBlock<'_>, wanted: bool) -> Reading {
-    let coded = |name: &[u8]| {
-        block.value(name).is_some_and(|v| !v.is_empty() && !v.eq_ignore_ascii_case(b"identity"))
-    };
-    match (wanted, coded(b"content-encoding") || coded(b"grpc-encoding")) {
-        (false, _) => Reading::Skip,
-        (true, false) => Reading::Scan,
-        (true, true) => Reading::Encoded,
     }
 }

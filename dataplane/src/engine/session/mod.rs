@@ -14,6 +14,7 @@ mod ending;
 mod grpc;
 mod http1;
 mod http2;
+mod reading;
 mod report;
 mod transaction;
 

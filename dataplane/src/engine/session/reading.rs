@@ -1,0 +1,78 @@
+//! How a message's body is read, going by its header fields.
+
+use weir_inspect::decode::{self, Decoder};
+use weir_inspect::policy::{Cause, ExceptionAction, Part, Selection};
+
+use super::Feed;
+use super::content::{Content, Reading};
+use super::transaction::{HeadFields, is_binary};
+
+/// Fields under which a body can't be edited without its receiver noticing (RFC 9530, RFC 3230, RFC 1864, RFC 9421).
+const SEALS: [&str; 6] = [
+    "content-md5",
+    "digest",
+    "content-digest",
+    "repr-digest",
+    "signature",
+    "x-amz-checksum-sha256",
+];
+/// Why a match in coded content is not masked.
+const CODED: &str = "content-encoding";
+
+/// Begins the content of a message that has a body (`has_body`). True: it can't be read and must not pass.
+pub fn begin(
+    feed: &mut Feed<'_>,
+    content: &mut Content,
+    rules: Selection,
+    fields: &dyn HeadFields,
+    has_body: bool,
+) -> bool {
+    let binary = fields.find("content-type").is_some_and(is_binary);
+    if !has_body || !rules.scans(Part::Body) {
+        content.begin(rules, Reading::Skip, binary);
+        return false;
+    }
+    let mut coding = std::mem::take(&mut feed.cx.decoded);
+    codings(fields, &mut coding);
+    // Messages of gRPC have a coding of their own, which is not undone.
+    let other = fields.find("grpc-encoding").is_some_and(|v| !decode::is_identity(v));
+    let decoder = match (other, decode::is_identity(&coding)) {
+        (false, true) => Ok(None),
+        (true, _) => Err(Cause::Undecodable),
+        _ if feed.cx.decoders_in_use() >= feed.cx.settings.limits.decoders => Err(Cause::Overload),
+        _ => Decoder::new(&coding).map(Some).map_err(|_| Cause::Undecodable),
+    };
+    feed.cx.decoded = coding;
+    match decoder {
+        Ok(decoder) => {
+            content.begin(rules, Reading::Scan, binary);
+            content.sealed = SEALS.into_iter().find(|name| fields.find(name).is_some());
+            if let Some(decoder) = decoder {
+                content.sealed = Some(CODED);
+                content.undo(decoder, feed.cx.decoder_token());
+            }
+            false
+        }
+        Err(cause) => {
+            content.begin(rules, Reading::Encoded, binary);
+            unreadable(feed, &rules, cause)
+        }
+    }
+}
+
+/// Counts content that can't be read. True: it must not pass, since an enforced rule waits for what it holds.
+pub fn unreadable(feed: &mut Feed<'_>, rules: &Selection, cause: Cause) -> bool {
+    let action = feed.cx.exception(cause);
+    rules.edits_body() && action != ExceptionAction::Pass
+}
+
+/// All that the `Content-Encoding` fields list, as one list (RFC 9110 §5.3).
+fn codings(fields: &dyn HeadFields, list: &mut Vec<u8>) {
+    list.clear();
+    fields.each(&mut |name, value, _| {
+        if name.eq_ignore_ascii_case(b"content-encoding") {
+            list.extend_from_slice(value);
+            list.push(b',');
+        }
+    });
+}

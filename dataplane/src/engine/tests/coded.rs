@@ -1,0 +1,106 @@
+//! Content codings: what is found behind them, and what follows from it.
+
+use std::io::Write as _;
+
+use super::*;
+
+const GET: &str = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+
+fn gzip(content: &str) -> Vec<u8> {
+    let mut to = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    to.write_all(content.as_bytes()).unwrap();
+    to.finish().unwrap()
+}
+
+fn coded(start_line: &str, coding: &str, body: &[u8]) -> Vec<u8> {
+    let length = body.len();
+    let head = format!(
+        "{start_line}\r\nHost: a\r\nContent-Encoding: {coding}\r\nContent-Length: {length}\r\n\r\n"
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// Lines that compress badly, so that a body has many segments.
+fn filler(lines: u64) -> String {
+    (1..=lines).map(|i| format!("{:x}\n", i.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect()
+}
+
+fn asked(policy: &str) -> Play {
+    let mut p = Play::open(policy);
+    p.say(Dir::ToServer, GET);
+    p.take();
+    p
+}
+
+fn say_in_pieces(p: &mut Play, dir: Dir, message: &[u8], size: usize) -> Vec<u8> {
+    let mut seen = Vec::new();
+    for piece in message.chunks(size) {
+        p.say(dir, piece);
+        seen.extend(
+            p.take().into_iter().filter(|(d, ..)| *d == dir).flat_map(|(_, _, bytes)| bytes),
+        );
+    }
+    seen
+}
+
+#[test]
+fn a_clean_answer_passes_as_it_is() {
+    let answer = coded("HTTP/1.1 200 OK", "gzip", &gzip(&filler(400)));
+    for size in [1, 100, 1448] {
+        let mut p = asked(MASK);
+        assert!(say_in_pieces(&mut p, Dir::ToClient, &answer, size) == answer, "by {size}");
+        assert!(p.engine.counters().decoded_bytes > 5_000);
+        assert_eq!(p.engine.counters().unread_encoded_bytes, 0);
+    }
+}
+
+#[test]
+fn an_answer_with_a_leak_can_not_be_masked_and_is_refused() {
+    let body = gzip(r#"{"card":"4111 1111 1111 1111"}"#);
+    for coding in ["gzip", "x-gzip", "identity, GZip"] {
+        let mut p = asked(MASK);
+        p.say(Dir::ToClient, coded("HTTP/1.1 200 OK", coding, &body));
+        p.ack(Dir::ToServer);
+        assert!(p.bytes(Dir::ToClient).starts_with("HTTP/1.1 403"), "{coding}");
+        assert_eq!(p.engine.counters().findings, 1);
+    }
+}
+
+#[test]
+fn wherever_it_is_cut_the_end_of_a_leak_stays_here() {
+    let content = format!("{}card: 4111111111111111.\n{}", filler(200), filler(200));
+    let answer = coded("HTTP/1.1 200 OK", "gzip", &gzip(&content));
+    for size in [1, 7, 300, 1448] {
+        let mut p = asked(MASK);
+        let seen = say_in_pieces(&mut p, Dir::ToClient, &answer, size);
+        let body =
+            seen.windows(4).position(|w| w == b"\r\n\r\n").map_or(&[][..], |at| &seen[at + 4..]);
+        let mut read = Vec::new();
+        let mut from = flate2::write::GzDecoder::new(&mut read);
+        let _ = from.write_all(body).and_then(|()| from.flush());
+        drop(from);
+        let read = String::from_utf8_lossy(&read);
+        assert!(!read.contains("411111111111"), "by {size}");
+        assert!(seen.len() < answer.len(), "by {size}: it was cut off");
+    }
+}
+
+#[test]
+fn an_attack_in_a_coded_upload_is_refused() {
+    let body = gzip("comment=<script>alert(document.cookie)</script>");
+    let mut p = Play::open(MASK);
+    p.say(Dir::ToServer, coded("POST /x HTTP/1.1", "gzip", &body));
+    p.ack(Dir::ToClient);
+    assert!(p.bytes(Dir::ToClient).starts_with("HTTP/1.1 403"));
+}
+
+#[test]
+fn what_is_no_such_coding_follows_the_exception() {
+    for coding in ["gzip", "compress", "br", "gzip, gzip, gzip, gzip, gzip"] {
+        let mut p = asked(MASK);
+        p.say(Dir::ToClient, coded("HTTP/1.1 200 OK", coding, b"no such coding at all"));
+        p.ack(Dir::ToServer);
+        assert!(p.bytes(Dir::ToClient).starts_with("HTTP/1.1 403"), "{coding}");
+        assert_eq!(p.engine.counters().exception_undecodable, 1, "{coding}");
+    }
+}
