@@ -17,10 +17,10 @@ use weir_dataplane::engine::Side;
 use weir_dataplane::preflight::{Ready, Request, Undo, undo_file};
 use weir_dataplane::replay::Replay;
 use weir_dataplane::settings::Settings;
-use weir_dataplane::worker::{Workers, samples};
+use weir_dataplane::worker::{Workers, now, samples};
 use weir_dataplane::xdp::{self, Attached, Stat, Xdp};
 use weir_inspect::policy::Policy;
-use weir_proto::Sample;
+use weir_proto::{BlockRequest, Sample};
 
 /// The data plane of Weir: ports, workers and the XDP program.
 #[derive(Parser)]
@@ -166,8 +166,10 @@ fn run(start: Start) -> Result<(), (Failure, String)> {
     };
     let program = Arc::clone(&xdp);
     let metrics = move || [samples(&reports), program_samples(&program)].concat();
+    let program = Arc::clone(&xdp);
+    let blocks = move |request: &BlockRequest| xdp::blocks::answer(&program, now().0, request);
     let _control =
-        Control::start(control, shared, metrics).map_err(as_failure(Failure::Stopped))?;
+        Control::start(control, shared, metrics, blocks).map_err(as_failure(Failure::Stopped))?;
     tracing::info!(ports = ?settings.ports, workers = settings.workers, "running");
 
     let signal = signals.wait().map_err(as_failure(Failure::Stopped))?;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use weir_tests::bodies::{Doc, Site};
-use weir_tests::clients::{RawClient, Version, curl};
-use weir_tests::net::{SERVER_V4, Topology};
+use weir_tests::clients::{RawClient, Version, curl, curl_with};
+use weir_tests::net::{CLIENT_V4, SERVER_V4, Topology};
 use weir_tests::process::{Process, wait_for};
 use weir_tests::servers::{H1, H2, Nginx};
 use weir_tests::weir::{BLOCK, MASK, Weir, total};
@@ -197,6 +197,61 @@ fn the_status_tells_a_service_that_is_hardly_read() {
     assert!(said.contains("vault: 0 % of its bytes read: is it TLS here"), "{said}");
     let unread = "weir_service_bytes_total{service=\"vault\",read=\"false\",reason=\"tls\"}";
     assert!(weir.metrics().unwrap()[unread] > 0.0);
+}
+
+#[test]
+fn a_source_is_blocked_until_it_is_removed_or_its_time_is_over() {
+    let topology = Topology::new().unwrap();
+    let site = Site::generate(7);
+    let _nginx = Nginx::start(&topology, &site).unwrap();
+    let mut weir = Weir::start(&topology, NOTHING).unwrap();
+    weir.manage().unwrap();
+    let passes = || {
+        let answer = curl_with(&topology.client, Version::H1, clean(&site), &["-m", "1"]).unwrap();
+        answer.status == 200
+    };
+    let weir_block = |arguments: &[&str]| {
+        let output = weir.cli(&[&["block"], arguments].concat()).unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    assert!(passes());
+    assert_eq!(weir_block(&["list"]), (Some(0), "no source is blocked\n".into()));
+
+    let (status, said) = weir_block(&["add", CLIENT_V4, "--for", "1h"]);
+    assert!(status == Some(0) && said.contains("is blocked for 1h"), "{said}");
+    assert!(!passes());
+    let (_, list) = weir_block(&["list", "--json"]);
+    let entry: serde_json::Value = serde_json::from_str(&list).unwrap();
+    assert_eq!(entry["source"], format!("{CLIENT_V4}/32"));
+    assert!(entry["packets"].as_u64() > Some(0), "{entry}");
+    assert!(entry["remaining_seconds"].as_u64() > Some(3000), "{entry}");
+
+    assert_eq!(weir_block(&["remove", CLIENT_V4]).0, Some(0));
+    assert!(passes());
+    let (status, said) = weir_block(&["remove", CLIENT_V4]);
+    assert!(status == Some(1) && said.contains("was not blocked"), "{said}");
+
+    assert_eq!(weir_block(&["add", "10.9.0.0/24", "--for", "8s"]).0, Some(0));
+    assert!(!passes());
+    wait_for("the block's end", SOON, || passes().then_some(())).unwrap();
+    assert_eq!(weir_block(&["list"]).1, "no source is blocked\n");
+
+    for (cidr, part) in [
+        ("10.9.0.1/24", "did you mean `10.9.0.0/24`?"),
+        ("10.9", "is not an IP address"),
+        ("0.0.0.0/0", "would cut everyone off"),
+        ("::/0", "would cut everyone off"),
+    ] {
+        let (status, said) = weir_block(&["add", cidr]);
+        assert!(status == Some(2) && said.contains(part), "{cidr}: {said}");
+    }
+    weir.stop().unwrap();
+    wait_for("the data plane's end being noticed", SOON, || {
+        let output = weir.cli(&["block", "list"]).ok()?;
+        String::from_utf8_lossy(&output.stderr).contains("is not connected").then_some(())
+    })
+    .unwrap();
 }
 
 #[test]

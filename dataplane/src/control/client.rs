@@ -9,8 +9,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use nix::poll::{PollFd, PollFlags, poll};
 use weir_inspect::policy::{Diagnostic, Mode, Policy, Severity};
 use weir_proto::{
-    ApplyPolicy, Counters, Hello, PROTOCOL_VERSION, PolicyResult, Sample, to_data_plane,
-    to_management,
+    ApplyPolicy, BlockAnswer, BlockRequest, Counters, Hello, PROTOCOL_VERSION, PolicyResult,
+    Sample, to_data_plane, to_management,
 };
 
 use super::outbox::Outbox;
@@ -27,10 +27,14 @@ const COUNTERS_EVERY: Duration = Duration::from_secs(1);
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
 
+/// Answers a request about blocked sources.
+pub(super) type Blocks = Box<dyn Fn(&BlockRequest) -> BlockAnswer + Send>;
+
 pub(super) struct Client {
     settings: ControlSettings,
     shared: Arc<Shared>,
     counters: Box<dyn Fn() -> Vec<Sample> + Send>,
+    blocks: Blocks,
     outbox: Outbox,
     started: SystemTime,
     wire: Option<Wire>,
@@ -46,6 +50,7 @@ impl Client {
         settings: ControlSettings,
         shared: Arc<Shared>,
         counters: Box<dyn Fn() -> Vec<Sample> + Send>,
+        blocks: Blocks,
     ) -> Client {
         let now = Instant::now();
         let revision = shared.revision.load(Ordering::Relaxed);
@@ -56,6 +61,7 @@ impl Client {
             settings,
             shared,
             counters,
+            blocks,
             started: SystemTime::now(),
             wire: None,
             backoff: BACKOFF_MIN,
@@ -157,6 +163,10 @@ impl Client {
                     wire.send(to_management::Message::PolicyResult(result))?;
                 }
                 Some(to_data_plane::Message::EventsAck(a)) => self.outbox.acknowledge(a.next_seq),
+                Some(to_data_plane::Message::BlockRequest(request)) => {
+                    let answer = (self.blocks)(&request);
+                    wire.send(to_management::Message::BlockAnswer(answer))?;
+                }
                 None => {} // from a newer management process
             }
         }

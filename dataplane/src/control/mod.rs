@@ -20,7 +20,7 @@ use std::thread::JoinHandle;
 use arc_swap::ArcSwap;
 use crossbeam::queue::ArrayQueue;
 use weir_inspect::policy::{Diagnostic, Policy};
-use weir_proto::{Event, Sample};
+use weir_proto::{BlockAnswer, BlockRequest, Event, Sample};
 
 pub use kept::Kept;
 
@@ -126,14 +126,16 @@ pub struct Control {
 }
 
 impl Control {
-    /// Starts the thread. `counters` is called about once a second for the values to report.
+    /// Starts the thread. `counters` is called about once a second for the values to report, `blocks` for each of the
+    /// operator's requests about blocked sources.
     pub fn start(
         settings: ControlSettings,
         shared: Arc<Shared>,
         counters: impl Fn() -> Vec<Sample> + Send + 'static,
+        blocks: impl Fn(&BlockRequest) -> BlockAnswer + Send + 'static,
     ) -> io::Result<Control> {
         let stop = Arc::new(AtomicBool::new(false));
-        let client = client::Client::new(settings, shared, Box::new(counters));
+        let client = client::Client::new(settings, shared, Box::new(counters), Box::new(blocks));
         let stopped = stop.clone();
         let thread = std::thread::Builder::new()
             .name("weir-control".into())

@@ -11,8 +11,8 @@ use weir_inspect::policy::{Mode, Policy};
 use weir_proto::frame::{Decoder, encode};
 use weir_proto::to_management::Message;
 use weir_proto::{
-    ApplyPolicy, Event, EventBatch, EventsAck, Hello, PolicyResult, Sample, ToDataPlane,
-    ToManagement, to_data_plane,
+    ApplyPolicy, BlockAnswer, BlockRequest, Event, EventBatch, EventsAck, Hello, PolicyResult,
+    Sample, ToDataPlane, ToManagement, to_data_plane,
 };
 
 use super::{Control, ControlSettings, Kept, Shared, initial_policy};
@@ -41,7 +41,12 @@ impl Bench {
         let settings =
             ControlSettings { socket: dir.join("socket"), state_dir: dir.join("state"), outbox };
         let counters = || vec![Sample::count("packets_total", &[("reason", "forwarded")], 7)];
-        let control = Some(Control::start(settings, shared.clone(), counters).unwrap());
+        let blocks = |request: &BlockRequest| BlockAnswer {
+            id: request.id,
+            found: request.what.is_some(),
+            ..BlockAnswer::default()
+        };
+        let control = Some(Control::start(settings, shared.clone(), counters, blocks).unwrap());
         Bench { dir, shared, control }
     }
 
@@ -275,4 +280,17 @@ fn without_a_kept_policy_the_given_one_starts_and_a_wrong_one_is_named() {
     let error = initial_policy(&dir, Some(("p.yaml", "version: 1\nrulez: 1\n"))).unwrap_err();
     let text = error.to_string();
     assert!(text.contains("p.yaml") && text.contains("2:1: error"), "{text}");
+}
+
+#[test]
+fn a_request_about_blocked_sources_is_answered() {
+    let bench = Bench::new("blocks", 16);
+    let (mut m, _) = Management::accept(&bench.listen());
+    m.send(to_data_plane::Message::BlockRequest(BlockRequest { id: 7, what: None }));
+    loop {
+        if let Message::BlockAnswer(answer) = m.message() {
+            assert_eq!((answer.id, answer.found), (7, false));
+            return;
+        }
+    }
 }

@@ -11,6 +11,7 @@
 //! process finds the pins, takes the maps over and updates the program in place. [`detach`] removes everything.
 
 pub mod abi;
+pub mod blocks;
 pub mod bpffs;
 mod heartbeat;
 mod link;

@@ -18,6 +18,50 @@ impl From<IpAddr> for Address {
     }
 }
 
+impl Address {
+    /// The bits of the family's addresses.
+    fn width(self) -> u8 {
+        if self.v4 { 32 } else { 128 }
+    }
+
+    /// The first `length` bits.
+    fn mask(self, length: u8) -> u128 {
+        let all = u128::MAX >> (128 - self.width());
+        // A shift by the full width would overflow: /0 has no mask bits.
+        all.checked_shl(u32::from(self.width() - length)).unwrap_or(0) & all
+    }
+}
+
+/// Reads an address or a CIDR range as its first address and its length in bits; the error says what to write instead.
+pub fn parse_cidr(text: &str) -> Result<(IpAddr, u8), String> {
+    let (address, length) = match text.split_once('/') {
+        Some((address, length)) => (address, Some(length)),
+        None => (text, None),
+    };
+    let address: IpAddr = address.parse().map_err(|_| {
+        format!("`{text}` is not an IP address or CIDR range (as 10.0.0.0/8 or fd00::/8)")
+    })?;
+    let network = Address::from(address);
+    let width = network.width();
+    let length = match length {
+        None => width,
+        Some(l) => l.parse().ok().filter(|l| *l <= width).ok_or_else(|| {
+            format!("`{text}`: the prefix length must be a number from 0 to {width}")
+        })?,
+    };
+    let begin = network.bits & network.mask(length);
+    if network.bits != begin {
+        let begin = match address {
+            IpAddr::V4(_) => IpAddr::V4((begin as u32).into()),
+            IpAddr::V6(_) => IpAddr::V6(begin.into()),
+        };
+        return Err(format!(
+            "`{text}` has bits set beyond its prefix; did you mean `{begin}/{length}`?"
+        ));
+    }
+    Ok((address, length))
+}
+
 /// A range of addresses of one family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cidr {
@@ -28,35 +72,9 @@ pub(super) struct Cidr {
 impl Cidr {
     /// Reads an address or a CIDR range; the error says what to write instead.
     pub fn parse(text: &str) -> Result<Cidr, String> {
-        let (address, length) = match text.split_once('/') {
-            Some((address, length)) => (address, Some(length)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().map_err(|_| {
-            format!("`{text}` is not an IP address or CIDR range (as 10.0.0.0/8 or fd00::/8)")
-        })?;
+        let (address, length) = parse_cidr(text)?;
         let network = Address::from(address);
-        let width = if network.v4 { 32 } else { 128 };
-        let length = match length {
-            None => width,
-            Some(l) => l.parse().ok().filter(|l| *l <= width).ok_or_else(|| {
-                format!("`{text}`: the prefix length must be a number from 0 to {width}")
-            })?,
-        };
-        // A shift by the full width would overflow: /0 has no mask bits.
-        let all = u128::MAX >> (128 - width);
-        let mask = all.checked_shl(width - length).unwrap_or(0) & all;
-        let begin = network.bits & mask;
-        if network.bits != begin {
-            let begin = match address {
-                IpAddr::V4(_) => IpAddr::V4((begin as u32).into()),
-                IpAddr::V6(_) => IpAddr::V6(begin.into()),
-            };
-            return Err(format!(
-                "`{text}` has bits set beyond its prefix; did you mean `{begin}/{length}`?"
-            ));
-        }
-        Ok(Cidr { network, mask })
+        Ok(Cidr { network, mask: network.mask(length) })
     }
 
     /// Whether the address is in the range.

@@ -27,6 +27,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
+pub use cidr::parse_cidr;
 pub use compile::{MAX_NAME, MAX_RULES, MAX_SERVICES};
 pub use diagnostic::{Diagnostic, Pos, Severity};
 pub use glob::MAX_SEGMENTS;

@@ -96,6 +96,8 @@ impl Client {
             .map_err(|e| self.broken(&e))?;
         tokio::spawn(connection);
         let request = Request::builder().method(method).uri(path).header("host", "weir-mgmt");
+        // Routes that take JSON insist on it; the one that takes a policy does not look.
+        let request = request.header("content-type", "application/json");
         let request = request.body(Full::<Bytes>::from(body));
         let request = request.map_err(|e| Failure::new(format!("can't ask for {path}: {e}")))?;
         sender.send_request(request).await.map_err(|e| self.broken(&e))

@@ -1,6 +1,7 @@
 //! `weir`: the operator's command line. Speaks to `weir-mgmt` over its unix socket; what needs no running system
 //! (`policy check`, `scan`, `validate`, `replay`) works without one.
 
+mod block;
 mod client;
 mod events;
 mod policy;
@@ -47,6 +48,9 @@ enum Command {
     /// Check, apply and show the policy
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Block sources in the kernel: add, remove, list
+    #[command(subcommand)]
+    Block(block::Command),
     /// Show the last events, and those to come
     Events(events::Args),
     /// Show all counters and their rates, refreshed each second
@@ -108,6 +112,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
         Command::Status { json } => status::run(&client, json),
         Command::Policy(command) => policy::run(&client, command),
+        Command::Block(command) => block::run(&client, command),
         Command::Events(args) => events::run(&client, &args),
         Command::Top(args) => top::run(&client, &args),
         Command::Replay(args) => replay::run(args),

@@ -8,6 +8,9 @@
 //! | `GET /api/v1/counters` | every counter | both |
 //! | `GET /api/v1/events?n=&type=&follow=true` | JSON lines | both |
 //! | `GET /api/v1/policy` | `revision`, `source` | both |
+//! | `GET /api/v1/blocks` | blocked sources: `total`, `sources` | unix socket only |
+//! | `POST /api/v1/blocks` with `cidr`, `seconds` | the same, then | unix socket only |
+//! | `POST /api/v1/blocks/remove` with `cidr` | the same; 404 if it was not blocked | unix socket only |
 //! | `POST /api/v1/policy` with a policy's source | `revision`, `state`, `message`, `diagnostics` | unix socket only |
 
 use std::convert::Infallible;
@@ -27,6 +30,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use weir_inspect::policy::MAX_SOURCE_BYTES;
 
 use super::eventlog::Line;
+use super::hub::blocks::{self, Ask, BlockError};
 use super::hub::{Applied, Hub, diagnostics};
 use super::metrics;
 
@@ -42,6 +46,8 @@ pub(super) fn operator(hub: Arc<Hub>) -> Router {
     // The limit is above the policy's own, whose message is the better one.
     let change = Router::new()
         .route("/api/v1/policy", post(apply))
+        .route("/api/v1/blocks", get(list_blocks).post(add_block))
+        .route("/api/v1/blocks/remove", post(remove_block))
         .layer(DefaultBodyLimit::max(2 * MAX_SOURCE_BYTES));
     reading().merge(change).with_state(hub)
 }
@@ -107,6 +113,49 @@ async fn apply(State(hub): HubState, source: String) -> Response {
         }
         Err(e) => error(StatusCode::INTERNAL_SERVER_ERROR, &e.to_string()),
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AddRequest {
+    cidr: String,
+    seconds: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RemoveRequest {
+    cidr: String,
+}
+
+async fn list_blocks(State(hub): HubState) -> Response {
+    match hub.blocks(Ask::List).await {
+        Ok(answer) => Json(blocks::to_json(&answer)).into_response(),
+        Err(e) => blocks_error(&e),
+    }
+}
+
+async fn add_block(State(hub): HubState, Json(request): Json<AddRequest>) -> Response {
+    match hub.blocks(Ask::Add(&request.cidr, request.seconds)).await {
+        Ok(answer) => Json(blocks::to_json(&answer)).into_response(),
+        Err(e) => blocks_error(&e),
+    }
+}
+
+async fn remove_block(State(hub): HubState, Json(request): Json<RemoveRequest>) -> Response {
+    match hub.blocks(Ask::Remove(&request.cidr)).await {
+        Ok(answer) if answer.found => Json(blocks::to_json(&answer)).into_response(),
+        Ok(_) => error(StatusCode::NOT_FOUND, &format!("{} was not blocked", request.cidr)),
+        Err(e) => blocks_error(&e),
+    }
+}
+
+fn blocks_error(e: &BlockError) -> Response {
+    let status = match e {
+        BlockError::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        BlockError::Away(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    error(status, &e.to_string())
 }
 
 fn error(status: StatusCode, message: &str) -> Response {

@@ -1,5 +1,7 @@
 //! What the daemon knows: the policy that should be in force, the data plane as last heard of, and the events.
 
+pub(super) mod blocks;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -7,7 +9,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use weir_inspect::policy::{Diagnostic, Policy, Severity};
-use weir_proto::{ApplyPolicy, EventBatch, EventsAck, Hello, PolicyResult, Sample, ToDataPlane};
+use weir_proto::{
+    ApplyPolicy, BlockAnswer, EventBatch, EventsAck, Hello, PolicyResult, Sample, ToDataPlane,
+};
 use weir_proto::{eve, to_data_plane::Message};
 
 use super::eventlog::{EventLog, lock};
@@ -28,6 +32,8 @@ pub(super) struct Hub {
     /// Held over a whole `apply`: one at a time.
     store: tokio::sync::Mutex<Store>,
     current: Mutex<Option<Arc<Revision>>>,
+    /// Held over a whole request about blocked sources: one at a time.
+    block_turn: tokio::sync::Mutex<()>,
     link: Mutex<Link>,
     pub events: EventLog,
 }
@@ -48,6 +54,9 @@ struct Link {
     /// The data plane's last refusal, until it takes a policy.
     refused: Option<PolicyResult>,
     answer: Option<(u64, oneshot::Sender<PolicyResult>)>,
+    /// Number of the last request about blocked sources.
+    block_id: u64,
+    block_answer: Option<(u64, oneshot::Sender<BlockAnswer>)>,
 }
 
 /// What became of a policy that was to be applied.
@@ -78,6 +87,7 @@ impl Hub {
         Ok(Hub {
             store: tokio::sync::Mutex::new(store),
             current: Mutex::new(current.map(Arc::new)),
+            block_turn: tokio::sync::Mutex::default(),
             link: Mutex::new(Link::default()),
             events,
         })
@@ -107,6 +117,7 @@ impl Hub {
         link.hello = hello;
         link.last_seen = Some(Instant::now());
         link.answer = None;
+        link.block_answer = None;
         Registered { id: link.connection, messages }
     }
 
@@ -116,6 +127,7 @@ impl Hub {
         if link.connection == id {
             link.sender = None;
             link.answer = None;
+            link.block_answer = None;
         }
     }
 
