@@ -61,6 +61,10 @@ counters! {
     findings,
     /// Findings masked on the wire.
     masked,
+    /// Entity-tags of masked bodies changed with them.
+    etags_changed,
+    /// Entity-tags of masked bodies that stayed: they had left, or hold nothing that could be changed.
+    etags_kept,
     /// Requests, responses or streams refused or ended.
     blocked,
     /// Connections reset by Weir.

@@ -39,6 +39,7 @@ pub(super) struct Compiler {
 
 impl Compiler {
     fn compile(&mut self, source: &str) -> Option<Policy> {
+        let fingerprint = fnv1a(source.as_bytes());
         let root = yaml::parse(source, &mut self.report)?;
         let root = schema::check(root, &mut self.report)?;
         let source: Source = match serde_json::from_value(root.to_json()) {
@@ -63,7 +64,7 @@ impl Compiler {
             return None;
         }
         let catalog = std::mem::replace(&mut self.catalog, Catalog::builtin());
-        Some(Policy::new(mode, Compiled::new(services, rules, exceptions, catalog)))
+        Some(Policy::new(mode, Compiled::new(services, rules, exceptions, catalog, fingerprint)))
     }
 
     fn services(&mut self, sources: Vec<source::Service>, nodes: &[Node]) -> Vec<Service> {
@@ -218,6 +219,12 @@ impl Compiler {
             self.report.error(node.pos, message);
         }
     }
+}
+
+/// FNV-1a, 64 bits: unlike the standard library's hash the same in each release.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
 }
 
 /// The parts a rule looks at: all by default, but a URL cannot be masked.

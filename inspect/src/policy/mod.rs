@@ -63,6 +63,7 @@ struct Compiled {
     exceptions: [Option<ExceptionAction>; Cause::ALL.len()],
     catalog: Catalog,
     scanner: Scanner,
+    fingerprint: u64,
 }
 
 impl Compiled {
@@ -72,13 +73,14 @@ impl Compiled {
         rules: Vec<Rule>,
         exceptions: [Option<ExceptionAction>; Cause::ALL.len()],
         catalog: Catalog,
+        fingerprint: u64,
     ) -> Compiled {
         let wanted = rules
             .iter()
             .filter_map(|rule| rule.detectors.as_ref())
             .fold(DetectorSet::EMPTY, |all, detectors| all.union(detectors));
         let scanner = Scanner::new(&catalog, &wanted);
-        Compiled { services, rules, exceptions, catalog, scanner }
+        Compiled { services, rules, exceptions, catalog, scanner, fingerprint }
     }
 }
 
@@ -136,7 +138,7 @@ impl Policy {
             mode: Mode::Monitor,
         };
         let exceptions = [None; Cause::ALL.len()];
-        let compiled = Compiled::new(Vec::new(), vec![rule], exceptions, catalog);
+        let compiled = Compiled::new(Vec::new(), vec![rule], exceptions, catalog, 0);
         Policy::new(Mode::Monitor, compiled)
     }
 
@@ -152,6 +154,11 @@ impl Policy {
     /// The same rules under another mode; cheap.
     pub fn with_mode(&self, mode: Mode) -> Policy {
         Policy { mode, compiled: Arc::clone(&self.compiled) }
+    }
+
+    /// A number that tells sources apart, the same in each process. No secret, and no proof against forgery.
+    pub fn fingerprint(&self) -> u64 {
+        self.compiled.fingerprint
     }
 
     /// The scanner for everything that the rules look for.

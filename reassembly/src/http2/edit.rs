@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::connection::Http2;
 use super::hpack::huffman::{code_length, encode};
-use super::hpack::{Indexing, Name, Representation, StringLiteral};
+use super::hpack::{EntryId, Indexing, Name, Representation, StringLiteral};
 
 /// Requests for encoded content: blank them, and the answer comes readable.
 pub const CODING_FIELDS: &[&[u8]] = &[b"accept-encoding", b"grpc-accept-encoding"];
@@ -31,7 +31,57 @@ const SCHEME: u8 = 6;
 /// `accept-charset:`, without a value, which says nothing.
 const ACCEPT_CHARSET: u8 = 15;
 
+/// Where the value of a literal field lies in the stream of octets, kept beyond its block: as long as it has not left, it
+/// can be changed. See [`Http2::value_place`].
+#[derive(Debug)]
+pub struct ValuePlace {
+    wire: Vec<Range<u64>>,
+    huffman: bool,
+    entry: Option<EntryId>,
+}
+
+impl ValuePlace {
+    /// Offset of its first octet; none if it has none.
+    pub fn at(&self) -> Option<u64> {
+        self.wire.first().map(|range| range.start)
+    }
+
+    /// What to overwrite so that the value becomes `value`, by offset. Each of its octets must have a Huffman code as
+    /// long as that of the octet before.
+    pub fn octets(&self, value: &[u8]) -> Vec<(u64, Vec<u8>)> {
+        let mut coded = Vec::new();
+        if self.huffman {
+            encode(value, &mut coded);
+        } else {
+            coded.extend_from_slice(value);
+        }
+        let mut rest = coded.into_iter();
+        let piece = |range: &Range<u64>| {
+            let length = (range.end - range.start) as usize;
+            (range.start, rest.by_ref().take(length).collect())
+        };
+        self.wire.iter().map(piece).collect()
+    }
+}
+
 impl Http2 {
+    /// Where the value of a field of the last block lies; none if it is an entry of the table. Changing it there later
+    /// is told by [`Http2::changed_value`].
+    pub fn value_place(&self, field: usize) -> Option<ValuePlace> {
+        let Representation::Literal { value, .. } = self.fields.get(field)?.repr else {
+            return None;
+        };
+        let wire = self.header_block()?.wire_ranges(value.wire).collect();
+        Some(ValuePlace { wire, huffman: value.huffman, entry: self.fields.entry(field) })
+    }
+
+    /// A value was changed on the wire after its block: the entry that it became changes with it.
+    pub fn changed_value(&mut self, place: &ValuePlace, value: &[u8]) {
+        if let Some(entry) = place.entry {
+            self.decoder.replace(entry, value);
+        }
+    }
+
     /// Masks octets `range` of the decoded value of a field, the one at that place in the block. A Huffman-coded
     /// symbol becomes a neutral one whose code is as long (`0`, `-`, `x`, …), any other octet `*`.
     ///

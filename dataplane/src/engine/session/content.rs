@@ -63,6 +63,8 @@ pub struct Content {
     undecided: Option<u64>,
     /// Content bytes so far, as they are on the wire.
     pub length: u64,
+    /// Something in it was masked.
+    pub masked: bool,
     binary: bool,
     state: ScanState,
     extents: VecDeque<Extent>,
@@ -79,6 +81,7 @@ impl Content {
         self.undecided = None;
         self.binary = binary;
         self.length = 0;
+        self.masked = false;
         self.extents.clear();
         self.last_detector = None;
         if reading == Reading::Scan {
@@ -278,6 +281,7 @@ impl Content {
                 feed.cx.edits.push(edit);
             }
             feed.cx.counters.masked += u64::from(masks && !f.continued);
+            self.masked |= masks;
         }
         blocks
     }

@@ -7,6 +7,7 @@ use weir_reassembly::http1::{Error, Event, Fields, Framing, Head, Http1, Role, V
 use weir_reassembly::http2::Settings;
 
 use super::edits::Edit;
+use super::etag::Place;
 use super::reading;
 use super::report;
 use super::transaction::{EachField, FieldMask, HeadFields, SPARE, Transaction};
@@ -273,10 +274,20 @@ impl Messages {
             to.clear();
             to.extend_from_slice(fields.get(name).map_or(&[][..], |f| f.value));
         }
+        t.etag.forget();
+        if rules.edits_body()
+            && let Some(field) = fields.get("etag")
+        {
+            t.etag.note(field.value, Place::Http1(field.at));
+        }
         let mut refused = false;
         if rules.scans(Part::Headers) {
             let mut masks = std::mem::take(&mut self.masks);
             refused = t.fields(feed, &rules, fields, &mut masks);
+            if fields.get("etag").is_some_and(|f| masks.iter().any(|m| m.place as u64 == f.at)) {
+                // It would bring back what is masked in it.
+                t.etag.forget();
+            }
             mask_fields(feed, t, &mut masks);
             self.masks = masks;
         }
@@ -298,6 +309,7 @@ impl Messages {
         };
         let head_at = if feed.dir == Dir::ToServer { t.heads.0 } else { t.heads.1 };
         let outcome = content.piece(feed, request, at, bytes, last);
+        t.change_etag(feed);
         if !last {
             self.set_hold(feed.dir, outcome.hold_from);
         }
@@ -315,7 +327,9 @@ impl Messages {
             Dir::ToServer => (&mut t.upload, t.heads.0),
             Dir::ToClient => (&mut t.download, t.heads.1),
         };
-        if content.decide(feed, &t.request) { blocked(feed, head_at) } else { Next::Go }
+        let stops = content.decide(feed, &t.request);
+        t.change_etag(feed);
+        if stops { blocked(feed, head_at) } else { Next::Go }
     }
 
     fn trailers(&mut self, feed: &mut Feed<'_>, fields: &Fields<'_>) -> Next {

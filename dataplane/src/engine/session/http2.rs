@@ -7,12 +7,13 @@ use hashbrown::HashMap;
 use weir_inspect::policy::{Cause, Part};
 use weir_reassembly::http2::frame::kind;
 use weir_reassembly::http2::{
-    CODING_FIELDS, Event, FrameHeader, HeaderBlock, Http2, PREFACE, RANGE_FIELDS, Role,
+    CODING_FIELDS, Event, FrameHeader, HeaderBlock, Http2, PREFACE, RANGE_FIELDS, Role, ValuePlace,
 };
 
 use super::content::{PieceOutcome, Reading};
 use super::edits::Edit;
 use super::ending::{Ending, Endings};
+use super::etag::Place;
 use super::http1::Upgrade;
 use super::reading;
 use super::report;
@@ -71,6 +72,8 @@ pub struct Streams {
     lanes: [Lane; 2],
     endings: Endings,
     masks: Vec<FieldMask>,
+    /// Values changed after their block was read, for the decoder.
+    changed: Vec<(ValuePlace, Vec<u8>)>,
 }
 
 impl HeadFields for HeaderBlock<'_> {
@@ -90,6 +93,8 @@ impl HeadFields for HeaderBlock<'_> {
 struct BlockEdits {
     refuse: bool,
     make_readable: bool,
+    /// The response's entity-tag, which may have to be changed later: its stream, and its place in the block.
+    etag: Option<(u32, usize)>,
 }
 
 impl Http2Session {
@@ -151,6 +156,9 @@ impl Http2Session {
                 }
                 event => streams.event(feed, event),
             };
+            for (place, value) in streams.changed.drain(..) {
+                decoder.changed_value(&place, &value);
+            }
             match next {
                 Next::Go => {}
                 Next::Exception(cause) => return feed.exception(cause, end),
@@ -162,7 +170,11 @@ impl Http2Session {
 
     /// What is held in a direction must go; a match that is complete but for what follows it is decided first.
     pub fn expire(&mut self, feed: &mut Feed<'_>) -> Outcome {
-        match self.streams.expire(feed) {
+        let next = self.streams.expire(feed);
+        for (place, value) in self.streams.changed.drain(..) {
+            self.server.changed_value(&place, &value);
+        }
+        match next {
             Next::Go => Outcome::clear(feed.at),
             _ => Outcome::action(feed.at, Action::Reset),
         }
@@ -309,7 +321,8 @@ impl Streams {
             // The server will answer by itself that the request is malformed; that answer is nobody's secret.
             t.response_rules = Default::default();
         }
-        BlockEdits { refuse, make_readable: acts && t.response_rules.edits_body() }
+        let make_readable = acts && t.response_rules.edits_body();
+        BlockEdits { refuse, make_readable, etag: None }
     }
 
     fn response(
@@ -339,7 +352,8 @@ impl Streams {
             let [_, lane] = &mut self.lanes;
             self.endings.begin(feed, stream, &mut lane.later);
         }
-        BlockEdits::default()
+        let etag = || Some((block.stream, block.fields().position(|f| f.name == b"etag")?));
+        BlockEdits { etag: rules.edits_body().then(etag).flatten(), ..BlockEdits::default() }
     }
 
     fn trailers(
@@ -372,6 +386,13 @@ impl Streams {
         if edits.refuse {
             possible &= decoder.refuse_request().is_ok();
         }
+        if let Some((stream, place)) = edits.etag
+            && let Some(stream) = self.open.get_mut(&stream)
+            && let Some(field) = decoder.header_block().and_then(|b| b.fields().nth(place))
+        {
+            let at = Place::Http2(decoder.value_place(place));
+            stream.transaction.etag.note(field.value, at);
+        }
         for (at, octets) in decoder.edits() {
             // What has left can't be changed any more.
             possible &= at >= feed.sent;
@@ -392,6 +413,7 @@ impl Streams {
             t.request.call.content(feed.dir, at, bytes);
         }
         let PieceOutcome { hold_from, blocked } = content.piece(feed, &t.request, at, bytes, last);
+        self.changed.extend(t.change_etag(feed));
         let [to_server, to_client] = &mut self.lanes;
         let lane = if feed.dir == Dir::ToServer { to_server } else { to_client };
         lane.holds.retain(|(stream, _)| *stream != id);
@@ -403,7 +425,7 @@ impl Streams {
             return Next::Go;
         }
         if feed.dir == Dir::ToClient && !bytes.is_empty() {
-            content.blank(feed, at, bytes.len() as u64);
+            t.download.blank(feed, at, bytes.len() as u64);
         }
         self.blocked(feed, id)
     }
@@ -431,9 +453,9 @@ impl Streams {
                 Dir::ToServer => &mut t.upload,
                 Dir::ToClient => &mut t.download,
             };
-            if content.decide(feed, &t.request)
-                && let stopped @ Next::Reset = self.blocked(feed, id)
-            {
+            let stops = content.decide(feed, &t.request);
+            self.changed.extend(t.change_etag(feed));
+            if stops && let stopped @ Next::Reset = self.blocked(feed, id) {
                 return stopped;
             }
         }

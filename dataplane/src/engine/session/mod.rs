@@ -11,6 +11,7 @@ mod content;
 mod detect;
 mod edits;
 mod ending;
+mod etag;
 mod grpc;
 mod http1;
 mod http2;

@@ -6,9 +6,11 @@ use weir_inspect::policy::{
     Action, Decision, Direction, HeaderLookup, Message, NoHeaders, Part, Policy, Selection,
 };
 use weir_inspect::scan::{Found, decode_url};
+use weir_reassembly::http2::ValuePlace;
 
 use super::Feed;
 use super::content::{Content, Reading};
+use super::etag::Etag;
 use super::grpc::Call;
 use super::report::{self, Finding};
 
@@ -52,6 +54,8 @@ pub struct Transaction {
     pub response_rules: Selection,
     /// The response has begun: its (final) head was seen.
     pub answered: bool,
+    /// The response's.
+    pub etag: Etag,
     /// Stream offsets at which the heads of request and response begin (HTTP/1).
     pub heads: (u64, u64),
 }
@@ -112,6 +116,7 @@ impl Transaction {
         self.download.begin(Selection::default(), Reading::Skip, false);
         self.response_rules = Selection::default();
         self.answered = false;
+        self.etag.forget();
         self.heads = (0, 0);
         self.request.call = Call::default();
     }
@@ -188,6 +193,15 @@ impl Transaction {
         self.request.alerted = true;
         report::blocked(feed, &self.request, decision, acts, "the call itself");
         acts && decision.action == Action::Block
+    }
+
+    /// Changes the response's entity-tag if its body was masked. Gives what the HPACK decoder has to know of it.
+    pub fn change_etag(&mut self, feed: &mut Feed<'_>) -> Option<(ValuePlace, Vec<u8>)> {
+        if !self.download.masked {
+            return None;
+        }
+        let (place, value) = self.etag.change(feed, self.request.policy.fingerprint())?;
+        Some((place, value.to_vec()))
     }
 
     /// The request target, as the server will read it.

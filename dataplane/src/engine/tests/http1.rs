@@ -337,3 +337,52 @@ fn an_attack_in_a_request_body_is_refused_before_any_of_it_reaches_the_server() 
     assert!(sent.iter().all(|t| t.0 == Dir::ToClient || t.1.flags.has(Flags::RST)), "{sent:?}");
     assert!(sent.iter().any(|t| t.2.starts_with(b"HTTP/1.1 403")));
 }
+
+/// A response with this entity-tag, and a card in its body.
+fn tagged(tag: &str) -> String {
+    let body = r#"{"card":"4111111111111111","n":1}"#;
+    format!("HTTP/1.1 200 OK\r\nETag: {tag}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
+
+/// The entity-tag that the client gets with it, its bytes coming in pieces of this size.
+fn tag_seen(policy: &str, tag: &str, piece: usize) -> String {
+    let mut p = Play::open(policy);
+    p.say(Dir::ToServer, GET);
+    p.take();
+    let text = tagged(tag);
+    text.as_bytes().chunks(piece).for_each(|bytes| p.say(Dir::ToClient, bytes));
+    let seen = p.bytes(Dir::ToClient);
+    assert!(seen.len() == text.len() && seen.contains(r#"{"card":"****************","n":1}"#));
+    let counters = p.engine.counters();
+    assert_eq!(counters.etags_changed + counters.etags_kept, 1);
+    let seen = seen.lines().find_map(|l| l.strip_prefix("ETag: ")).unwrap().to_owned();
+    assert_eq!(counters.etags_changed == 1, seen != tag);
+    seen
+}
+
+#[test]
+fn the_tag_of_a_masked_body_is_another_one() {
+    let strong = tag_seen(MASK, "\"5e8c-1a2b\"", 1000);
+    assert!(strong != "\"5e8c-1a2b\"" && strong.len() == 11 && strong.starts_with('"'));
+    assert_eq!(tag_seen(MASK, "\"5e8c-1a2b\"", 1000), strong, "the same once more");
+    assert_ne!(tag_seen(&format!("{MASK}# another\n"), "\"5e8c-1a2b\"", 1000), strong);
+    let weak = tag_seen(MASK, "W/\"5e8c-1a2b\"", 1000);
+    assert_eq!(weak.strip_prefix("W/"), Some(strong.as_str()));
+    assert_eq!(tag_seen(MASK, "\"--\"", 1000), "\"--\"");
+}
+
+#[test]
+fn a_tag_that_has_left_stays() {
+    assert_eq!(tag_seen(MASK, "\"5e8c\"", tagged("\"5e8c\"").find("card").unwrap()), "\"5e8c\"");
+}
+
+#[test]
+fn the_tag_of_a_body_without_a_match_stays() {
+    let mut p = Play::open(MASK);
+    p.say(Dir::ToServer, GET);
+    p.take();
+    let text = tagged("\"5e8c\"").replace("4111", "4112");
+    p.say(Dir::ToClient, &text);
+    assert_eq!(p.bytes(Dir::ToClient), text);
+    assert_eq!((p.engine.counters().etags_changed, p.engine.counters().etags_kept), (0, 0));
+}

@@ -274,3 +274,61 @@ fn the_response_to_an_upgraded_request_is_ended() {
     let cancel = format!("1 reset {}", code::CANCEL);
     assert_eq!(upgraded(BLOCK, 1000).1, ["1 headers", &cancel]);
 }
+
+/// The entity-tags in a direction's header blocks.
+fn tags(bytes: &[u8]) -> Vec<String> {
+    let mut h = Http2::new(Role::Server, false);
+    let (mut at, mut rest, mut out) = (0, bytes, Vec::new());
+    loop {
+        let step = h.poll(at, rest);
+        at += step.consumed as u64;
+        rest = &rest[step.consumed..];
+        match step.event {
+            None => return out,
+            Some(Event::Headers(b)) => {
+                out.push(String::from_utf8_lossy(b.value(b"etag").unwrap()).into_owned());
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+#[test]
+fn the_tag_of_a_masked_body_is_another_one_and_so_is_the_entry_that_it_became() {
+    // "5e8c-1a2b" in quotes, as it is and in Huffman's code.
+    let plain = [&[0x62, 11][..], b"\"5e8c-1a2b\""].concat();
+    let mut coded = vec![0x62, 0];
+    weir_reassembly::http2::hpack::huffman::encode(b"\"5e8c-1a2b\"", &mut coded);
+    coded[1] = 0x80 | (coded.len() - 2) as u8;
+    let mut seen = Vec::new();
+    for etag in [plain, coded] {
+        let data =
+            |id| frame_of(kind::DATA, flag::END_STREAM, id, b"{\"card\":\"4111111111111111\"}");
+        let mut p = open(MASK);
+        p.say(Dir::ToServer, [request(1, "/x"), request(3, "/y")].concat());
+        p.take();
+        let block = [&[0x88], &etag[..]].concat();
+        let first = frame_of(kind::HEADERS, flag::END_HEADERS, 1, &block);
+        p.say(Dir::ToClient, [first, data(1)].concat());
+        // The second response takes the tag from the table.
+        let second = frame_of(kind::HEADERS, flag::END_HEADERS, 3, &[0x88, 0xbe]);
+        p.say(Dir::ToClient, [second, data(3)].concat());
+        let sent = raw(&mut p, Dir::ToClient);
+        assert_eq!(heard(&sent).concat().matches("****************").count(), 2);
+        assert_eq!(p.engine.counters().etags_changed, 1);
+        seen.extend(tags(&sent));
+    }
+    assert!(seen[0] != "\"5e8c-1a2b\"" && seen.iter().all(|tag| *tag == seen[0]), "{seen:?}");
+}
+
+#[test]
+fn a_tag_whose_header_block_has_left_stays() {
+    let mut p = open(MASK);
+    p.say(Dir::ToServer, request(1, "/x"));
+    p.take();
+    let block = [&[0x88, 0x62, 6][..], b"\"5e8c\""].concat();
+    p.say(Dir::ToClient, frame_of(kind::HEADERS, flag::END_HEADERS, 1, &block));
+    assert_eq!(tags(&raw(&mut p, Dir::ToClient)), ["\"5e8c\""]);
+    p.say(Dir::ToClient, frame_of(kind::DATA, flag::END_STREAM, 1, b"{\"n\":4111111111111111}"));
+    assert_eq!((p.engine.counters().etags_changed, p.engine.counters().etags_kept), (0, 1));
+}
