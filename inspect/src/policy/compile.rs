@@ -109,6 +109,7 @@ impl Compiler {
                 parts: parts(source.parts, action),
                 action,
                 mode: source.mode.unwrap_or(Mode::Enforce),
+                too_late: source.too_late.unwrap_or_default(),
             }
         });
         compiled.collect()
@@ -117,6 +118,12 @@ impl Compiler {
     /// What the schema cannot say: which fields of a rule make sense together.
     fn check_combination(&mut self, rule: &source::Rule, node: &Node) {
         let masks = rule.action == Some(Action::Mask);
+        let response = rule.detect.is_some() && rule.direction != Some(RuleDirection::Request);
+        if rule.too_late.is_some() && !(rule.action == Some(Action::Block) && response) {
+            let message = "`too-late` is about responses that are blocked for what they hold: it \
+                           needs `detect`, `action: block`, and not `direction: request`";
+            self.report.error(node.pos_of("too-late"), message);
+        }
         let parts = rule.parts.as_deref().unwrap_or_default();
         let url = || {
             let at = parts.iter().position(|p| *p == Part::Url);

@@ -41,6 +41,17 @@ pub enum Action {
     Block,
 }
 
+/// What becomes of a blocked response over HTTP/2 when no frame is left that could end its stream (design rule 3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TooLate {
+    /// The rest of its content is overwritten, and it ends as if it were whole.
+    #[default]
+    Blank,
+    /// Its connection is reset at both ends, with all other streams.
+    Reset,
+}
+
 /// Whether a rule, or a whole policy, acts or only reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -33,6 +33,7 @@ pub use diagnostic::{Diagnostic, Pos, Severity};
 pub use glob::MAX_SEGMENTS;
 pub use message::{
     Action, Cause, Direction, ExceptionAction, HeaderLookup, Message, Mode, NoHeaders, Part,
+    TooLate,
 };
 pub use schema::json_schema;
 pub use selection::{Decision, RuleId, Selection};
@@ -136,6 +137,7 @@ impl Policy {
                 .fold(Parts::default(), Parts::with),
             action: Action::Alert,
             mode: Mode::Monitor,
+            too_late: TooLate::default(),
         };
         let exceptions = [None; Cause::ALL.len()];
         let compiled = Compiled::new(Vec::new(), vec![rule], exceptions, catalog, 0);
@@ -192,6 +194,11 @@ impl Policy {
     /// The name of a rule.
     pub fn rule_name(&self, id: RuleId) -> &str {
         self.compiled.rules.get(usize::from(id.0)).map_or("", |r| &r.name)
+    }
+
+    /// What a rule says of a response over HTTP/2 whose stream can't be ended any more.
+    pub fn too_late(&self, id: RuleId) -> TooLate {
+        self.compiled.rules.get(usize::from(id.0)).map_or_else(TooLate::default, |r| r.too_late)
     }
 
     /// Whether any rule could be about a message of a flow to this server: if not, the flow needs no inspection.

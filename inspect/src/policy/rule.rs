@@ -4,7 +4,7 @@ use super::bits::Bits;
 use super::cidr::{Address, Cidr};
 use super::glob::{Glob, Path};
 use super::source::RuleDirection;
-use super::{Action, Message, Mode, Part};
+use super::{Action, Message, Mode, Part, TooLate};
 use crate::detector::DetectorSet;
 
 /// A service; an empty list is any.
@@ -117,6 +117,7 @@ pub(super) struct Rule {
     pub parts: Parts,
     pub action: Action,
     pub mode: Mode,
+    pub too_late: TooLate,
 }
 
 /// A request header by which clients are told apart; no values is any value.

@@ -7,7 +7,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Action, Direction, ExceptionAction, Mode, Part};
+use super::{Action, Direction, ExceptionAction, Mode, Part, TooLate};
 use crate::detector::Category;
 use crate::scan::MAX_MATCH;
 
@@ -127,6 +127,9 @@ pub(super) struct Rule {
     pub action: Option<Action>,
     /// `monitor`: only report what the rule would have done. Default: `enforce`.
     pub mode: Option<Mode>,
+    /// For `block`: what becomes of a response over HTTP/2 when its last frame has begun to leave, so that its stream
+    /// can't be ended any more. Default: `blank`.
+    pub too_late: Option<TooLate>,
 }
 
 /// Which messages a rule looks at.

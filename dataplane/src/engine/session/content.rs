@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use weir_inspect::decode::Decoder;
-use weir_inspect::policy::{Action, Cause, Decision, Part, Selection};
+use weir_inspect::policy::{Action, Cause, Decision, Part, RuleId, Selection};
 use weir_inspect::scan::{Found, ScanState};
 
 use super::Feed;
@@ -65,6 +65,8 @@ pub struct Content {
     pub length: u64,
     /// Something in it was masked.
     pub masked: bool,
+    /// The rule that ended the message.
+    pub blocked_by: Option<RuleId>,
     binary: bool,
     state: ScanState,
     extents: VecDeque<Extent>,
@@ -82,6 +84,7 @@ impl Content {
         self.binary = binary;
         self.length = 0;
         self.masked = false;
+        self.blocked_by = None;
         self.extents.clear();
         self.last_detector = None;
         if reading == Reading::Scan {
@@ -258,6 +261,9 @@ impl Content {
         let blocks = acts && (decision.action == Action::Block || self.sealed.is_some());
         let blocks = blocks && decision.action != Action::Alert;
         let masks = acts && decision.action == Action::Mask && !blocks;
+        if blocks {
+            self.blocked_by = Some(decision.rule);
+        }
         if !f.continued {
             let finding = Finding {
                 decision,

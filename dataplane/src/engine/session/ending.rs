@@ -6,6 +6,9 @@
 //!    │  overwritten                      its last 13 bytes a RST_STREAM                 HEADERS stay, for HPACK
 //! ```
 //!
+//! If the stream ends before such a frame comes (its last one is shorter, or its header had left), the rule says whether
+//! that is all (`too-late: blank`) or the connection is reset.
+//!
 //! So the client never reads an overwritten byte unless the frame with the match in it had begun to leave. The
 //! client's next WINDOW_UPDATE of the stream, 13 bytes too, becomes the RST_STREAM to the server. The connection credit
 //! that the client does not count any more is given back to the server in the client's next WINDOW_UPDATE of the

@@ -4,7 +4,7 @@
 //! itself refuses it, and a response is ended in the middle by a RST_STREAM in place of its last bytes (`ending.rs`).
 
 use hashbrown::HashMap;
-use weir_inspect::policy::{Cause, Part};
+use weir_inspect::policy::{Cause, Part, TooLate};
 use weir_reassembly::http2::frame::kind;
 use weir_reassembly::http2::{
     CODING_FIELDS, Event, FrameHeader, HeaderBlock, Http2, PREFACE, RANGE_FIELDS, Role, ValuePlace,
@@ -53,6 +53,16 @@ pub enum Next {
     Go,
     Exception(Cause),
     Reset,
+}
+
+impl Next {
+    /// This, and if the connection goes on, the other.
+    fn and(self, other: Next) -> Next {
+        match self {
+            Next::Go => other,
+            stopped => stopped,
+        }
+    }
 }
 
 /// One connection that speaks HTTP/2.
@@ -143,10 +153,7 @@ impl Http2Session {
             let next = match event {
                 Event::Headers(block) => {
                     let (next, edits) = streams.headers(feed, &block);
-                    match streams.edit_block(feed, decoder, &edits) {
-                        Next::Go => next,
-                        failed => failed,
-                    }
+                    streams.edit_block(feed, decoder, &edits).and(next)
                 }
                 Event::Settings(settings) => {
                     if let Some(size) = settings.header_table_size {
@@ -228,8 +235,7 @@ impl Streams {
             Event::Data { stream, at, bytes } => return self.data(feed, stream, at, bytes, false),
             Event::DataEnd { stream, at, end_stream: true } => {
                 let next = self.data(feed, stream, at, &[], true);
-                self.end_stream(feed, stream);
-                return next;
+                return next.and(self.end_stream(feed, stream));
             }
             Event::ResetStream { stream, .. } => self.close(feed, stream),
             Event::WindowUpdate { stream, increment } => {
@@ -292,7 +298,7 @@ impl Streams {
         let mut next = Next::Go;
         if block.end_stream {
             next = self.data(feed, id, block.end, &[], true);
-            self.end_stream(feed, id);
+            next = next.and(self.end_stream(feed, id));
         }
         (next, edits)
     }
@@ -462,10 +468,13 @@ impl Streams {
         Next::Go
     }
 
-    fn end_stream(&mut self, feed: &mut Feed<'_>, id: u32) {
+    fn end_stream(&mut self, feed: &mut Feed<'_>, id: u32) -> Next {
         let dir = feed.dir;
         self.lane(dir).holds.retain(|(stream, _)| *stream != id);
-        let Some(stream) = self.open.get_mut(&id) else { return };
+        let Some(stream) = self.open.get_mut(&id) else { return Next::Go };
+        // No frame came that could have ended it.
+        let too_late = dir == Dir::ToClient && stream.ending == Ending::Blanking;
+        let resets = too_late && stream.transaction.too_late() == TooLate::Reset;
         match dir {
             Dir::ToServer => stream.ended.0 = true,
             Dir::ToClient => stream.ended.1 = true,
@@ -473,6 +482,7 @@ impl Streams {
         if stream.ended == (true, true) {
             self.close(feed, id);
         }
+        if resets { Next::Reset } else { Next::Go }
     }
 
     /// Nothing more will be said on a stream.

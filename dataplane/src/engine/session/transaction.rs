@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use weir_inspect::policy::{
-    Action, Decision, Direction, HeaderLookup, Message, NoHeaders, Part, Policy, Selection,
+    Action, Decision, Direction, HeaderLookup, Message, NoHeaders, Part, Policy, RuleId, Selection,
+    TooLate,
 };
 use weir_inspect::scan::{Found, decode_url};
 use weir_reassembly::http2::ValuePlace;
 
-use super::Feed;
 use super::content::{Content, Reading};
 use super::etag::Etag;
 use super::grpc::Call;
 use super::report::{self, Finding};
+use super::{Dir, Feed};
 
 /// Longest URL, host or other field kept for events; the rest is cut off there. Rules see the whole.
 const KEPT: usize = 2048;
@@ -54,6 +55,8 @@ pub struct Transaction {
     pub response_rules: Selection,
     /// The response has begun: its (final) head was seen.
     pub answered: bool,
+    /// The rule that ended the response for one of its fields.
+    blocked_by: Option<RuleId>,
     /// The response's.
     pub etag: Etag,
     /// Stream offsets at which the heads of request and response begin (HTTP/1).
@@ -117,6 +120,7 @@ impl Transaction {
         self.response_rules = Selection::default();
         self.answered = false;
         self.etag.forget();
+        self.blocked_by = None;
         self.heads = (0, 0);
         self.request.call = Call::default();
     }
@@ -195,6 +199,12 @@ impl Transaction {
         acts && decision.action == Action::Block
     }
 
+    /// What the rule that ended the response says if its stream can't be ended any more.
+    pub fn too_late(&self) -> TooLate {
+        let rule = self.download.blocked_by.or(self.blocked_by);
+        rule.map_or_else(TooLate::default, |rule| self.request.policy.too_late(rule))
+    }
+
     /// Changes the response's entity-tag if its body was masked. Gives what the HPACK decoder has to know of it.
     pub fn change_etag(&mut self, feed: &mut Feed<'_>) -> Option<(ValuePlace, Vec<u8>)> {
         if !self.download.masked {
@@ -264,8 +274,14 @@ impl Transaction {
             };
             self.request.alerted = true;
             report::finding(feed, &self.request, &finding);
-            blocks |= acts && decision.action == Action::Block;
-            if acts && decision.action == Action::Mask {
+            let refuses = acts && decision.action == Action::Block;
+            blocks |= refuses;
+            // A response over HTTP/2 is ended in its DATA: its fields still pass, for HPACK.
+            let passes = feed.dir == Dir::ToClient && self.request.stream != 0;
+            if refuses && feed.dir == Dir::ToClient {
+                self.blocked_by = Some(decision.rule);
+            }
+            if acts && (decision.action == Action::Mask || (refuses && passes)) {
                 mask(*f);
             }
         }

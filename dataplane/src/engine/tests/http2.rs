@@ -61,7 +61,12 @@ fn heard(bytes: &[u8]) -> Vec<String> {
         rest = &rest[step.consumed..];
         match step.event {
             None => return out,
-            Some(Event::Headers(b)) => out.push(format!("{} headers", b.stream)),
+            Some(Event::Headers(b)) => {
+                out.push(format!("{} headers", b.stream));
+                if b.end_stream {
+                    out.push(format!("{} end", b.stream));
+                }
+            }
             Some(Event::Data { stream, bytes, .. }) => {
                 out.push(format!("{stream} {}", String::from_utf8_lossy(bytes)));
             }
@@ -331,4 +336,67 @@ fn a_tag_whose_header_block_has_left_stays() {
     assert_eq!(tags(&raw(&mut p, Dir::ToClient)), ["\"5e8c\""]);
     p.say(Dir::ToClient, frame_of(kind::DATA, flag::END_STREAM, 1, b"{\"n\":4111111111111111}"));
     assert_eq!((p.engine.counters().etags_changed, p.engine.counters().etags_kept), (0, 1));
+}
+
+/// A response that turns out to leak when no frame is left to end it: its one frame's header has left, or its frames
+/// are too short, with and without trailers. What the client hears, and the flags of the last packets.
+fn too_late(policy: &str, short: bool, trailers: bool) -> (String, usize) {
+    let mut p = open(policy);
+    p.say(Dir::ToServer, request(1, "/x"));
+    p.take();
+    let body = r#"{"name":"Ana Diaz","card":"4111111111111111","n":1}"#;
+    let mut parts = vec![frame_of(kind::HEADERS, flag::END_HEADERS, 1, &[0x88])];
+    let size = if short { 9 } else { body.len() };
+    parts.extend(body.as_bytes().chunks(size).map(|c| frame_of(kind::DATA, 0, 1, c)));
+    if trailers {
+        parts.push(frame_of(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, 1, &[0x88]));
+    } else {
+        parts.last_mut().unwrap()[4] |= flag::END_STREAM;
+    }
+    // The first packet ends within the name.
+    let all = parts.concat();
+    let cut = all.windows(3).position(|w| w == b"Ana").map_or(40, |at| at + 3);
+    p.say(Dir::ToClient, &all[..cut]);
+    p.say(Dir::ToClient, &all[cut..]);
+    let sent = p.take();
+    let resets = sent.iter().filter(|(_, packet, _)| packet.flags.has(Flags::RST)).count();
+    let bytes: Vec<u8> =
+        sent.into_iter().filter(|t| t.0 == Dir::ToClient).flat_map(|t| t.2).collect();
+    (heard(&bytes).concat(), resets)
+}
+
+#[test]
+fn too_late_to_end_a_stream_the_rule_says_blank_or_reset() {
+    let reset = BLOCK.replacen("action: block", "action: block\n    too-late: reset", 1);
+    for short in [false, true] {
+        for trailers in [false, true] {
+            let what = format!("short {short}, trailers {trailers}");
+            let (heard, resets) = too_late(BLOCK, short, trailers);
+            assert!(!heard.contains("4111") && heard.ends_with("1 end"), "{what}: {heard}");
+            assert_eq!(resets, 0, "{what}");
+            let (heard, resets) = too_late(&reset, short, trailers);
+            assert!(!heard.contains("4111") && !heard.contains("1 end"), "{what}: {heard}");
+            assert_eq!(resets, 2, "{what}: both ends");
+        }
+    }
+}
+
+#[test]
+fn a_field_for_which_a_response_is_ended_does_not_pass_itself() {
+    for end in [0, flag::END_STREAM] {
+        let mut p = open(BLOCK);
+        p.say(Dir::ToServer, request(1, "/x"));
+        p.take();
+        let block = [&[0x88, 0x0f, 19, 18][..], b"\"4111111111111111\""].concat();
+        let head = frame_of(kind::HEADERS, flag::END_HEADERS | end, 1, &block);
+        p.say(Dir::ToClient, head);
+        if end == 0 {
+            p.say(Dir::ToClient, frame_of(kind::DATA, flag::END_STREAM, 1, b"a body long enough"));
+        }
+        let sent = raw(&mut p, Dir::ToClient);
+        assert_eq!(tags(&sent), ["\"****************\""]);
+        if end == 0 {
+            assert_eq!(heard(&sent).last().unwrap(), &format!("1 reset {}", code::CANCEL));
+        }
+    }
 }
