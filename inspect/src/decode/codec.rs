@@ -5,10 +5,9 @@ use flate2::{Decompress, FlushDecompress, Status};
 use zstd::stream::raw::{DParameter, Decoder as Zstandard, InBuffer, Operation, OutBuffer};
 
 use super::DecodeError;
+use super::gzip::Gzip;
 
-/// Base-2 logarithm of gzip's largest window (RFC 1951 §2).
-const GZIP_WINDOW: u8 = 15;
-/// The same for zstd as a content coding: 8 MB (RFC 9659 §3).
+/// Base-2 logarithm of the largest window of zstd as a content coding: 8 MB (RFC 9659 §3).
 const ZSTD_WINDOW: u32 = 23;
 
 /// Brotli's state with the allocators that its library asks for.
@@ -16,12 +15,17 @@ type Brotli = BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>;
 
 /// One content coding under way.
 pub enum Codec {
-    /// RFC 1952: members in a row.
-    Gzip { member: Decompress, ended: bool },
+    Gzip(Gzip),
     /// RFC 9110 §8.4.1.2: zlib's format (RFC 1950); many servers send bare DEFLATE (RFC 1951), so the first byte tells.
-    Deflate { state: Option<Decompress>, ended: bool },
+    Deflate {
+        state: Option<Decompress>,
+        ended: bool,
+    },
     /// RFC 7932.
-    Brotli { state: Box<Brotli>, ended: bool },
+    Brotli {
+        state: Box<Brotli>,
+        ended: bool,
+    },
     /// RFC 8878: frames in a row.
     Zstd(Zstandard<'static>),
 }
@@ -40,9 +44,9 @@ impl Codec {
     pub fn named(name: &[u8]) -> Option<Codec> {
         let is = |names: &[&str]| names.iter().any(|n| name.eq_ignore_ascii_case(n.as_bytes()));
         if is(&["gzip", "x-gzip"]) {
-            return Some(Codec::Gzip { member: Decompress::new_gzip(GZIP_WINDOW), ended: false });
+            return Some(Codec::Gzip(Gzip::new()));
         }
-        if is(&["deflate"]) {
+        if is(&["deflate", "x-deflate"]) {
             return Some(Codec::Deflate { state: None, ended: false });
         }
         if is(&["br"]) {
@@ -61,17 +65,18 @@ impl Codec {
     /// Undoes some of `input` into `out`.
     pub fn step(&mut self, input: &[u8], out: &mut [u8]) -> Result<Step, DecodeError> {
         match self {
-            Codec::Gzip { member, ended } => {
-                if *ended && !input.is_empty() {
-                    (*member, *ended) = (Decompress::new_gzip(GZIP_WINDOW), false);
-                }
-                inflate(member, ended, input, out)
-            }
+            Codec::Gzip(gzip) => gzip.step(input, out),
+            Codec::Deflate { state: None, .. } if input.is_empty() => Ok(Step::default()),
             Codec::Deflate { state, ended } => {
-                let Some(first) = input.first() else { return Ok(Step::default()) };
+                if *ended {
+                    return behind_the_end(input);
+                }
                 // CMF of RFC 1950: method 8, and a window of at most 32 KB.
-                let zlib = first & 0x0f == 8 && first >> 4 <= 7;
-                inflate(state.get_or_insert_with(|| Decompress::new(zlib)), ended, input, out)
+                let zlib = input.first().is_some_and(|b| b & 0x0f == 8 && b >> 4 <= 7);
+                let state = state.get_or_insert_with(|| Decompress::new(zlib));
+                let step;
+                (step, *ended) = inflate(state, input, out)?;
+                Ok(step)
             }
             Codec::Brotli { state, ended } => unbrotli(state, ended, input, out),
             Codec::Zstd(decoder) => {
@@ -83,23 +88,22 @@ impl Codec {
     }
 }
 
-fn inflate(
+/// Something behind the end: who reads it, and as what, nobody knows.
+fn behind_the_end(input: &[u8]) -> Result<Step, DecodeError> {
+    if input.is_empty() { Ok(Step::default()) } else { Err(DecodeError::Damaged) }
+}
+
+/// DEFLATE (RFC 1951), bare or in zlib's format. Returns also whether it has ended.
+pub fn inflate(
     state: &mut Decompress,
-    ended: &mut bool,
     input: &[u8],
     out: &mut [u8],
-) -> Result<Step, DecodeError> {
-    if *ended {
-        // Something behind the end: who reads it, and as what, nobody knows.
-        return if input.is_empty() { Ok(Step::default()) } else { Err(DecodeError::Damaged) };
-    }
+) -> Result<(Step, bool), DecodeError> {
     let (read, written) = (state.total_in(), state.total_out());
     let status = state.decompress(input, out, FlushDecompress::None);
-    *ended = status.map_err(|_| DecodeError::Damaged)? == Status::StreamEnd;
-    Ok(Step {
-        read: (state.total_in() - read) as usize,
-        written: (state.total_out() - written) as usize,
-    })
+    let ended = status.map_err(|_| DecodeError::Damaged)? == Status::StreamEnd;
+    let read = (state.total_in() - read) as usize;
+    Ok((Step { read, written: (state.total_out() - written) as usize }, ended))
 }
 
 fn unbrotli(
@@ -109,7 +113,7 @@ fn unbrotli(
     out: &mut [u8],
 ) -> Result<Step, DecodeError> {
     if *ended {
-        return if input.is_empty() { Ok(Step::default()) } else { Err(DecodeError::Damaged) };
+        return behind_the_end(input);
     }
     let (mut left, mut read) = (input.len(), 0);
     let (mut room, mut written, mut total) = (out.len(), 0, 0);

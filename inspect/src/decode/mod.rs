@@ -6,6 +6,7 @@
 //! ```
 
 mod codec;
+mod gzip;
 
 use codec::Codec;
 
@@ -43,7 +44,14 @@ pub struct Decoder {
 struct Layer {
     codec: Codec,
     out: Box<[u8]>,
+    /// What went in before the first content came out: a coding that was listed and not applied shows by then.
+    begun: Option<Vec<u8>>,
+    /// It was not applied.
+    absent: bool,
 }
+
+/// Most that a coding takes before content comes out, and it can still turn out not to be one.
+const MAX_BEGUN: usize = 4 << 10;
 
 impl std::fmt::Debug for Decoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -56,10 +64,21 @@ pub fn is_identity(content_encoding: &[u8]) -> bool {
     codings(content_encoding).next().is_none()
 }
 
-/// The codings that a field value lists, in the order in which they were applied, without `identity`.
+/// The codings that a field value lists, in the order in which they were applied, without `identity`. What is no
+/// letter around a name (`: gzip`, a NUL) is forgiven, as receivers do.
 fn codings(content_encoding: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
-    let tokens = content_encoding.split(|b| *b == b',').map(|token| token.trim_ascii());
-    tokens.filter(|token| !token.is_empty() && !token.eq_ignore_ascii_case(b"identity"))
+    fn name(mut token: &[u8]) -> &[u8] {
+        while let Some((_, rest)) = token.split_first().filter(|(b, _)| !b.is_ascii_alphanumeric())
+        {
+            token = rest;
+        }
+        while let Some((_, rest)) = token.split_last().filter(|(b, _)| !b.is_ascii_alphanumeric()) {
+            token = rest;
+        }
+        token
+    }
+    let names = content_encoding.split(|b| *b == b',').map(name);
+    names.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case(b"identity"))
 }
 
 impl Decoder {
@@ -74,7 +93,8 @@ impl Decoder {
                 return Err(DecodeError::Unknown);
             }
             let codec = Codec::named(name).ok_or(DecodeError::Unknown)?;
-            layers.push(Layer { codec, out: vec![0; CHUNK].into() });
+            let (out, begun) = (vec![0; CHUNK].into(), Some(Vec::new()));
+            layers.push(Layer { codec, out, begun, absent: false });
         }
         Ok(Decoder { layers, coded: 0, content: 0 })
     }
@@ -95,7 +115,10 @@ impl Decoder {
             }
             each(chunk);
             Ok(())
-        })
+        })?;
+        // Of several codings some may be listed too often. But a message without any is not what it says.
+        let nothing_undone = self.layers.iter().all(|layer| layer.absent);
+        if nothing_undone && !self.layers.is_empty() { Err(DecodeError::Damaged) } else { Ok(()) }
     }
 }
 
@@ -104,9 +127,24 @@ type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), DecodeError>;
 
 fn undo(layers: &mut [Layer], mut piece: &[u8], sink: Sink<'_>) -> Result<(), DecodeError> {
     let Some((layer, inner)) = layers.split_first_mut() else { return sink(piece) };
+    if layer.absent {
+        return undo(inner, piece, sink);
+    }
     loop {
-        let step = layer.codec.step(piece, &mut layer.out)?;
-        piece = piece.get(step.read..).unwrap_or_default();
+        let step = match layer.codec.step(piece, &mut layer.out) {
+            Err(DecodeError::Damaged) if layer.begun.is_some() => {
+                layer.absent = true;
+                undo(inner, &layer.begun.take().unwrap_or_default(), sink)?;
+                return undo(inner, piece, sink);
+            }
+            step => step?,
+        };
+        let (taken, rest) = piece.split_at_checked(step.read).unwrap_or((piece, &[]));
+        piece = rest;
+        if let Some(begun) = &mut layer.begun {
+            begun.extend_from_slice(taken);
+        }
+        layer.begun.take_if(|begun| step.written > 0 || begun.len() > MAX_BEGUN);
         let chunk = layer.out.get(..step.written).unwrap_or_default();
         if !chunk.is_empty() {
             undo(inner, chunk, sink)?;
@@ -177,9 +215,30 @@ mod tests {
             ("zstd", zstd(&text)),
             ("gzip, br", br(&gzip(&text))),
             (" deflate ,identity,, zstd", zstd(&zlib(&text))),
+            // Listed twice and applied once.
+            ("gzip, gzip", gzip(&text)),
+            ("gzip, deflate", gzip(&text)),
+            (":\rgzip\0", gzip(&text)),
         ] {
             for cut in [1, 7, 1448, usize::MAX] {
                 assert!(decode(name, &coded, cut) == Ok(text.clone()), "{name} in pieces of {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn content_that_fills_the_chunks_comes_out_whole() {
+        for length in [CHUNK - 1, CHUNK, CHUNK + 1, 40 * CHUNK, 40 * CHUNK + 5] {
+            let text = vec![b'x'; length];
+            for (name, coded) in [
+                ("gzip", gzip(&text)),
+                ("deflate", deflate(&text)),
+                ("deflate", zlib(&text)),
+                ("br", br(&text)),
+                ("zstd", zstd(&text)),
+            ] {
+                let content = decode(name, &coded, usize::MAX).map(|content| content.len());
+                assert_eq!(content, Ok(length), "{name}");
             }
         }
     }

@@ -34,7 +34,8 @@ pub enum Reading {
     Skip,
     /// It is scanned.
     Scan,
-    /// It can't be read: its coding is unknown or damaged, and it passes under an exception.
+    /// It can't be read: its coding is unknown or damaged, and it passes under an exception. The bytes as they are on
+    /// the wire are scanned all the same.
     Encoded,
     /// Every byte of it is overwritten: its message was ended in the middle.
     Blank,
@@ -87,7 +88,7 @@ impl Content {
         self.blocked_by = None;
         self.extents.clear();
         self.last_detector = None;
-        if reading == Reading::Scan {
+        if matches!(reading, Reading::Scan | Reading::Encoded) {
             self.state.reset();
             self.state.set_binary(binary);
             self.state.set_attacks(self.selection.detectors(Part::Body));
@@ -114,7 +115,7 @@ impl Content {
             Reading::Skip => return PieceOutcome::default(),
             Reading::Encoded => {
                 feed.cx.counters.unread_encoded_bytes += bytes.len() as u64;
-                return PieceOutcome::default();
+                return self.coded_piece(feed, request, at, bytes, last, None);
             }
             Reading::Blank => {
                 self.blank(feed, at, bytes.len() as u64);
@@ -122,8 +123,8 @@ impl Content {
             }
             Reading::Scan => {}
         }
-        if let Some((decoder, token)) = self.decoder.take() {
-            return self.coded_piece(feed, request, at, bytes, last, (decoder, token));
+        if let Some(decoder) = self.decoder.take() {
+            return self.coded_piece(feed, request, at, bytes, last, Some(decoder));
         }
         self.map(from, at, bytes.len() as u64);
         let mut found = std::mem::take(&mut feed.cx.found);
@@ -152,7 +153,7 @@ impl Content {
         at: u64,
         bytes: &[u8],
         last: bool,
-        (mut decoder, token): (Box<Decoder>, Arc<()>),
+        mut decoder: Option<(Box<Decoder>, Arc<()>)>,
     ) -> PieceOutcome {
         let held = *self.selection.held(Part::Body);
         let scanner = request.policy.scanner();
@@ -164,19 +165,25 @@ impl Content {
             length += chunk.len();
             blocked |= self.all_found(feed, request, found);
         };
-        let decoded = decoder.decode(bytes, &mut |chunk| scan(chunk, false));
+        let damaged = match &mut decoder {
+            Some((decoder, _)) => decoder.decode(bytes, &mut |chunk| scan(chunk, false)).is_err(),
+            // Its receiver may not mind what is said of it.
+            None => {
+                scan(bytes, false);
+                false
+            }
+        };
         if last {
             scan(&[], true);
         }
-        feed.cx.counters.decoded_bytes += length as u64;
-        match decoded {
-            Ok(()) => self.decoder = Some((decoder, token)),
-            Err(_) => {
-                self.reading = Reading::Encoded;
-                feed.cx.counters.unread_encoded_bytes += bytes.len() as u64;
-                blocked |= reading::unreadable(feed, &self.selection, Cause::Undecodable);
-                hold = 0;
-            }
+        self.decoder = decoder.filter(|_| !damaged);
+        if self.decoder.is_some() {
+            feed.cx.counters.decoded_bytes += length as u64;
+        }
+        if damaged {
+            self.reading = Reading::Encoded;
+            feed.cx.counters.unread_encoded_bytes += bytes.len() as u64;
+            blocked |= reading::unreadable(feed, &self.selection, Cause::Undecodable);
         }
         self.undecided = match hold {
             0 => None,
@@ -189,7 +196,7 @@ impl Content {
     /// What waits for more bytes can be held no longer: a match that only lacks a look at what follows it is decided
     /// before its last byte leaves (design rule 2). True: an enforced rule ends the message.
     pub fn decide(&mut self, feed: &mut Feed<'_>, request: &Request) -> bool {
-        if self.reading != Reading::Scan {
+        if !matches!(self.reading, Reading::Scan | Reading::Encoded) {
             return false;
         }
         let mut found = std::mem::take(&mut feed.cx.found);

@@ -55,6 +55,7 @@ pub fn begin(
         }
         Err(cause) => {
             content.begin(rules, Reading::Encoded, binary);
+            content.sealed = Some(CODED);
             unreadable(feed, &rules, cause)
         }
     }
@@ -66,11 +67,17 @@ pub fn unreadable(feed: &mut Feed<'_>, rules: &Selection, cause: Cause) -> bool 
     rules.edits_body() && action != ExceptionAction::Pass
 }
 
+/// Whether a field has this name. A receiver may forgive what does not belong in a name (a space, a NUL).
+fn is(name: &[u8], wanted: &[u8]) -> bool {
+    let tokens = name.iter().filter(|b| b.is_ascii_graphic()).map(u8::to_ascii_lowercase);
+    tokens.eq(wanted.iter().copied())
+}
+
 /// All that the `Content-Encoding` fields list, as one list (RFC 9110 §5.3).
 fn codings(fields: &dyn HeadFields, list: &mut Vec<u8>) {
     list.clear();
     fields.each(&mut |name, value, _| {
-        if name.eq_ignore_ascii_case(b"content-encoding") {
+        if is(name, b"content-encoding") {
             list.extend_from_slice(value);
             list.push(b',');
         }
