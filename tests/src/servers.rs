@@ -63,7 +63,7 @@ impl Nginx {
 }
 
 /// One process, so that none is left when it is killed. Requests with a query are logged, so that a test sees which
-/// attacks arrived; the rest are not, for the benchmarks' sake.
+/// attacks arrived; the rest are not, for the benchmarks' sake. Below `/tagged/` the same pages have an `ETag`.
 fn configuration(dir: &str) -> String {
     format!(
         "daemon off; master_process off; user root; pid {dir}/pid; error_log {dir}/error.log warn;
@@ -78,7 +78,8 @@ http {{
   keepalive_timeout 120; keepalive_requests 10000000; http2_max_concurrent_streams 256;
   default_type application/json; types {{ application/json json; }}
   open_file_cache max=4000 inactive=600s; open_file_cache_valid 600s;
-  server {{ listen [::]:{H1} ipv6only=off backlog=4096; root {dir}/www; }}
+  server {{ listen [::]:{H1} ipv6only=off backlog=4096; root {dir}/www;
+    location /tagged/ {{ alias {dir}/www/; etag on; }} }}
   server {{ listen [::]:{H2} http2 ipv6only=off backlog=4096; root {dir}/www; }}
 }}
 "
