@@ -77,7 +77,7 @@ struct flow {
 
 struct bypass {
 	__u64 expires_ns;
-	__u32 from_seq; /* holds for segments that begin at or after it (RFC 9293 §3.4 arithmetic) */
+	__u32 from_seq; /* holds for segments that begin at or after it (RFC 9293 §3.4 arithmetic), but no FIN or RST */
 	__u32 reserved;
 };
 

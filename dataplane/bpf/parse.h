@@ -47,6 +47,7 @@ struct packet {
 	struct flow flow;
 	__u32 seq;
 	__u8 syn;
+	__u8 ends; /* FIN or RST */
 };
 
 INLINE enum kind parse_tcp(void *at, void *end, struct packet *p)
@@ -59,6 +60,7 @@ INLINE enum kind parse_tcp(void *at, void *end, struct packet *p)
 	p->flow.dst_port = tcp->dest;
 	p->seq = net32(tcp->seq);
 	p->syn = tcp->syn;
+	p->ends = tcp->fin | tcp->rst;
 	return TCP;
 }
 

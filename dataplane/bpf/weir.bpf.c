@@ -8,7 +8,7 @@
  *           │ yes
  *     SYN? ── yes ─► forget the flow's bypass ──┐
  *           │ no                                │
- *     bypassed from here on? ── yes ─► peer port│
+ *     bypassed, no FIN or RST? ─ yes ─► peer port
  *           │ no                                │
  *     worker alive and socket open? ◄───────────┘
  *           │ yes                └─ no ─► fallback: peer port (open) or drop (closed)
@@ -160,7 +160,7 @@ int weir(struct xdp_md *ctx)
 		return to_peer(STAT_TO_PEER, cfg->flags);
 	if (p.syn)
 		forget_bypass(&p.flow);
-	else if (bypassed(&p, now))
+	else if (!p.ends && bypassed(&p, now)) /* user space must learn that a flow has ended, or it keeps it */
 		return to_peer(STAT_BYPASSED, cfg->flags);
 	return to_user(ctx, cfg, now);
 }

@@ -95,6 +95,9 @@ pub struct Settings {
     /// Whether packets are looked into at all. Off: a plain forwarder, to measure with.
     #[serde(default = "defaults::inspection")]
     pub inspection: bool,
+    /// Whether the XDP program itself sends on what nobody reads any more (TLS, tunnels, unknown protocols).
+    #[serde(default)]
+    pub bypass: bool,
     /// Whether every request is an `http` event, not only those with a finding.
     #[serde(default)]
     pub log_requests: bool,

@@ -10,6 +10,7 @@ use weir_proto::Event;
 use weir_reassembly::packet::{Flags, Packet};
 use weir_reassembly::time::Time;
 
+use super::bypass::Order;
 use super::flow::{Conn, Dir, Flow, FlowKey, Lane, Slot, State};
 use super::services::{Reading, Row, ServiceBytes, Unread};
 use super::session::{Edit, Session};
@@ -55,6 +56,8 @@ pub struct Context {
     /// Scratch: the service that the last fed bytes named.
     pub named: Option<Row>,
     pub events: VecDeque<Event>,
+    /// Changes of bypasses that the worker has not carried out yet.
+    pub orders: VecDeque<Order>,
     /// Scratch: the edits that the last fed bytes ask for.
     pub edits: Vec<Edit>,
     /// Scratch: findings of one scan.
@@ -81,6 +84,7 @@ impl Context {
             counters: Counters::default(),
             named: None,
             events: VecDeque::new(),
+            orders: VecDeque::new(),
             edits: Vec::new(),
             found: Vec::new(),
             decoded: Vec::new(),

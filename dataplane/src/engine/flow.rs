@@ -8,6 +8,7 @@ use weir_reassembly::tcp::Half;
 use weir_reassembly::time::Time;
 
 use super::Side;
+use super::bypass::Bypassed;
 use super::edit::Template;
 use super::services::Row;
 use super::session::Session;
@@ -92,6 +93,8 @@ pub struct Lane<B> {
     pub undecided: bool,
     /// The receiver has acknowledged up to here what never passed Weir.
     pub elsewhere: u64,
+    /// The XDP program sends it on for a while.
+    pub bypassed: Option<Bypassed>,
     /// The last packet was a reset. Unless it is exact nobody knows whether the receiver has believed it.
     pub reset: bool,
     /// Packets seen.
@@ -111,6 +114,7 @@ impl<B> Default for Lane<B> {
             clear: 0,
             undecided: false,
             elsewhere: 0,
+            bypassed: None,
             reset: false,
             packets: 0,
             bytes: 0,

@@ -31,6 +31,8 @@ pub struct Limits {
     /// Silence after which a flow that is opening or closing is forgotten, and after which packets that wait for a
     /// gap in any flow are dropped (their sender sends them again, if it lives).
     pub closing: Duration,
+    /// After so long packets of a bypassed flow come to the worker again, so that it knows that the flow lives.
+    pub bypass: Duration,
     /// Requests in flight on one HTTP/1 connection, and streams on one HTTP/2 connection that are inspected at a
     /// time. Beyond: exception `memory`.
     pub streams: usize,
@@ -51,6 +53,7 @@ impl Default for Limits {
             tombstone: Duration::from_secs(30),
             idle: Duration::from_secs(3600),
             closing: Duration::from_secs(30),
+            bypass: Duration::from_secs(1),
             streams: 1024,
             events: 4096,
         }

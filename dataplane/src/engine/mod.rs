@@ -2,6 +2,7 @@
 //!
 //! The same engine runs on AF_XDP frames, in `replay`, and in the simulation tests; they differ in their [`Io`].
 
+pub mod bypass;
 mod bytes;
 mod context;
 pub mod counters;
@@ -86,6 +87,8 @@ pub struct EngineSettings {
     pub inspect: bool,
     /// Nothing is ever sent or edited: a mirror port, or a capture file.
     pub passive: bool,
+    /// Ask for the bypass of flows that nobody reads any more ([`Engine::poll_bypass`]).
+    pub bypass: bool,
     /// Report every request as an `http` event, not only those with a finding.
     pub log_requests: bool,
     /// What `Time(0)` is, in microseconds since the Unix epoch, for the timestamps of events.
@@ -182,6 +185,11 @@ impl<B: Buffer> Engine<B> {
         let passive = self.cx.settings.passive;
         let valid = || passive || edit::checksum_is_right(frame, p);
         if let Some(slot) = self.flows.find(&key) {
+            if p.flags.has(Flags::SYN)
+                && let Some(flow) = self.flows.get_mut(slot)
+            {
+                bypass::end(&mut self.cx, flow);
+            }
             let over = opens && self.flows.get_mut(slot).is_some_and(|f| f.is_over(p)) && valid();
             if !over {
                 return Opening::Flow(slot);
@@ -228,6 +236,7 @@ impl<B: Buffer> Engine<B> {
         let Some(mut flow) = self.flows.remove(slot) else { return };
         self.cx.waiting = self.cx.waiting.saturating_sub(flow.waiting());
         release::drop_waiting(&mut self.cx, io, &mut flow, Reason::Absorbed);
+        bypass::end(&mut self.cx, &mut flow);
         flow.session.ended(&mut self.cx, &flow.conn, flow.seen);
         self.cx.flow_ended(&flow, why);
     }
@@ -289,6 +298,12 @@ impl<B: Buffer> Engine<B> {
     /// The bytes of each service so far.
     pub fn services(&self) -> &ServiceBytes {
         &self.cx.services
+    }
+
+    /// The oldest change of a bypass not yet taken. They are to be carried out in this order, before any packet is sent
+    /// that was given to `io` meanwhile.
+    pub fn poll_bypass(&mut self) -> Option<bypass::Order> {
+        self.cx.orders.pop_front()
     }
 
     /// The oldest event not yet taken.

@@ -10,7 +10,7 @@ use super::context::Context;
 use super::edit::{self, Say, Template};
 use super::flow::{Dir, Flow, Slot, State};
 use super::release::{drop_waiting, release};
-use super::{Buffer, Io, tombstone};
+use super::{Buffer, Io, bypass, tombstone};
 use crate::reason::Reason;
 
 /// TCP option kinds (IANA).
@@ -46,7 +46,11 @@ pub fn handle<I: Io>(
     let right =
         cx.settings.passive || edit::checksum_is_right(arriving.buf.bytes(), &arriving.packet);
     match &flow.state {
-        State::Passed(why) => return passed(cx, io, flow, dir, *why, arriving),
+        State::Passed(_) if right && accepts_new_connection(flow, dir, &arriving.packet) => {
+            flow.state = State::Inspected;
+            flow.midstream = false;
+        }
+        State::Passed(why) => return passed(cx, io, now, flow, dir, *why, arriving),
         _ if !right => {
             // Its receiver would drop it. Taken as the first version of its bytes it would spoil the right ones that
             // follow. (A capture may have been taken where checksums are not filled in yet.)
@@ -244,10 +248,17 @@ fn reset<I: Io>(cx: &mut Context, io: &mut I, flow: &mut Flow<I::Buf>, dir: Dir,
     cx.finish(io, flow.way_out(dir), a.buf, Reason::Forwarded);
 }
 
+/// Whether the server accepts a SYN that came on the open connection: nothing of what follows has been looked at.
+fn accepts_new_connection<B>(flow: &Flow<B>, dir: Dir, p: &Packet) -> bool {
+    let answers = dir == Dir::ToClient && p.flags.has(Flags::SYN) && p.flags.has(Flags::ACK);
+    answers && flow.reopening.is_some_and(|syn| p.ack == syn.wrapping_add(1))
+}
+
 /// A flow whose inspection ended for a reason that lets it pass.
 fn passed<I: Io>(
     cx: &mut Context,
     io: &mut I,
+    now: Time,
     flow: &mut Flow<I::Buf>,
     dir: Dir,
     why: Reason,
@@ -255,11 +266,26 @@ fn passed<I: Io>(
 ) {
     let p = a.packet.clone();
     let len = p.end - p.data;
+    let syn = p.flags.has(Flags::SYN);
+    let again = flow.lane(dir).half.seq(0) == Some(p.seq.wrapping_add(1));
+    if syn && !again && dir == Dir::ToServer && !p.flags.has(Flags::ACK) {
+        flow.reopening = Some(p.seq);
+        if len > 0 {
+            // RFC 7413: data of a connection that may be a new one. The client sends the SYN again without it.
+            return cx.finish(io, flow.way_out(dir), a.buf, Reason::Absorbed);
+        }
+    }
+    let past = if syn { 0 } else { follow(flow, dir, &p) };
+    let bytes = len as u64 + past;
     let before = cx.begin_payload();
-    flow.session.unread(cx, len as u64);
-    cx.count_payload(flow, len as u64, before);
+    flow.session.unread(cx, bytes);
+    cx.count_payload(flow, bytes, before);
     flow.closed |= p.flags.has(Flags::RST);
-    flow.lane(dir.reverse()).half.acknowledge(p.ack);
+    let other = &mut flow.lane(dir.reverse()).half;
+    if p.flags.has(Flags::ACK) && !other.acknowledge(p.ack) {
+        // It covers what was inspected, and some of what passed after that.
+        other.acknowledge(other.seq_sent());
+    }
     let half = &mut flow.lane(dir).half;
     half.fin_sent |= p.flags.has(Flags::FIN);
     // What was forwarded while it was inspected stays the only version of itself.
@@ -273,7 +299,25 @@ fn passed<I: Io>(
         edit::overwrite_with(a.buf.bytes_mut(), &p, 0, len, copy);
     }
     let way_out = flow.way_out(dir);
+    bypass::consider(cx, flow, dir, now, (a.buf.bytes(), &p));
     cx.finish(io, way_out, a.buf, why);
+}
+
+/// Follows the numbers of a direction that nobody reads; how many bytes of it the XDP program has sent on meanwhile.
+/// While there is a version of earlier bytes to keep to, its place in the numbers stays as it is.
+fn follow<B>(flow: &mut Flow<B>, dir: Dir, p: &Packet) -> u64 {
+    let lane = flow.lane(dir);
+    if !lane.half.history.is_empty() || lane.half.waiting() > 0 {
+        return 0;
+    }
+    let Some(at) = lane.half.offset(p.seq) else { return 0 };
+    let ahead = at.saturating_sub(lane.half.next);
+    if lane.bypassed.is_none() && ahead > MAX_AHEAD {
+        return 0;
+    }
+    lane.half.next = lane.half.next.max(at + (p.end - p.data) as u64);
+    lane.half.sent = lane.half.next;
+    if lane.bypassed.is_some() { ahead } else { 0 }
 }
 
 /// The connection ended without a FIN being seen: bodies that end with it end.

@@ -13,10 +13,11 @@ use super::handover::MeshEnd;
 use super::report::Report;
 use super::rest::Rest;
 use crate::control::Shared;
+use crate::engine::bypass::Order;
 use crate::engine::{Buffer, Counters, Engine, Io, Side};
 use crate::port::{BATCH, Frame, Ports};
 use crate::reason::Reason;
-use crate::xdp::Heartbeat;
+use crate::xdp::{Heartbeat, Xdp};
 
 /// How often the counters are published.
 const PUBLISH_EVERY: Duration = Duration::from_millis(10);
@@ -37,6 +38,7 @@ pub(super) struct Worker<'u> {
     /// The policy that the engine has.
     pub policy: Arc<Policy>,
     pub mesh: MeshEnd,
+    pub xdp: Arc<Xdp>,
     pub heartbeat: Heartbeat,
     pub rest: Rest,
     pub report: Arc<Report>,
@@ -74,6 +76,7 @@ impl<'u> Worker<'u> {
             if deadline.is_some_and(|at| at <= now) {
                 self.engine.tick(&mut self.ports, now);
             }
+            self.bypass();
             self.mesh.notify();
             self.ports.turn();
             self.exchange();
@@ -96,6 +99,19 @@ impl<'u> Worker<'u> {
         }
         while let Some(event) = self.engine.poll_event() {
             self.shared.emit(self.index, event);
+        }
+    }
+
+    /// Tells the XDP program which flows need not come any more, and which must again; before anything is sent.
+    fn bypass(&mut self) {
+        while let Some(order) = self.engine.poll_bypass() {
+            let done = match order {
+                Order::Begin { flow, from_seq, until } => self.xdp.bypass(&flow, from_seq, until.0),
+                Order::End { flow } => self.xdp.end_bypass(&flow).map(drop),
+            };
+            if let Err(error) = done {
+                tracing::error!(%error, "a bypass can't be changed");
+            }
         }
     }
 

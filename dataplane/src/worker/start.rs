@@ -168,6 +168,7 @@ fn engine_settings(settings: &Settings) -> io::Result<EngineSettings> {
     Ok(EngineSettings {
         inspect: settings.inspection,
         passive: settings.placement == Placement::Mirror,
+        bypass: settings.bypass,
         log_requests: settings.log_requests,
         epoch_us: (wall.as_micros() as u64).saturating_sub(now().0 / 1000),
         hash_key,
@@ -245,6 +246,7 @@ impl Seat {
             shared: self.shared,
             policy,
             mesh: self.mesh,
+            xdp: self.xdp,
             heartbeat: heartbeat.clone(),
             rest: Rest::new(self.settings.busy_poll),
             report: self.report,

@@ -334,8 +334,8 @@ impl Xdp {
         Ok(expired)
     }
 
-    /// Sends one direction of a flow straight to the peer port: segments that begin at `from_seq` or after, until
-    /// `expires_ns` or a SYN of the flow in either direction.
+    /// Sends one direction of a flow straight to the peer port: segments that begin at `from_seq` or after, except FIN
+    /// and RST, until `expires_ns` or a SYN of the flow in either direction.
     pub fn bypass(&self, flow: &Direction, from_seq: u32, expires_ns: u64) -> Result<(), XdpError> {
         self.tables.bypass(flow, from_seq, expires_ns)
     }

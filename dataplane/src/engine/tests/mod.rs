@@ -1,5 +1,6 @@
 //! Whole connections through the engine, packet by packet. Every test ends with the sum of the reasons (design rule 4).
 
+mod bypass;
 mod coded;
 mod http1;
 mod http2;
@@ -43,9 +44,13 @@ pub struct Play {
 impl Play {
     /// An open connection.
     pub fn open(policy: &str) -> Play {
+        Play::open_with(policy, EngineSettings { log_requests: true, ..Default::default() })
+    }
+
+    /// An open connection through an engine with these settings.
+    pub fn open_with(policy: &str, settings: EngineSettings) -> Play {
         let (policy, _) = Policy::compile(policy).unwrap();
-        let settings =
-            EngineSettings { inspect: true, log_requests: true, ..EngineSettings::default() };
+        let settings = EngineSettings { inspect: true, ..settings };
         let mut play = Play {
             engine: Engine::new(settings, Arc::new(policy)),
             wire: Wire::default(),
