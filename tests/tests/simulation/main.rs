@@ -27,6 +27,8 @@ use world::World;
 
 /// Seeds that `make test` plays.
 const SEEDS: u64 = 300;
+/// Seeds after which a long run says how far it is.
+const TOLD: u64 = 500;
 /// Seeds of `make test-long`.
 const MANY_SEEDS: u64 = 10_000;
 
@@ -65,6 +67,9 @@ fn play_all(seeds: std::ops::Range<u64>) {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= seeds.end {
                 return failures;
+            }
+            if seed > seeds.start && seed.is_multiple_of(TOLD) {
+                eprintln!("{seed} of {} seeds", seeds.end);
             }
             failures.extend(play(seed).err().map(|e| (seed, e)));
         }
