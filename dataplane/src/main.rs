@@ -8,6 +8,7 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Parser, Subcommand};
 use nix::sys::signal::{SigSet, Signal};
@@ -18,7 +19,7 @@ use weir_dataplane::preflight::{Ready, Request, Undo, undo_file};
 use weir_dataplane::replay::Replay;
 use weir_dataplane::settings::Settings;
 use weir_dataplane::worker::{Workers, now, samples};
-use weir_dataplane::xdp::{self, Attached, Stat, Xdp};
+use weir_dataplane::xdp::{self, Attached, FallbackWatch, Stat, Stats, Xdp};
 use weir_inspect::policy::Policy;
 use weir_proto::{BlockRequest, Sample};
 
@@ -165,7 +166,14 @@ fn run(start: Start) -> Result<(), (Failure, String)> {
         outbox: OUTBOX,
     };
     let program = Arc::clone(&xdp);
-    let metrics = move || [samples(&reports), program_samples(&program)].concat();
+    let (watch, events) = (FallbackWatch::default(), Arc::clone(&shared));
+    let metrics = move || {
+        let stats = program_stats(&program);
+        if let Some(event) = watch.event(&stats.map(|(_, stats)| stats), wall_clock_us()) {
+            events.emit(0, event);
+        }
+        [samples(&reports), program_samples(&stats)].concat()
+    };
     let program = Arc::clone(&xdp);
     let blocks = move |request: &BlockRequest| xdp::blocks::answer(&program, now().0, request);
     let _control =
@@ -213,18 +221,25 @@ fn replay(
     result.map_err(as_failure(Failure::Usage))
 }
 
-/// What the XDP program counts. It outlives this process, and so do its counts.
-fn program_samples(xdp: &Xdp) -> Vec<Sample> {
-    let mut all = Vec::new();
-    for (side, port) in [(Side::A, "a"), (Side::B, "b")] {
-        // A mirror has no second port.
-        let Ok(stats) = xdp.stats(side) else { continue };
-        all.extend(Stat::ALL.map(|stat| {
-            let labels = [("port", port), ("end", stat.name())];
+/// What the XDP program counts at each port. It outlives this process, and so do its counts.
+fn program_stats(xdp: &Xdp) -> [(&'static str, Stats); 2] {
+    // A mirror has no second port.
+    [("a", Side::A), ("b", Side::B)].map(|(port, side)| (port, xdp.stats(side).unwrap_or_default()))
+}
+
+fn program_samples(ports: &[(&str, Stats)]) -> Vec<Sample> {
+    let of_port = |(port, stats): &(&str, Stats)| {
+        Stat::ALL.map(|stat| {
+            let labels = [("port", *port), ("end", stat.name())];
             Sample::count("xdp_packets_total", &labels, stats.get(stat))
-        }));
-    }
-    all
+        })
+    };
+    ports.iter().flat_map(of_port).collect()
+}
+
+/// Microseconds since the Unix epoch.
+fn wall_clock_us() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros() as u64
 }
 
 /// The policy in force at the start: the last good one kept, else the one of the settings, else "alert on everything".

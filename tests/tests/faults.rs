@@ -52,6 +52,7 @@ fn killed_under_load_it_fails_open_and_comes_back() {
     let site = Site::generate(1);
     let _nginx = Nginx::start(&topology, &site).unwrap();
     let mut weir = Weir::start(&topology, MASK).unwrap();
+    weir.manage().unwrap();
     let _wrk = load(&topology);
     until_answered(&topology.client);
 
@@ -62,6 +63,11 @@ fn killed_under_load_it_fails_open_and_comes_back() {
     weir.run().unwrap();
     until_masked(&topology, &site);
     assert!(weir.dataplane().unwrap().is_running());
+    wait_for("the event of what passed meanwhile", Duration::from_secs(20), || {
+        let events = weir.events().ok()?;
+        events.iter().any(|e| e["anomaly"]["event"] == "fallback_open").then_some(())
+    })
+    .unwrap();
 }
 
 #[test]

@@ -13,6 +13,7 @@
 pub mod abi;
 pub mod blocks;
 pub mod bpffs;
+mod fallback;
 mod heartbeat;
 mod link;
 mod program;
@@ -27,6 +28,7 @@ use libbpf_rs::{MapCore, MapFlags, MapHandle};
 use thiserror::Error;
 
 pub use abi::{Blocked, Direction, MAX_QUEUES, Prefix, Stat, Stats};
+pub use fallback::FallbackWatch;
 pub use heartbeat::{HEARTBEAT_IDLE, HEARTBEAT_LIMIT, Heartbeat};
 pub use link::{Attached, Offloads, offloads};
 pub use program::Loaded;
