@@ -3,6 +3,7 @@
 //! `fuzz_targets/` hands them to libFuzzer; `tests/smoke.rs` runs them on seeded mutations in `make test`. A new parser
 //! gets a module here, a target there, and a line in the smoke test.
 
+mod decode;
 mod grpc;
 mod http1;
 mod http2;
@@ -11,6 +12,7 @@ mod policy;
 mod scan;
 mod tls;
 
+pub use decode::{CODINGS, decode};
 pub use grpc::grpc;
 pub use http1::http1;
 pub use http2::{hpack, http2};

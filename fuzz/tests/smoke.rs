@@ -267,3 +267,31 @@ fn scan() {
     }
     smoke("scan", weir_fuzz::scan, &seeds);
 }
+
+/// A text under each coding that the target knows.
+fn decode_seeds() -> Vec<Vec<u8>> {
+    use std::io::Write;
+
+    let text = b"{\"card\":\"4111111111111111\",\"note\":\"card card card card\"}".repeat(3);
+    let level = flate2::Compression::default();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), level);
+    gzip.write_all(&text).unwrap();
+    let gzip = gzip.finish().unwrap();
+    let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), level);
+    deflate.write_all(&text).unwrap();
+    let br = |bytes: &[u8]| {
+        let mut out = Vec::new();
+        brotli::CompressorWriter::new(&mut out, 4096, 5, 16).write_all(bytes).unwrap();
+        out
+    };
+    let zstd = zstd::encode_all(&text[..], 1).unwrap();
+    let both = br(&gzip);
+    let bodies = [gzip.clone(), deflate.finish().unwrap(), br(&text), zstd, both, gzip];
+    assert_eq!(bodies.len(), weir_fuzz::CODINGS.len());
+    (0..).zip(bodies).map(|(coding, body)| [vec![coding, 7], body].concat()).collect()
+}
+
+#[test]
+fn decode() {
+    smoke("decode", weir_fuzz::decode, &decode_seeds());
+}

@@ -39,6 +39,13 @@ pub struct Step {
     pub written: usize,
 }
 
+impl Step {
+    /// What came before the damage is content; the next step says of the damage.
+    fn unless(self, damaged: bool) -> Result<Step, DecodeError> {
+        if damaged && self.written == 0 { Err(DecodeError::Damaged) } else { Ok(self) }
+    }
+}
+
 impl Codec {
     /// The coding of this name (RFC 9110 §8.4.1 and IANA's registry).
     pub fn named(name: &[u8]) -> Option<Codec> {
@@ -81,8 +88,9 @@ impl Codec {
             Codec::Brotli { state, ended } => unbrotli(state, ended, input, out),
             Codec::Zstd(decoder) => {
                 let (mut from, mut to) = (InBuffer::around(input), OutBuffer::around(out));
-                decoder.run(&mut from, &mut to).map_err(|_| DecodeError::Damaged)?;
-                Ok(Step { read: from.pos, written: to.pos() })
+                let result = decoder.run(&mut from, &mut to);
+                let step = Step { read: from.pos, written: to.pos() };
+                step.unless(result.is_err())
             }
         }
     }
@@ -101,9 +109,9 @@ pub fn inflate(
 ) -> Result<(Step, bool), DecodeError> {
     let (read, written) = (state.total_in(), state.total_out());
     let status = state.decompress(input, out, FlushDecompress::None);
-    let ended = status.map_err(|_| DecodeError::Damaged)? == Status::StreamEnd;
     let read = (state.total_in() - read) as usize;
-    Ok((Step { read, written: (state.total_out() - written) as usize }, ended))
+    let step = Step { read, written: (state.total_out() - written) as usize };
+    Ok((step.unless(status.is_err())?, matches!(status, Ok(Status::StreamEnd))))
 }
 
 fn unbrotli(
@@ -127,10 +135,6 @@ fn unbrotli(
         &mut total,
         state,
     );
-    match result {
-        BrotliResult::ResultFailure => return Err(DecodeError::Damaged),
-        BrotliResult::ResultSuccess => *ended = true,
-        BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => {}
-    }
-    Ok(Step { read, written })
+    *ended = matches!(result, BrotliResult::ResultSuccess);
+    Step { read, written }.unless(matches!(result, BrotliResult::ResultFailure))
 }

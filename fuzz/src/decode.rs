@@ -1,0 +1,34 @@
+//! Content codings.
+
+use weir_inspect::decode::Decoder;
+
+/// What `Content-Encoding` says.
+pub const CODINGS: [&str; 6] = ["gzip", "deflate", "br", "zstd", "gzip, br", "gzip, gzip"];
+
+/// The first byte says what the coding is, the second where the body is cut; the rest is the body.
+///
+/// Of a body that is right the content does not depend on the cuts. (How far a damaged one is read does: what is listed
+/// and was not applied shows in the first pieces.)
+pub fn decode(data: &[u8]) {
+    let [coding, cut, body @ ..] = data else { return };
+    let coding = CODINGS[usize::from(*coding) % CODINGS.len()];
+    let (whole, whole_is_right) = read(coding, body, body.len().max(1));
+    for step in [usize::from(*cut) + 1, 1] {
+        let (content, is_right) = read(coding, body, step);
+        if whole_is_right && is_right {
+            assert_eq!(whole, content, "{coding} in pieces of {step}");
+        }
+    }
+}
+
+/// The content, and whether it came without a complaint.
+fn read(coding: &str, body: &[u8], step: usize) -> (Vec<u8>, bool) {
+    let mut decoder = Decoder::new(coding.as_bytes()).expect("known codings");
+    let mut content = Vec::new();
+    for piece in body.chunks(step) {
+        if decoder.decode(piece, &mut |chunk| content.extend_from_slice(chunk)).is_err() {
+            return (content, false);
+        }
+    }
+    (content, true)
+}
