@@ -1,6 +1,5 @@
 //! What the operator asks about blocked sources, and the answers (`weir block …`).
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use weir_proto::block_request::What;
@@ -56,10 +55,7 @@ fn act(xdp: &Xdp, now_ns: u64, request: &BlockRequest) -> Result<(bool, Vec<Bloc
 
 /// The prefix of a message. Not all addresses: that would be no block but an outage.
 fn prefix(ip: &[u8], length: u32) -> Result<Prefix, String> {
-    let addr = <[u8; 4]>::try_from(ip)
-        .map(IpAddr::from)
-        .or_else(|_| <[u8; 16]>::try_from(ip).map(IpAddr::from))
-        .map_err(|_| "an address has 4 or 16 bytes".to_owned())?;
+    let addr = weir_proto::address(ip).ok_or("an address has 4 or 16 bytes")?;
     let length = u8::try_from(length).map_err(|_| format!("/{length} is no prefix length"))?;
     if length == 0 {
         return Err("blocking every address would cut everyone off".into());
@@ -72,13 +68,9 @@ fn cidr(prefix: Prefix) -> String {
 }
 
 fn source(entry: &Blocked, now_ns: u64) -> BlockedSource {
-    let ip = match entry.prefix.addr() {
-        IpAddr::V4(ip) => ip.octets().to_vec(),
-        IpAddr::V6(ip) => ip.octets().to_vec(),
-    };
     let left = Duration::from_nanos(entry.expires_ns.saturating_sub(now_ns));
     BlockedSource {
-        ip,
+        ip: weir_proto::octets(entry.prefix.addr()),
         length: entry.prefix.len().into(),
         remaining_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
         packets: entry.packets,

@@ -15,23 +15,32 @@ use std::net::{IpAddr, SocketAddr};
 /// The version of the control protocol that [`Hello::protocol`] carries.
 pub const PROTOCOL_VERSION: u32 = 1;
 
+/// An address as messages hold it: 4 or 16 bytes, in network order.
+pub fn octets(ip: IpAddr) -> Vec<u8> {
+    match ip {
+        IpAddr::V4(ip) => ip.octets().to_vec(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
+    }
+}
+
+/// The address in 4 or 16 bytes of a message.
+pub fn address(octets: &[u8]) -> Option<IpAddr> {
+    <[u8; 4]>::try_from(octets)
+        .map(IpAddr::from)
+        .or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from))
+        .ok()
+}
+
 impl Endpoint {
     /// The address, if the message holds 4 or 16 bytes of one.
     pub fn addr(&self) -> Option<IpAddr> {
-        <[u8; 4]>::try_from(self.ip.as_slice())
-            .map(IpAddr::from)
-            .or_else(|_| <[u8; 16]>::try_from(self.ip.as_slice()).map(IpAddr::from))
-            .ok()
+        address(&self.ip)
     }
 }
 
 impl From<SocketAddr> for Endpoint {
     fn from(a: SocketAddr) -> Endpoint {
-        let ip = match a.ip() {
-            IpAddr::V4(ip) => ip.octets().to_vec(),
-            IpAddr::V6(ip) => ip.octets().to_vec(),
-        };
-        Endpoint { ip, port: u32::from(a.port()) }
+        Endpoint { ip: octets(a.ip()), port: u32::from(a.port()) }
     }
 }
 

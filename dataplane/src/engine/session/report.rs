@@ -44,11 +44,7 @@ pub fn event(timestamp_us: u64, conn: &Conn, app_proto: AppProto, body: Body) ->
 }
 
 fn endpoint((ip, port): (IpAddr, u16)) -> Endpoint {
-    let ip = match ip {
-        IpAddr::V4(a) => a.octets().to_vec(),
-        IpAddr::V6(a) => a.octets().to_vec(),
-    };
-    Endpoint { ip, port: port.into() }
+    Endpoint { ip: proto::octets(ip), port: port.into() }
 }
 
 fn app_proto(request: &Request) -> AppProto {

@@ -1,6 +1,5 @@
 //! Blocked sources: the data plane's XDP program has them, the operator asks here.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -89,7 +88,7 @@ fn what(ask: Ask<'_>) -> Result<Option<What>, BlockError> {
         Ask::Remove(cidr) => (cidr, None),
     };
     let (ip, length) = parse_cidr(cidr).map_err(BlockError::Refused)?;
-    let (ip, length) = (octets(ip), u32::from(length));
+    let (ip, length) = (weir_proto::octets(ip), u32::from(length));
     let Some(seconds) = seconds else {
         return Ok(Some(What::Remove(RemoveBlock { ip, length })));
     };
@@ -104,20 +103,10 @@ fn what(ask: Ask<'_>) -> Result<Option<What>, BlockError> {
     Ok(Some(What::Add(AddBlock { ip, length, seconds })))
 }
 
-fn octets(ip: IpAddr) -> Vec<u8> {
-    match ip {
-        IpAddr::V4(ip) => ip.octets().to_vec(),
-        IpAddr::V6(ip) => ip.octets().to_vec(),
-    }
-}
-
 /// An answer as the API writes it.
 pub(in crate::daemon) fn to_json(answer: &BlockAnswer) -> Value {
     let source = |s: &weir_proto::BlockedSource| {
-        let ip = <[u8; 4]>::try_from(s.ip.as_slice())
-            .map(IpAddr::from)
-            .or_else(|_| <[u8; 16]>::try_from(s.ip.as_slice()).map(IpAddr::from))
-            .ok()?;
+        let ip = weir_proto::address(&s.ip)?;
         let seconds = s.remaining_ms.div_ceil(1000);
         Some(json!({
             "source": format!("{ip}/{}", s.length), "remaining_seconds": seconds,
