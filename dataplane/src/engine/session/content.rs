@@ -2,7 +2,6 @@
 //! found and what follows from it.
 
 use std::collections::VecDeque;
-
 use std::sync::Arc;
 
 use weir_inspect::decode::Decoder;
@@ -127,13 +126,8 @@ impl Content {
             return self.coded_piece(feed, request, at, bytes, last, Some(decoder));
         }
         self.map(from, at, bytes.len() as u64);
-        let mut found = std::mem::take(&mut feed.cx.found);
-        found.clear();
-        let held = *self.selection.held(Part::Body);
-        let scanner = request.policy.scanner();
-        let hold = scanner.scan(&mut self.state, bytes, last, &held, &mut found);
-        let mut outcome =
-            PieceOutcome { blocked: self.all_found(feed, request, found), hold_from: None };
+        let (hold, blocked) = self.scan(feed, request, bytes, last);
+        let mut outcome = PieceOutcome { blocked, hold_from: None };
         if outcome.blocked {
             // From the match on nothing of it may be read; the rest of this piece goes with it.
             return outcome;
@@ -155,15 +149,12 @@ impl Content {
         last: bool,
         mut decoder: Option<(Box<Decoder>, Arc<()>)>,
     ) -> PieceOutcome {
-        let held = *self.selection.held(Part::Body);
-        let scanner = request.policy.scanner();
         let (mut blocked, mut hold, mut length) = (false, 0, 0);
         let mut scan = |chunk: &[u8], last| {
-            let mut found = std::mem::take(&mut feed.cx.found);
-            found.clear();
-            hold = scanner.scan(&mut self.state, chunk, last, &held, &mut found);
+            let (waits, blocks) = self.scan(feed, request, chunk, last);
+            hold = waits;
             length += chunk.len();
-            blocked |= self.all_found(feed, request, found);
+            blocked |= blocks;
         };
         let damaged = match &mut decoder {
             Some((decoder, _)) => decoder.decode(bytes, &mut |chunk| scan(chunk, false)).is_err(),
@@ -191,6 +182,23 @@ impl Content {
             _ => self.undecided.or(Some(at)),
         };
         PieceOutcome { blocked, hold_from: self.undecided.filter(|_| !blocked && !last) }
+    }
+
+    /// Scans the next bytes of what the message says: how many at their end are undecided, and whether an enforced rule
+    /// ends the message.
+    fn scan(
+        &mut self,
+        feed: &mut Feed<'_>,
+        request: &Request,
+        bytes: &[u8],
+        last: bool,
+    ) -> (usize, bool) {
+        let mut found = std::mem::take(&mut feed.cx.found);
+        found.clear();
+        let held = *self.selection.held(Part::Body);
+        let scanner = request.policy.scanner();
+        let hold = scanner.scan(&mut self.state, bytes, last, &held, &mut found);
+        (hold, self.all_found(feed, request, found))
     }
 
     /// What waits for more bytes can be held no longer: a match that only lacks a look at what follows it is decided

@@ -53,29 +53,36 @@ fn open(policy: &str) -> Play {
 
 /// What the client's decoder makes of it: the events that matter, in words.
 fn heard(bytes: &[u8]) -> Vec<String> {
+    let mut out = Vec::new();
+    read(bytes, |event| match event {
+        Event::Headers(b) => {
+            out.push(format!("{} headers", b.stream));
+            if b.end_stream {
+                out.push(format!("{} end", b.stream));
+            }
+        }
+        Event::Data { stream, bytes, .. } => {
+            out.push(format!("{stream} {}", String::from_utf8_lossy(bytes)));
+        }
+        Event::DataEnd { stream, end_stream: true, .. } => out.push(format!("{stream} end")),
+        Event::ResetStream { stream, code } => out.push(format!("{stream} reset {code}")),
+        _ => {}
+    });
+    out
+}
+
+/// Reads a direction as the client does, and gives each event to `each`.
+fn read(bytes: &[u8], mut each: impl FnMut(Event<'_>)) {
     let mut h = Http2::new(Role::Server, false);
-    let (mut at, mut rest, mut out) = (0, bytes, Vec::new());
+    let (mut at, mut rest) = (0, bytes);
     loop {
         let step = h.poll(at, rest);
         at += step.consumed as u64;
         rest = &rest[step.consumed..];
         match step.event {
-            None => return out,
-            Some(Event::Headers(b)) => {
-                out.push(format!("{} headers", b.stream));
-                if b.end_stream {
-                    out.push(format!("{} end", b.stream));
-                }
-            }
-            Some(Event::Data { stream, bytes, .. }) => {
-                out.push(format!("{stream} {}", String::from_utf8_lossy(bytes)));
-            }
-            Some(Event::DataEnd { stream, end_stream: true, .. }) => {
-                out.push(format!("{stream} end"))
-            }
-            Some(Event::ResetStream { stream, code }) => out.push(format!("{stream} reset {code}")),
+            None => return,
             Some(Event::Error(e)) => panic!("{e}"),
-            Some(_) => {}
+            Some(event) => each(event),
         }
     }
 }
@@ -282,20 +289,13 @@ fn the_response_to_an_upgraded_request_is_ended() {
 
 /// The entity-tags in a direction's header blocks.
 fn tags(bytes: &[u8]) -> Vec<String> {
-    let mut h = Http2::new(Role::Server, false);
-    let (mut at, mut rest, mut out) = (0, bytes, Vec::new());
-    loop {
-        let step = h.poll(at, rest);
-        at += step.consumed as u64;
-        rest = &rest[step.consumed..];
-        match step.event {
-            None => return out,
-            Some(Event::Headers(b)) => {
-                out.push(String::from_utf8_lossy(b.value(b"etag").unwrap()).into_owned());
-            }
-            Some(_) => {}
+    let mut out = Vec::new();
+    read(bytes, |event| {
+        if let Event::Headers(b) = event {
+            out.push(String::from_utf8_lossy(b.value(b"etag").unwrap()).into_owned());
         }
-    }
+    });
+    out
 }
 
 #[test]
