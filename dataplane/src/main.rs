@@ -169,7 +169,8 @@ fn run(start: Start) -> Result<(), (Failure, String)> {
     let (watch, events) = (FallbackWatch::default(), Arc::clone(&shared));
     let metrics = move || {
         let stats = program_stats(&program);
-        if let Some(event) = watch.event(&stats.map(|(_, stats)| stats), wall_clock_us()) {
+        let of_ports: Vec<Stats> = stats.iter().map(|(_, stats)| *stats).collect();
+        if let Some(event) = watch.event(&of_ports, wall_clock_us()) {
             events.emit(0, event);
         }
         [samples(&reports), program_samples(&stats)].concat()
@@ -222,9 +223,10 @@ fn replay(
 }
 
 /// What the XDP program counts at each port. It outlives this process, and so do its counts.
-fn program_stats(xdp: &Xdp) -> [(&'static str, Stats); 2] {
+fn program_stats(xdp: &Xdp) -> Vec<(&'static str, Stats)> {
     // A mirror has no second port.
-    [("a", Side::A), ("b", Side::B)].map(|(port, side)| (port, xdp.stats(side).unwrap_or_default()))
+    let stats = |(port, side)| Some((port, xdp.stats(side).ok()?));
+    [("a", Side::A), ("b", Side::B)].into_iter().filter_map(stats).collect()
 }
 
 fn program_samples(ports: &[(&str, Stats)]) -> Vec<Sample> {
