@@ -41,7 +41,7 @@ test-long: export WEIR_SIM_SEEDS = 10000
 test-long: export WEIR_LOAD_SECONDS = 180
 test-long: export WEIR_FUZZ_RUNS = 200000
 test-long: build ## the same with 10,000 simulations, minutes of full load and long mutation runs
-	cargo test --workspace -- --include-ignored
+	cargo test --workspace
 	cargo test --manifest-path fuzz/Cargo.toml
 
 bench: deps ## measure against a bridge and a bare forwarder, side by side (as root)

@@ -29,8 +29,6 @@ use world::World;
 const SEEDS: u64 = 300;
 /// Seeds after which a long run says how far it is.
 const TOLD: u64 = 500;
-/// Seeds of `make test-long`.
-const MANY_SEEDS: u64 = 10_000;
 
 /// Plays the connection of one seed. The error tells the story.
 fn play(seed: u64) -> Result<(), String> {
@@ -106,10 +104,4 @@ fn what_the_receivers_hear_obeys_the_rules_of_the_wire() {
         return play(seed).unwrap_or_else(|failure| panic!("{failure}"));
     }
     play_all(0..number("WEIR_SIM_SEEDS").unwrap_or(SEEDS));
-}
-
-#[test]
-#[ignore = "minutes"]
-fn so_do_ten_thousand_more() {
-    play_all(SEEDS..SEEDS + MANY_SEEDS);
 }
