@@ -227,6 +227,10 @@ pub fn act<I: Io>(
         }
         Action::Refuse => {
             release(cx, io, flow, dir, outcome.clear);
+            if dir == Dir::ToClient && flow.to_client.half.sent < outcome.clear {
+                // No buffer to part it from the end of the response before it, which the client lacks: no place for a 403.
+                return tombstone::reset_both(cx, io, flow, Reason::Blocked);
+            }
             tombstone::refuse(cx, io, now, slot, flow, dir);
         }
         Action::Reset => tombstone::reset_both(cx, io, flow, Reason::Blocked),

@@ -205,9 +205,12 @@ impl<B> Flow<B> {
         !again && (!live || fins || !self.established)
     }
 
-    /// Whether it is open in both directions; one that is opening or closing is forgotten sooner.
+    /// Whether it is open in both directions; one that is opening or closing is forgotten sooner. A direction that has
+    /// ended is open as long as its sender may repeat what is not acknowledged: only who knows what was said first can
+    /// keep to it (design rule 1).
     pub fn is_settled(&self) -> bool {
-        let open = |lane: &Lane<B>| !lane.half.fin_sent && !lane.reset;
+        let open =
+            |lane: &Lane<B>| !lane.reset && (!lane.half.fin_sent || !lane.half.history.is_empty());
         let live = matches!(self.state, State::Inspected | State::Passed(_));
         live && self.established && open(&self.to_server) && open(&self.to_client)
     }

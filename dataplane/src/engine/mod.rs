@@ -87,6 +87,9 @@ pub struct EngineSettings {
     pub inspect: bool,
     /// Nothing is ever sent or edited: a mirror port, or a capture file.
     pub passive: bool,
+    /// A port is a veth: its other end may leave checksums to hardware that isn't there, and Weir completes them. (One in
+    /// 65,536 packets that were damaged on a real wire looks the same.)
+    pub partial_checksums: bool,
     /// Ask for the bypass of flows that nobody reads any more ([`Engine::poll_bypass`]).
     pub bypass: bool,
     /// Report every request as an `http` event, not only those with a finding.
@@ -130,7 +133,9 @@ impl<B: Buffer> Engine<B> {
             Ok(packet) => packet,
             Err(error) => return self.not_followed(io, from, buf, error),
         };
-        if edit::complete_partial_checksum(buf.bytes_mut(), &packet) {
+        if self.cx.settings.partial_checksums
+            && edit::complete_partial_checksum(buf.bytes_mut(), &packet)
+        {
             self.cx.counters.completed_checksums += 1;
         }
         match self.find_or_open(io, now, from, buf.bytes(), &packet) {

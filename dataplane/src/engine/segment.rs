@@ -288,10 +288,10 @@ fn passed<I: Io>(
     }
     let half = &mut flow.lane(dir).half;
     half.fin_sent |= p.flags.has(Flags::FIN);
-    // What was forwarded while it was inspected stays the only version of itself.
+    // What was forwarded while it was inspected stays the only version of itself, also once it is acknowledged.
     if let Some(at) = half.offset(p.seq)
         && len > 0
-        && !half.history.is_empty()
+        && at < half.history.end()
     {
         let copy = |bytes: &mut [u8]| {
             half.history.rewrite(at, bytes);

@@ -19,16 +19,22 @@ impl Buffer for Vec<u8> {
     }
 }
 
-/// Remembers what was sent; has as many buffers as anyone asks for.
+/// Remembers what was sent; has as many buffers as anyone asks for, unless it is starved.
 #[derive(Default)]
 pub struct Wire {
     pub sent: Vec<(Side, Vec<u8>)>,
     pub freed: usize,
+    /// How many of the next requests for a buffer are refused.
+    pub starved: usize,
 }
 
 impl Io for Wire {
     type Buf = Vec<u8>;
     fn alloc(&mut self) -> Option<Vec<u8>> {
+        if self.starved > 0 {
+            self.starved -= 1;
+            return None;
+        }
         Some(Vec::new())
     }
     fn send(&mut self, port: Side, buf: Vec<u8>) {

@@ -22,6 +22,7 @@ use super::urgency;
 use crate::control::Shared;
 use crate::engine::{Engine, EngineSettings, Side};
 use crate::port::{Memory, PortError, Ports};
+use crate::preflight::ethtool::Device;
 use crate::settings::{Mode, Placement, Settings};
 use crate::xdp::{Xdp, XdpError};
 
@@ -168,6 +169,7 @@ fn engine_settings(settings: &Settings) -> io::Result<EngineSettings> {
     Ok(EngineSettings {
         inspect: settings.inspection,
         passive: settings.placement == Placement::Mirror,
+        partial_checksums: settings.ports.iter().any(|name| is_veth(name)),
         bypass: settings.bypass,
         log_requests: settings.log_requests,
         epoch_us: (wall.as_micros() as u64).saturating_sub(now().0 / 1000),
@@ -176,6 +178,10 @@ fn engine_settings(settings: &Settings) -> io::Result<EngineSettings> {
         first_flow_id: (wall.as_secs() & 0x1_ffff) << 36,
         ..EngineSettings::default()
     })
+}
+
+fn is_veth(port: &str) -> bool {
+    Device::open(port, None).is_ok_and(|device| device.is_veth())
 }
 
 /// What a worker's thread is given.

@@ -261,6 +261,26 @@ fn a_blocked_response_that_has_begun_is_reset() {
 }
 
 #[test]
+fn without_a_buffer_to_part_it_from_the_response_before_it_a_blocked_one_is_reset() {
+    let policy = MASK.replace("action: mask", "action: block");
+    let mut p = Play::open(&policy);
+    p.say(Dir::ToServer, [GET, GET].concat());
+    p.take();
+    let first = response("{}");
+    p.say(Dir::ToClient, &first[..7]);
+    // The unfinished header section leaves when its hold ends.
+    p.wait(10);
+    p.ack(Dir::ToServer);
+    assert_eq!(p.bytes(Dir::ToClient), first[..7]);
+    p.wire.starved = 1;
+    p.say(Dir::ToClient, format!("{}{}", &first[7..], response(r#"{"card":"4111111111111111"}"#)));
+    p.wait(2000);
+    let sent = p.take();
+    assert!(sent.iter().all(|t| t.2.is_empty()), "{sent:?}");
+    assert_eq!(sent.iter().filter(|t| t.1.flags.has(Flags::RST)).count(), 2, "both ends");
+}
+
+#[test]
 fn framing_between_two_pieces_of_a_card_does_not_let_the_first_go() {
     let mut p = Play::open(MASK);
     p.say(Dir::ToServer, GET);

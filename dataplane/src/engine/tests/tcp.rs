@@ -200,6 +200,58 @@ fn a_reset_that_may_have_been_believed_lets_the_flow_be_forgotten_soon() {
 }
 
 #[test]
+fn what_a_closing_sender_may_repeat_stays_the_only_version_of_itself() {
+    let mut p = Play::open(MASK);
+    p.say(Dir::ToServer, GET);
+    p.take();
+    let (c, s) = p.seq;
+    let text = "HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n4111111111111111";
+    p.packet(Dir::ToClient, s, c, Flags::ACK | Flags::FIN, text.as_bytes());
+    let masked = p.bytes(Dir::ToClient);
+    assert_ne!(masked, text);
+    // Its timer doubles: the next copy may come a minute later (RFC 6298 §5.5).
+    for _ in 0..100 {
+        p.wait(1000);
+    }
+    let other = text.replace("200", "404");
+    p.packet(Dir::ToClient, s, c, Flags::ACK | Flags::FIN, other.as_bytes());
+    assert_eq!(p.bytes(Dir::ToClient), masked);
+    // Once all is acknowledged it is forgotten as soon as any that closes.
+    p.packet(Dir::ToServer, c, s.wrapping_add(text.len() as u32 + 1), Flags::ACK, b"");
+    for _ in 0..40 {
+        p.wait(1000);
+    }
+    assert_eq!(p.engine.flows(), 0);
+}
+
+#[test]
+fn what_is_acknowledged_has_no_other_version_after_the_inspection_ended() {
+    let mut p = Play::open(MASK);
+    p.say(Dir::ToServer, b"\x16\x03\x01\0\x20hello");
+    p.ack(Dir::ToClient);
+    p.take();
+    let (c, s) = p.seq;
+    p.packet(Dir::ToServer, c.wrapping_sub(5), s, Flags::ACK, b"HELLOmore");
+    assert_eq!(p.bytes(Dir::ToServer), "\0\0\0\0\0more");
+}
+
+#[test]
+fn only_a_veth_leaves_checksums_to_others() {
+    for (partial_checksums, completed) in [(true, 1), (false, 0)] {
+        let settings = EngineSettings { partial_checksums, ..Default::default() };
+        let mut p = Play::open_with(MASK, settings);
+        let mut f = frame(CLIENT, SERVER, p.seq.0, p.seq.1, Flags::ACK, b"GET ");
+        let packet = packet::parse(&f).unwrap();
+        let partial = packet.pseudo_sum(packet.end - packet.tcp).to_be_bytes();
+        f[packet.checksum_at()..][..2].copy_from_slice(&partial);
+        p.engine.handle(&mut p.wire, p.now, Side::A, f);
+        let counters = p.engine.counters();
+        let dropped = counters.ended(crate::reason::Reason::BadChecksum);
+        assert_eq!((counters.completed_checksums, dropped), (completed, 1 - completed));
+    }
+}
+
+#[test]
 fn packets_that_wait_for_a_gap_in_silence_are_dropped() {
     let mut p = Play::open(MASK);
     let (c, s) = p.seq;
