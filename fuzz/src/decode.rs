@@ -2,8 +2,9 @@
 
 use weir_inspect::decode::Decoder;
 
-/// What `Content-Encoding` says.
-pub const CODINGS: [&str; 6] = ["gzip", "deflate", "br", "zstd", "gzip, br", "gzip, gzip"];
+/// What `Content-Encoding` says; behind a colon, what `grpc-encoding` says; `base64` is gRPC-Web's text form.
+pub const CODINGS: [&str; 9] =
+    ["gzip", "deflate", "br", "zstd", "gzip, br", "gzip, gzip", ":gzip", "base64", "base64:zstd"];
 
 /// The first byte says what the coding is, the second where the body is cut; the rest is the body.
 ///
@@ -21,9 +22,21 @@ pub fn decode(data: &[u8]) {
     }
 }
 
+fn decoder(coding: &str) -> Decoder {
+    let (content, messages) = coding.split_once(':').unwrap_or((coding, ""));
+    let decoder = match content {
+        "base64" => Decoder::new(b"").map(Decoder::with_base64),
+        _ => Decoder::new(content.as_bytes()),
+    };
+    match messages {
+        "" => decoder.expect("known codings"),
+        _ => decoder.and_then(|d| d.with_messages(messages.as_bytes())).expect("known codings"),
+    }
+}
+
 /// The content, and whether it came without a complaint.
 fn read(coding: &str, body: &[u8], step: usize) -> (Vec<u8>, bool) {
-    let mut decoder = Decoder::new(coding.as_bytes()).expect("known codings");
+    let mut decoder = decoder(coding);
     let mut content = Vec::new();
     for piece in body.chunks(step) {
         if decoder.decode(piece, &mut |chunk| content.extend_from_slice(chunk)).is_err() {

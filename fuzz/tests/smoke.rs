@@ -269,6 +269,14 @@ fn scan() {
 }
 
 /// A text under each coding that the target knows.
+/// RFC 4648, unpadded.
+fn base64(bytes: &[u8]) -> Vec<u8> {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let bit = |i: usize| bytes.get(i / 8).map_or(0, |b| usize::from(b >> (7 - i % 8) & 1));
+    let digit = |at: usize| (at..at + 6).fold(0, |value, i| value << 1 | bit(i));
+    (0..bytes.len() * 8).step_by(6).map(|at| LETTERS[digit(at)]).collect()
+}
+
 fn decode_seeds() -> Vec<Vec<u8>> {
     use std::io::Write;
 
@@ -286,7 +294,20 @@ fn decode_seeds() -> Vec<Vec<u8>> {
     };
     let zstd = zstd::encode_all(&text[..], 1).unwrap();
     let both = br(&gzip);
-    let bodies = [gzip.clone(), deflate.finish().unwrap(), br(&text), zstd, both, gzip];
+    // Two messages of gRPC, one of them coded.
+    let messages = [&[0, 0, 0, 0, 4][..], b"card", &[1, 0, 0, 0, gzip.len() as u8], &gzip].concat();
+    let coded = [&[1, 0, 0, 0, zstd.len() as u8][..], &zstd].concat();
+    let bodies = [
+        gzip.clone(),
+        deflate.finish().unwrap(),
+        br(&text),
+        zstd,
+        both,
+        gzip,
+        messages,
+        b"Y2FyZD00MTE=MQ==MTExMQ==".to_vec(),
+        base64(&coded),
+    ];
     assert_eq!(bodies.len(), weir_fuzz::CODINGS.len());
     (0..).zip(bodies).map(|(coding, body)| [vec![coding, 7], body].concat()).collect()
 }

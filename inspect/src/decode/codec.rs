@@ -5,6 +5,8 @@ use flate2::{Decompress, FlushDecompress, Status};
 use zstd::stream::raw::{DParameter, Decoder as Zstandard, InBuffer, Operation, OutBuffer};
 
 use super::DecodeError;
+use super::base64::Base64;
+use super::grpc::Messages;
 use super::gzip::Gzip;
 
 /// Base-2 logarithm of the largest window of zstd as a content coding: 8 MB (RFC 9659 §3).
@@ -28,6 +30,10 @@ pub enum Codec {
     },
     /// RFC 8878: frames in a row.
     Zstd(Zstandard<'static>),
+    /// Messages of gRPC with codings of their own.
+    Grpc(Box<Messages>),
+    /// RFC 4648.
+    Base64(Base64),
 }
 
 /// What one step came to.
@@ -41,7 +47,7 @@ pub struct Step {
 
 impl Step {
     /// What came before the damage is content; the next step says of the damage.
-    fn unless(self, damaged: bool) -> Result<Step, DecodeError> {
+    pub fn unless(self, damaged: bool) -> Result<Step, DecodeError> {
         if damaged && self.written == 0 { Err(DecodeError::Damaged) } else { Ok(self) }
     }
 }
@@ -92,6 +98,8 @@ impl Codec {
                 let step = Step { read: from.pos, written: to.pos() };
                 step.unless(result.is_err())
             }
+            Codec::Grpc(messages) => messages.step(input, out),
+            Codec::Base64(text) => text.step(input, out),
         }
     }
 }

@@ -1,14 +1,19 @@
 //! Content codings undone (RFC 9110 §8.4), so that nothing hides in them: gzip, deflate, br and zstd, also several on
-//! top of each other. A stream in, a stream out, in constant memory.
+//! top of each other; below them the codings of gRPC's messages, and base64 as gRPC-Web uses it. A stream in, a stream
+//! out, in constant memory.
 //!
 //! ```text
-//!   bytes on the wire ─► outermost coding ─► … ─► innermost coding ─► content, in chunks
+//!   bytes on the wire ─► outermost coding ─► … ─► innermost coding ─► messages of gRPC ─► content, in chunks
 //! ```
 
+mod base64;
 mod codec;
+mod grpc;
 mod gzip;
 
+use base64::Base64;
 use codec::Codec;
+use grpc::Messages;
 
 /// Most codings on top of each other. Real servers use one; a client undoes as many as it is told of.
 pub const MAX_CODINGS: usize = 4;
@@ -48,6 +53,13 @@ struct Layer {
     begun: Option<Vec<u8>>,
     /// It was not applied.
     absent: bool,
+}
+
+impl Layer {
+    /// A coding that is there because of what the content is, and not only listed.
+    fn certain(codec: Codec) -> Layer {
+        Layer { codec, out: vec![0; CHUNK].into(), begun: None, absent: false }
+    }
 }
 
 /// Most that a coding takes before content comes out, and it can still turn out not to be one.
@@ -93,10 +105,26 @@ impl Decoder {
                 return Err(DecodeError::Unknown);
             }
             let codec = Codec::named(name).ok_or(DecodeError::Unknown)?;
-            let (out, begun) = (vec![0; CHUNK].into(), Some(Vec::new()));
-            layers.push(Layer { codec, out, begun, absent: false });
+            layers.push(Layer { begun: Some(Vec::new()), ..Layer::certain(codec) });
         }
         Ok(Decoder { layers, coded: 0, content: 0 })
+    }
+
+    /// Below the content codings lies base64, as in `application/grpc-web-text`.
+    pub fn with_base64(mut self) -> Decoder {
+        self.layers.push(Layer::certain(Codec::Base64(Base64::default())));
+        self
+    }
+
+    /// Below all that lie messages of gRPC, coded as `grpc-encoding` says.
+    ///
+    /// # Errors
+    /// [`DecodeError::Unknown`].
+    pub fn with_messages(mut self, grpc_encoding: &[u8]) -> Result<Decoder, DecodeError> {
+        let name = codings(grpc_encoding).next().unwrap_or_default();
+        let messages = Messages::new(name).ok_or(DecodeError::Unknown)?;
+        self.layers.push(Layer::certain(Codec::Grpc(Box::new(messages))));
+        Ok(self)
     }
 
     /// Undoes the next piece and gives the content that it completes to `each`, in chunks.
@@ -286,6 +314,54 @@ mod tests {
         for (name, coded) in [("gzip", gzip(&zeros)), ("zstd", zstd(&zeros)), ("br", br(&zeros))] {
             assert_eq!(decode(name, &coded, 1448), Err(DecodeError::Expands), "{name}");
         }
+    }
+
+    /// A stream of messages; those with the flag are gzip.
+    fn messages(list: &[(bool, &[u8])]) -> Vec<u8> {
+        let mut stream = Vec::new();
+        for (coded, message) in list {
+            let body = if *coded { gzip(message) } else { message.to_vec() };
+            stream.push(u8::from(*coded));
+            stream.extend((body.len() as u32).to_be_bytes());
+            stream.extend(body);
+        }
+        stream
+    }
+
+    fn decode_messages(mut decoder: Decoder, stream: &[u8], cut: usize) -> Vec<u8> {
+        let mut content = Vec::new();
+        for piece in stream.chunks(cut) {
+            decoder.decode(piece, &mut |chunk| content.extend_from_slice(chunk)).unwrap();
+        }
+        content
+    }
+
+    #[test]
+    fn messages_of_grpc_are_decoded_one_by_one() {
+        let long = text();
+        let stream = messages(&[(true, b"first"), (false, b"second"), (true, b""), (true, &long)]);
+        let wanted = [&b"\0\0\0\0\0first\0\0\0\0\0second\0\0\0\0\0\0\0\0\0\0"[..], &long].concat();
+        for cut in [1, 7, 1448, usize::MAX] {
+            let decoder = || Decoder::new(b"").unwrap().with_messages(b"gzip").unwrap();
+            assert!(decode_messages(decoder(), &stream, cut) == wanted, "in pieces of {cut}");
+        }
+        assert!(Decoder::new(b"").unwrap().with_messages(b"snappy").is_err());
+        let mut decoder = Decoder::new(b"").unwrap().with_messages(b"gzip").unwrap();
+        assert_eq!(decoder.decode(b"\x01\0\0\0\x05plain", &mut |_| {}), Err(DecodeError::Damaged));
+        let mut decoder = Decoder::new(b"").unwrap().with_messages(b"gzip").unwrap();
+        assert_eq!(decoder.decode(b"\x07\0\0\0\x05plain", &mut |_| {}), Err(DecodeError::Damaged));
+    }
+
+    #[test]
+    fn the_text_form_of_grpc_web_is_base64_in_pieces_that_may_be_padded() {
+        // "card=4111" and "1111", each padded on its own.
+        let text = b"Y2FyZD00MTE=MQ==MTExMQ==\r\n";
+        for cut in 1..text.len() {
+            let decoder = Decoder::new(b"").unwrap().with_base64();
+            assert_eq!(decode_messages(decoder, text, cut), b"card=41111111");
+        }
+        let mut decoder = Decoder::new(b"").unwrap().with_base64();
+        assert_eq!(decoder.decode(b"{}", &mut |_| {}), Err(DecodeError::Damaged));
     }
 
     #[test]

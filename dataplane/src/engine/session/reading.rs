@@ -16,6 +16,8 @@ const SEALS: [&str; 6] = [
     "signature",
     "x-amz-checksum-sha256",
 ];
+/// The content type of gRPC-Web that is base64.
+const WEB_TEXT: &[u8] = b"application/grpc-web-text";
 /// Why a match in coded content is not masked.
 const CODED: &str = "content-encoding";
 
@@ -34,16 +36,10 @@ pub fn begin(
     }
     let mut coding = std::mem::take(&mut feed.cx.decoded);
     codings(fields, &mut coding);
-    // Messages of gRPC have a coding of their own, which is not undone.
-    let other = fields.find("grpc-encoding").is_some_and(|v| !decode::is_identity(v));
-    let decoder = match (other, decode::is_identity(&coding)) {
-        (false, true) => Ok(None),
-        (true, _) => Err(Cause::Undecodable),
-        _ if feed.cx.decoders_in_use() >= feed.cx.settings.limits.decoders => Err(Cause::Overload),
-        _ => Decoder::new(&coding).map(Some).map_err(|_| Cause::Undecodable),
-    };
+    let decoder = decoder(&coding, fields);
     feed.cx.decoded = coding;
-    match decoder {
+    let full = feed.cx.decoders_in_use() >= feed.cx.settings.limits.decoders;
+    match decoder.and_then(|d| if full && d.is_some() { Err(Cause::Overload) } else { Ok(d) }) {
         Ok(decoder) => {
             content.begin(rules, Reading::Scan, binary);
             content.sealed = SEALS.into_iter().find(|name| fields.find(name).is_some());
@@ -59,6 +55,22 @@ pub fn begin(
             unreadable(feed, &rules, cause)
         }
     }
+}
+
+/// What undoes the codings of a message; none if it has none.
+fn decoder(coding: &[u8], fields: &dyn HeadFields) -> Result<Option<Decoder>, Cause> {
+    let content_type = fields.find("content-type").unwrap_or_default();
+    let text = content_type.get(..WEB_TEXT.len()).is_some_and(|c| c.eq_ignore_ascii_case(WEB_TEXT));
+    let messages = fields.find("grpc-encoding").filter(|v| !decode::is_identity(v));
+    if !text && messages.is_none() && decode::is_identity(coding) {
+        return Ok(None);
+    }
+    let decoder = Decoder::new(coding).map(|d| if text { d.with_base64() } else { d });
+    let decoder = match messages {
+        Some(name) => decoder.and_then(|d| d.with_messages(name)),
+        None => decoder,
+    };
+    decoder.map(Some).map_err(|_| Cause::Undecodable)
 }
 
 /// Counts content that can't be read. True: it must not pass, since an enforced rule waits for what it holds.
