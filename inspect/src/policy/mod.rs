@@ -196,6 +196,12 @@ impl Policy {
         self.compiled.rules.get(usize::from(id.0)).map_or("", |r| &r.name)
     }
 
+    /// Whether the rule of this name acts: its own mode and that of the whole are `enforce`.
+    pub fn enforces(&self, rule: &str) -> bool {
+        let rule = self.compiled.rules.iter().find(|r| r.name == rule);
+        self.mode == Mode::Enforce && rule.is_some_and(|r| r.mode == Mode::Enforce)
+    }
+
     /// What a rule says of a response over HTTP/2 whose stream can't be ended any more.
     pub fn too_late(&self, id: RuleId) -> TooLate {
         self.compiled.rules.get(usize::from(id.0)).map_or_else(TooLate::default, |r| r.too_late)

@@ -10,6 +10,7 @@ mod scan;
 mod status;
 mod style;
 mod top;
+mod trial;
 mod validate;
 
 use std::io::{self, Read};

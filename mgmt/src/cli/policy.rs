@@ -10,7 +10,7 @@ use weir_inspect::policy::{Diagnostic, Mode, Policy, Severity};
 
 use super::client::Client;
 use super::style::Style;
-use super::{Failure, Outcome, output, read};
+use super::{Failure, Outcome, output, read, trial};
 use crate::mode_name;
 
 #[derive(Debug, Subcommand)]
@@ -31,6 +31,8 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Say what a policy would newly block or mask in recorded traffic, before it is in force
+    Try(trial::Args),
     /// Change the mode of the policy as a whole, as a new revision
     Mode {
         /// What rules may do
@@ -58,6 +60,7 @@ pub(super) fn run(client: &Client, command: Command) -> Outcome {
         Command::Apply { file, json } => {
             apply(client, source(&file)?, &file.display().to_string(), json)
         }
+        Command::Try(args) => trial::run(client, &args),
         Command::Mode { mode } => {
             let mode = match mode {
                 ModeName::Monitor => Mode::Monitor,
@@ -77,7 +80,7 @@ pub(super) fn run(client: &Client, command: Command) -> Outcome {
     }
 }
 
-fn source(file: &Path) -> Result<String, Failure> {
+pub(super) fn source(file: &Path) -> Result<String, Failure> {
     String::from_utf8(read(file)?).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         Failure::new(format!("{} is not a policy: not UTF-8 at byte {at}", file.display()))
@@ -150,8 +153,15 @@ fn apply(client: &Client, source: String, name: &str, as_json: bool) -> Outcome 
     }
 }
 
+/// What is wrong with a policy, a line each.
+pub(super) fn complaints(name: &str, diagnostics: &[Diagnostic]) -> String {
+    let line = |d: &Diagnostic| located(name, d.line as u64, d.column as u64, "error", &d.message);
+    let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error);
+    errors.map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// The same policy under another mode: one line differs, comments and all else stay.
-fn with_mode(source: &str, mode: Mode) -> Result<String, Failure> {
+pub(super) fn with_mode(source: &str, mode: Mode) -> Result<String, Failure> {
     let name = mode_name(mode);
     // A key of the document's own mapping stands in the first column; nothing else does.
     let line_of = |key: &str| source.lines().position(|l| l.starts_with(key));

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::Args as ClapArgs;
@@ -21,11 +21,21 @@ pub(super) struct Args {
 
 /// Becomes the other program, so that its exit status is ours; returns only if there is none.
 pub(super) fn run(args: Args) -> Outcome {
-    let beside = std::env::current_exe().ok().map(|exe| exe.with_file_name(ENGINE));
-    let program = beside.filter(|p| p.is_file()).unwrap_or_else(|| PathBuf::from(ENGINE));
+    let program = engine();
     let error = Command::new(&program).arg("replay").args(args.rest).exec();
-    Err(Failure::new(format!(
-        "can't run {}: {error}; it should lie beside `weir` or in the PATH",
-        program.display()
-    )))
+    Err(missing(&program, &error))
+}
+
+/// The program that has the engine: beside this one, or in the PATH.
+pub(super) fn engine() -> PathBuf {
+    let beside = std::env::current_exe().ok().map(|exe| exe.with_file_name(ENGINE));
+    beside.filter(|p| p.is_file()).unwrap_or_else(|| PathBuf::from(ENGINE))
+}
+
+/// That it can't be run.
+pub(super) fn missing(program: &Path, error: &std::io::Error) -> Failure {
+    let program = program.display();
+    Failure::new(format!(
+        "can't run {program}: {error}; it should lie beside `weir` or in the PATH"
+    ))
 }
