@@ -3,5 +3,7 @@
 pub mod decode;
 pub mod detector;
 pub mod policy;
+pub mod request;
 pub mod scan;
+pub mod score;
 pub mod validate;

@@ -44,7 +44,7 @@ mod wire;
 use std::cell::Cell;
 use std::sync::Arc;
 
-pub use attack::decode_url;
+pub use attack::{Signature, decode_url, signatures};
 pub use catalog::{
     Catalog, CustomDetector, CustomKind, Detector, DetectorError, Kind, MAX_MATCH, MaskStyle,
 };

@@ -1,5 +1,5 @@
 //! `weir`: the operator's command line. Speaks to `weir-mgmt` over its unix socket; what needs no running system
-//! (`policy check`, `scan`, `validate`, `replay`) works without one.
+//! (`policy check`, `scan`, `score`, `validate`, `replay`) works without one.
 
 mod block;
 mod client;
@@ -7,6 +7,7 @@ mod events;
 mod policy;
 mod replay;
 mod scan;
+mod score;
 mod status;
 mod style;
 mod top;
@@ -60,6 +61,8 @@ enum Command {
     Replay(replay::Args),
     /// Find sensitive data and attacks in files: exit status 0 none, 1 some, 2 an error
     Scan(scan::Args),
+    /// Say how much requests (JSON lines) look like attacks, and why
+    Score(score::Args),
     /// Check numbers (JSON lines `kind`, `value`): card, IBAN, SSN, …
     Validate {
         /// A file, or `-` for standard input
@@ -118,6 +121,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Top(args) => top::run(&client, &args),
         Command::Replay(args) => replay::run(args),
         Command::Scan(args) => scan::run(&args),
+        Command::Score(args) => score::run(&args),
         Command::Validate { file } => validate::run(&file),
     };
     outcome.unwrap_or_else(|Failure(sentence)| {

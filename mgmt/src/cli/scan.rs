@@ -53,7 +53,8 @@ pub(super) fn run(args: &Args) -> Outcome {
     Ok(if any { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn compile(file: &Path) -> Result<Policy, Failure> {
+/// Reads and compiles a policy.
+pub(super) fn compile(file: &Path) -> Result<Policy, Failure> {
     let source = String::from_utf8_lossy(&read(file)?).into_owned();
     let name = file.display().to_string();
     Policy::compile(&source).map(|(policy, _)| policy).map_err(|errors| {

@@ -19,6 +19,29 @@ thread_local! {
     static TEXT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
+/// A signature that a text matches.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Signature {
+    /// The detector that it belongs to.
+    pub detector: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// How sure it is by itself.
+    pub confidence: f32,
+}
+
+/// Calls `each` with every signature that a text matches.
+pub fn signatures(text: &[u8], mut each: impl FnMut(Signature)) {
+    let mut normal = TEXT.take();
+    normalise::normalise(text, &mut normal);
+    if rules::any(&normal) {
+        rules::each(&normal, |detector, rule| {
+            each(Signature { detector, name: rule.name, confidence: rule.confidence });
+        });
+    }
+    TEXT.set(normal);
+}
+
 /// The active attack detectors of a scanner.
 #[derive(Debug, Default)]
 pub(super) struct Attacks {
@@ -28,7 +51,7 @@ pub(super) struct Attacks {
 impl Attacks {
     /// Adds the detector of that name.
     pub fn add(&mut self, id: DetectorId, name: &str) {
-        if let Some(name) = rules::NAMES.iter().find(|n| **n == name) {
+        if let Some(name) = rules::detector(name) {
             self.active.push((id, name));
         }
     }
@@ -39,22 +62,27 @@ impl Attacks {
         if !self.active.iter().any(|(id, _)| active.contains(*id)) {
             return;
         }
-        let mut normal = TEXT.take();
-        normalise::normalise(text, &mut normal);
-        let suspicious = rules::any(&normal);
-        for (id, name) in self.active.iter().filter(|(id, _)| suspicious && active.contains(*id)) {
-            if let Some(confidence) = rules::confidence(name, &normal) {
-                found.push(Found {
-                    detector: *id,
-                    start: base,
-                    end: base + text.len() as u64,
-                    confidence,
-                    context: Context::Unknown,
-                    open: false,
-                    continued: false,
-                });
+        let known = found.len();
+        signatures(text, |signature| {
+            let is_it = |(id, name): &&(DetectorId, &str)| {
+                *name == signature.detector && active.contains(*id)
+            };
+            let Some((detector, _)) = self.active.iter().find(is_it) else { return };
+            let confidence = signature.confidence;
+            let mut others = found.iter_mut().skip(known);
+            if let Some(same) = others.find(|f| f.detector == *detector) {
+                same.confidence = same.confidence.max(confidence);
+                return;
             }
-        }
-        TEXT.set(normal);
+            found.push(Found {
+                detector: *detector,
+                start: base,
+                end: base + text.len() as u64,
+                confidence,
+                context: Context::Unknown,
+                open: false,
+                continued: false,
+            });
+        });
     }
 }

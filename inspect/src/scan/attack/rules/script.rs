@@ -1,0 +1,42 @@
+//! Script in a parameter: tags, event handlers, script URLs.
+
+use super::{Rule, rule};
+
+/// The rules of `xss`.
+pub(super) const RULES: &[Rule] = &[
+    // Script.
+    rule("script-tag", 0.95, r"<[ /]?script\b"),
+    rule("event-handler", 0.9, r#"<[a-z!?/][^>]{0,200}?[ /"'`]on[a-z]{3,25} ?= ?[^ ]"#),
+    rule(
+        "quote-event",
+        0.8,
+        r#"['"`][ /]*\bon(?:error|load|click|focus|blur|mouse[a-z]+|key[a-z]+|pointer[a-z]+|toggle|begin|end|animation[a-z]+|transition[a-z]+|input|change|submit|resize|scroll|wheel|drag[a-z]*|drop|copy|cut|paste|hashchange|message|pageshow|popstate)\b ?="#,
+    ),
+    rule(
+        "script-url",
+        0.9,
+        r#"(?:^|[=:("'`, <>])(?:j ?a ?v ?a|v ?b|live) ?s ?c ?r ?i ?p ?t ?: ?(?:[^ ;v]|v[^o])"#,
+    ),
+    rule("data-url", 0.9, r"\bdata:(?:text/html|image/svg\+xml|application/x?html)[^ ]{0,40},"),
+    rule(
+        "active-tag",
+        0.85,
+        r"<(?:iframe|embed|object|applet|svg|math|meta|base|link|frameset|isindex|marquee|bgsound|keygen|animate|set|template|portal|foreignobject)\b[^>]{0,200}?[ /=>]",
+    ),
+    rule(
+        "document-object",
+        0.85,
+        r"\b(?:document ?\. ?(?:cookie|write(?:ln)?|location|domain|body)|window ?\. ?(?:location|name|open)|(?:local|session)storage ?\.)\b ?[=(.\[]?",
+    ),
+    rule(
+        "script-call",
+        0.85,
+        r"[ =(;>'\x22`,{}&]?\b(?:alert|prompt|confirm|eval|settimeout|setinterval|atob|string\.fromcharcode|fetch|importscripts) ?[(`][^ ]",
+    ),
+    rule(
+        "style-expression",
+        0.8,
+        r"<[a-z][^>]{0,100}\bstyle ?=[^>]{0,100}(?:expression ?\(|behaviou?r ?:|-moz-binding|url ?\( ?.?javascript)",
+    ),
+    rule("xml-declaration", 0.85, r"<!entity\b|<!doctype[^>]{0,100}\[|<\?xml-stylesheet"),
+];

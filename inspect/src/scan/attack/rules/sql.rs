@@ -1,0 +1,87 @@
+//! SQL in a parameter. What separates its words: white space, or a bracket, quote, or `+` in its place.
+
+use super::{Rule, rule};
+
+/// The rules of `sql-injection`.
+pub(super) const RULES: &[Rule] = &[
+    // UNION SELECT, also with ALL, DISTINCT and brackets between.
+    rule(
+        "union-select",
+        0.95,
+        r#"\bunion[ ('"+]+(?:(?:all|distinct)[ ('"+]+)?(?:select\b|values? ?\(|table\b)"#,
+    ),
+    // A tautology or contradiction of numbers behind a boolean operator: `or 1=1`, `and 2*3=6`.
+    rule(
+        "number-comparison",
+        0.9,
+        r#"(?:\b(?:or|and|xor|having|where|when|not)\b|\|\||&&)[ ('"!~+-]*[0-9]+[ '")]*(?:=|<>|!=|<=>|<|>|\blike\b|\bin\b ?\(|\bbetween\b|\brlike\b|\bregexp\b)[ ('"]*(?:[0-9]|select\b|char ?\(|ascii|\()"#,
+    ),
+    // The same with strings: `' or 'a'='a`, `" or ""="`.
+    rule(
+        "string-comparison",
+        0.9,
+        r#"['"`)%] ?(?:\b(?:or|and|xor|where|having)\b|\|\||&&)[ (!~]*['"`(]+[^'"`=]{0,32}['"`]? ?(?:=|<>|!=|<|>|\blike\b|\bin\b|\bregexp\b|\brlike\b) ?\(?['"`]?"#,
+    ),
+    // A quote closes the value, and an operator with a known operand follows.
+    rule(
+        "quote-operator",
+        0.85,
+        r#"['"`)] ?(?:\b(?:or|and|xor)\b|\|\||&&) ?(?:true|false|null|not|exists|isnull|[0-9]+\b|\(? ?select\b)"#,
+    ),
+    // A quote, then a statement's end or a comment.
+    rule(
+        "quote-clause",
+        0.7,
+        r#"['"`)] ?(?:or|and|where|having|order by|group by|limit)\b[^&]{0,80}(?:--|#|;|/\*)"#,
+    ),
+    rule("quote-order-by", 0.85, r#"['"`)] ?(?:order|group) by [0-9(]"#),
+    rule("quote-comment", 0.75, r#"(?:^|[=?&])[^&=? ]{0,24}(?:'|")[ )]*(?:--(?:[^-]|$)|#|/\*)"#),
+    // A second statement.
+    rule(
+        "second-statement",
+        0.9,
+        r"[;'][ )(]*(?:select\b[^&]{0,80}?(?:\bfrom\b|\(|[0-9@])|insert[ (]+into\b|update [^&]{1,60} set\b|delete from\b|drop (?:table|database|user|view|index|schema)\b|create (?:table|user|or replace|function|database)\b|alter (?:table|user|database)\b|truncate table\b|exec(?:ute)?[ (]|declare[ (]+@?[a-z]|shutdown\b|waitfor[ (]+(?:delay|time)\b|begin\b|merge into\b|grant \w+|call [a-z])",
+    ),
+    // A subquery.
+    rule(
+        "subquery",
+        0.85,
+        r"\(+ ?select\b[^&]{0,200}?(?:\bfrom\b|\bcase\b|\bwhen\b|\(|@@|[0-9] ?\))",
+    ),
+    rule(
+        "select-from-system",
+        0.85,
+        r"\bselect\b[ (*]+[^&]{0,100}?\bfrom\b[ (]+(?:information_schema|pg_|sys\.?|all_users|dual\b|mysql\.|master|users?\b|[a-z_]+ ?(?:where|limit|union|order by|--|#|;))",
+    ),
+    rule(
+        "select-function",
+        0.85,
+        r"\bselect\b ?(?:@@|(?:case|if|sleep|pg_sleep|benchmark|version|user|database|count|concat|group_concat|char|char_length|ascii|substr|load_file|dbms_)\b ?[( ])",
+    ),
+    // Functions that only an attacker puts into a parameter.
+    rule(
+        "attack-function",
+        0.9,
+        r"\b(?:sleep|pg_sleep|benchmark|extractvalue|updatexml|load_file|xp_cmdshell|xp_dirtree|sp_executesql|randomblob|generate_series|make_set|regexp_substring|utl_inaddr\.get_host_address|utl_http\.request|dbms_[a-z]+\.[a-z_]+|ctxsys\.drithsx\.sn|sys\.database_name|group_concat|json_keys|gtid_subset|st_latfromgeohash|crypt_key|char_length|octet_length) ?\( ?[0-9a-z('@]",
+    ),
+    rule(
+        "system-table",
+        0.9,
+        r"\b(?:information_schema|sysobjects|syscolumns|sqlite_master|pg_catalog|all_tables|msysobjects|sys\.(?:user_objects|tables|objects)|rdb\$|domain\.(?:columns|tables))\b",
+    ),
+    rule("wait-for", 0.9, r"\bwaitfor[ (]+(?:delay|time)[ ('\x22]"),
+    rule("file-or-analyse", 0.85, r"\b(?:into|from) (?:out|dump)file\b|\bprocedure analyse ?\("),
+    rule("case-when", 0.85, r"\bcase[ (]+when\b[^&]{0,120}\bthen\b"),
+    rule(
+        "function-compared",
+        0.8,
+        r#"\b(?:char|chr|nchar|ascii|unhex|hex|concat|concat_ws|elt|substring|substr|mid|ord|cast|convert|iif|if|ifnull|nullif) ?\([^&)]{0,80}\)[ )]*(?:\|\||\+|=|<|>|,|-- ?)"#,
+    ),
+    rule("joined-characters", 0.8, r"(?:\|\||\+) ?(?:char|chr|nchar) ?\( ?[0-9]"),
+    rule("bare-comparison", 0.8, r"\b(?:where|having|rlike|and|or) [0-9]+ ?(?:=|in ?\(|<|>)"),
+    rule(
+        "quote-like",
+        0.8,
+        r#"['"`)] ?(?:rlike|regexp|sounds like|procedure|into|limit|as [a-z0-9]+ where)\b ?[0-9('"]?"#,
+    ),
+];
