@@ -43,7 +43,7 @@ enum Command {
     Preflight(Start),
     /// Reads capture files (pcap, pcapng) through the same engine; nothing is sent or edited.
     Replay {
-        /// The captures, one after the other.
+        /// Captures (pcap, pcapng) or requests as JSON lines, one file after the other.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
         /// The policy (YAML). Without one every detector alerts.

@@ -24,6 +24,21 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The body, undone from its framing.
     pub body: Vec<u8>,
+    /// When it was sent, in seconds since the Unix epoch, if that is known.
+    pub ts: Option<f64>,
+    /// What the server answered, if that was recorded.
+    pub response: Option<Response>,
+}
+
+/// A recorded response.
+#[derive(Clone, Debug, Default)]
+pub struct Response {
+    /// Its status code.
+    pub status: u16,
+    /// Names and values, as sent.
+    pub headers: Vec<(String, String)>,
+    /// The body, undone from its framing.
+    pub body: Vec<u8>,
 }
 
 /// The line as it is written.
@@ -40,28 +55,49 @@ struct Line {
     headers: Map<String, Value>,
     body: Option<String>,
     body_b64: Option<String>,
+    ts: Option<f64>,
+    status: Option<u16>,
+    #[serde(default)]
+    response_headers: Map<String, Value>,
+    response_body: Option<String>,
+    response_body_b64: Option<String>,
+}
+
+/// Names and values; a field that was sent several times is a list.
+fn fields(map: Map<String, Value>) -> Vec<(String, String)> {
+    let mut fields = Vec::new();
+    for (name, value) in map {
+        let values = match value {
+            Value::Array(values) => values,
+            single => vec![single],
+        };
+        for value in values {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            fields.push((name.clone(), text));
+        }
+    }
+    fields
+}
+
+fn body(text: Option<String>, coded: Option<String>, name: &str) -> Result<Vec<u8>, String> {
+    match (text, coded) {
+        (Some(text), _) => Ok(text.into_bytes()),
+        (None, Some(coded)) => STANDARD.decode(coded).map_err(|e| format!("{name}: {e}")),
+        (None, None) => Ok(Vec::new()),
+    }
 }
 
 impl Request {
     /// Reads a line; the error is a sentence.
     pub fn parse(line: &[u8]) -> Result<Request, String> {
         let line: Line = serde_json::from_slice(line).map_err(|e| e.to_string())?;
-        let mut headers = Vec::new();
-        for (name, value) in line.headers {
-            // A field that was sent several times is a list.
-            let values = match value {
-                Value::Array(values) => values,
-                single => vec![single],
-            };
-            for value in values {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                headers.push((name.clone(), text));
-            }
-        }
-        let body = match (line.body, line.body_b64) {
-            (Some(text), _) => text.into_bytes(),
-            (None, Some(coded)) => STANDARD.decode(coded).map_err(|e| format!("body_b64: {e}"))?,
-            (None, None) => Vec::new(),
+        let response = match line.status {
+            Some(status) => Some(Response {
+                status,
+                headers: fields(line.response_headers),
+                body: body(line.response_body, line.response_body_b64, "response_body_b64")?,
+            }),
+            None => None,
         };
         let mut request = Request {
             id: line.id,
@@ -70,8 +106,10 @@ impl Request {
             host: line.host,
             src: line.src,
             dst: line.dst,
-            headers,
-            body,
+            headers: fields(line.headers),
+            body: body(line.body, line.body_b64, "body_b64")?,
+            ts: line.ts,
+            response,
         };
         if request.host.is_none() {
             request.host = request.header("host").map(str::to_owned);
@@ -98,6 +136,10 @@ mod tests {
         .unwrap();
         assert_eq!((request.host.as_deref(), request.headers.len()), (Some("h"), 3));
         assert_eq!((request.body.as_slice(), request.id), (&[0, 1][..], 7.into()));
+        assert!(request.response.is_none());
+        let answered = br#"{"method":"GET","url":"/","ts":1.5,"status":200,"response_body":"hi"}"#;
+        let response = Request::parse(answered).unwrap().response.unwrap();
+        assert_eq!((response.status, response.body.as_slice()), (200, &b"hi"[..]));
         assert!(Request::parse(br#"{"url":"/a"}"#).unwrap_err().contains("method"));
         assert!(Request::parse(br#"{"method":"G","url":"/","body_b64":"!"}"#).is_err());
     }

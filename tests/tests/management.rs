@@ -278,3 +278,50 @@ fn policies_are_swapped_under_load_without_losing_a_flow() {
     }
     all_answered(wrk);
 }
+
+#[test]
+fn a_policy_is_tried_on_recorded_traffic_against_the_one_in_force() {
+    let topology = Topology::new().unwrap();
+    let mut weir = Weir::start(&topology, NOTHING).unwrap();
+    weir.manage().unwrap();
+    let cards = "version: 1\nmode: enforce\nrules:\n  - name: cards\n    direction: response\n    action: mask\n    \
+                 detect: [category:pci]\n";
+    assert!(weir.apply(cards).unwrap().0);
+    let recorded = weir.path("recorded.jsonl");
+    let call = |url: &str, body: &str| {
+        let line = serde_json::json!({
+            "method": "GET", "url": url, "host": "shop", "status": 200, "response_body": body,
+            "response_headers": {"Content-Type": "application/json"},
+        });
+        format!("{line}\n")
+    };
+    let calls = [
+        call("/orders/17", r#"{"card":"4111111111111111"}"#),
+        call("/orders/18", r#"{"card":"4012888888881881","mail":"eve@shop.example"}"#),
+        call("/admin", "{}"),
+    ];
+    std::fs::write(&recorded, calls.concat()).unwrap();
+    // More than is in force: e-mails are masked too, and /admin is closed. (Monitoring: it is only tried.)
+    let new = weir.path("new.yaml");
+    let source = "version: 1\nmode: monitor\nrules:\n  - name: mask\n    direction: response\n    action: mask\n    \
+                  detect: [category:pci, email]\n  - name: closed\n    paths: [/admin]\n    action: block\n";
+    std::fs::write(&new, source).unwrap();
+    let (new, recorded) = (new.to_str().unwrap(), recorded.to_str().unwrap());
+    let answer = weir.cli(&["policy", "try", new, "--on", recorded, "--json"]).unwrap();
+    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+    let lines: Vec<serde_json::Value> = answer
+        .stdout
+        .split(|b| *b == b'\n')
+        .filter_map(|l| serde_json::from_slice(l).ok())
+        .collect();
+    let row = |rule: &str| lines.iter().find(|l| l["rule"] == rule).unwrap();
+    let seen = |rule: &str| {
+        (row(rule)["endpoint"].clone(), row(rule)["count"].clone(), row(rule)["new"].clone())
+    };
+    assert_eq!(seen("mask"), ("GET shop/orders/{id}".into(), 3.into(), 1.into()));
+    assert_eq!(seen("closed"), ("GET shop/admin".into(), 1.into(), 1.into()));
+    let all = String::from_utf8_lossy(&answer.stdout);
+    assert!(
+        !all.contains("eve@") && row("mask")["samples"][0].as_str().unwrap().starts_with("email ")
+    );
+}

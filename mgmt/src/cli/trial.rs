@@ -28,7 +28,7 @@ const ID_LENGTH: usize = 8;
 pub(super) struct Args {
     /// The policy to try; judged as if its mode as a whole were `enforce`
     new: PathBuf,
-    /// Recorded traffic: pcap or pcapng
+    /// Recorded traffic: pcap, pcapng, or requests as JSON lines
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     on: Vec<PathBuf>,
     /// Compare with this policy instead of the one in force
@@ -104,7 +104,7 @@ pub(super) fn run(client: &Client, args: &Args) -> Outcome {
 fn files(files: &[PathBuf]) -> String {
     match files {
         [one] => one.display().to_string(),
-        many => format!("{} captures", many.len()),
+        many => format!("{} files", many.len()),
     }
 }
 

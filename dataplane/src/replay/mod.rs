@@ -1,5 +1,7 @@
-//! `weir-dataplane replay`: capture files through the same engine, passively. Events are JSON lines, the summary goes
-//! to stderr.
+//! `weir-dataplane replay`: capture files, and requests as JSON lines, through the same engine, passively. Events are
+//! JSON lines, the summary goes to stderr.
+
+mod requests;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -38,6 +40,16 @@ pub enum ReplayError {
         file: PathBuf,
         /// Packets read before.
         packets: u64,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A line is no request.
+    #[error("{}: line {line}: {problem}", file.display())]
+    Request {
+        /// The file.
+        file: PathBuf,
+        /// Its number, from 1.
+        line: u64,
         /// What is wrong.
         problem: String,
     },
@@ -146,6 +158,7 @@ impl<W: Write> Replay<W> {
         let mut run = Run::new(self);
         let result = match (known, magic) {
             (Ok(()), [0x0a, 0x0d, 0x0d, 0x0a]) => run.pcapng(file, capture),
+            (Ok(()), [b'{', ..]) => run.requests(file, capture),
             _ => run.pcap(file, capture),
         };
         let ended = run.end();
