@@ -2,6 +2,7 @@
 
 pub mod decode;
 pub mod detector;
+pub mod duration;
 pub mod policy;
 pub mod request;
 pub mod scan;

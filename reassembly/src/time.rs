@@ -8,6 +8,11 @@ use std::time::Duration;
 pub struct Time(pub u64);
 
 impl Time {
+    /// Whole milliseconds since the start.
+    pub fn millis(self) -> u64 {
+        self.0 / 1_000_000
+    }
+
     /// Time elapsed since `earlier`, zero if `earlier` is later.
     pub fn since(self, earlier: Time) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))

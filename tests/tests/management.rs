@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use weir_tests::bodies::{Doc, Site};
+use weir_tests::bodies::{Doc, Kind, Site};
 use weir_tests::clients::{RawClient, Version, curl, curl_with};
 use weir_tests::net::{CLIENT_V4, SERVER_V4, Topology};
 use weir_tests::process::{Process, wait_for};
@@ -324,4 +324,49 @@ fn a_policy_is_tried_on_recorded_traffic_against_the_one_in_force() {
     assert!(
         !all.contains("eve@") && row("mask")["samples"][0].as_str().unwrap().starts_with("email ")
     );
+}
+
+#[test]
+fn limits_hold_without_the_management_process_and_from_one_revision_to_the_next() {
+    const LIMITED: &str = "version: 1
+mode: enforce
+identities: [{header: x-token}]
+rules:
+  - name: scraping
+    direction: response
+    detect: [us-ssn]
+    limit: {distinct: 2, per: 10m}
+    for: 15m
+    action: block
+";
+    let topology = Topology::new().unwrap();
+    let site = Site::generate(5);
+    let _nginx = Nginx::start(&topology, &site).unwrap();
+    let mut weir = Weir::start(&topology, NOTHING).unwrap();
+    weir.manage().unwrap();
+    assert!(weir.apply(LIMITED).unwrap().0);
+    weir.management().unwrap().kill();
+
+    // Over both protocols, so the connections are several.
+    let status = |token: &str, version: Version, path: &str| {
+        let header = format!("x-token: {token}");
+        curl_with(&topology.client, version, path, &["-H", &header]).map_or(0, |a| a.status)
+    };
+    let one_ssn = |d: &&Doc| d.secrets.len() == 1 && d.secrets[0].kind == Kind::Ssn;
+    let docs: Vec<&str> = site.leaking().filter(one_ssn).map(|d| d.path.as_str()).collect();
+    assert!(docs.len() > 3, "{docs:?}");
+    for (path, version) in [(docs[0], Version::H1), (docs[1], Version::H2), (docs[0], Version::H2)]
+    {
+        assert_eq!(status("alice", version, path), 200);
+    }
+    assert_ne!(status("alice", Version::H1, docs[2]), 200, "the third different one");
+    let page = clean(&site);
+    assert_eq!(status("alice", Version::H1, page), 403, "locked out");
+    assert_ne!(status("alice", Version::H2, page), 200, "locked out");
+    assert_eq!(status("bob", Version::H1, docs[2]), 200, "another token");
+
+    weir.manage().unwrap();
+    assert!(weir.apply(&LIMITED.replace("15m", "1h")).unwrap().0);
+    assert_eq!(status("alice", Version::H1, page), 403, "still locked out");
+    assert_eq!(status("bob", Version::H1, page), 200);
 }

@@ -189,7 +189,8 @@ impl Client {
         let mut diagnostics = Vec::new();
         if self.source.as_ref() != Some(&source) {
             match Policy::compile(&source) {
-                Ok((policy, warnings)) => {
+                Ok((mut policy, warnings)) => {
+                    policy.inherit(&self.shared.policy.load());
                     self.shared.policy.store(Arc::new(policy));
                     diagnostics.extend(warnings.iter().map(diagnostic));
                 }

@@ -1,21 +1,29 @@
 //! From source to a compiled policy, reporting every error with its place.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::bits::{self, Bits};
 use super::cidr::Cidr;
-use super::diagnostic::{Diagnostic, Report, did_you_mean};
+use super::diagnostic::{Diagnostic, Pos, Report, did_you_mean};
 use super::glob::Glob;
+use super::identity::{self, Extract, Place};
+use super::limit::{Limit, Measure};
 use super::rule::{self, Host, Parts, Rule, Service};
 use super::source::{self, RuleDirection, Source};
+use super::usage::Usage;
 use super::yaml::{self, Node};
 use super::{Action, Compiled, Mode, Part, Policy, schema};
+use crate::duration;
 use crate::scan::Catalog;
 
 /// Most rules of a policy; more is an error.
 pub const MAX_RULES: usize = bits::CAPACITY;
 /// Most services of a policy; more is an error.
 pub const MAX_SERVICES: usize = bits::CAPACITY;
+/// Longest time of a limit, and for which a caller can be locked out, in seconds.
+const MAX_PER: u64 = 24 * 3600;
+const MAX_LOCK: u64 = 7 * 24 * 3600;
 /// Longest name of a service, detector or rule: names become labels of metrics.
 pub const MAX_NAME: usize = 64;
 
@@ -50,6 +58,10 @@ impl Compiler {
             }
         };
         let services = self.services(source.services.unwrap_or_default(), root.items("services"));
+        let identities = match source.identities {
+            Some(tokens) => self.identities(tokens, root.items("identities")),
+            None => identity::default(),
+        };
         self.detectors(source.detectors.unwrap_or_default(), root.items("detectors"));
         let rules = source.rules.unwrap_or_default();
         let rules = self.rules(rules, root.items("rules"), &services);
@@ -64,7 +76,8 @@ impl Compiler {
             return None;
         }
         let catalog = std::mem::replace(&mut self.catalog, Catalog::builtin());
-        Some(Policy::new(mode, Compiled::new(services, rules, exceptions, catalog, fingerprint)))
+        let compiled = Compiled::new(services, rules, exceptions, identities, catalog, fingerprint);
+        Some(Policy::new(mode, compiled))
     }
 
     fn services(&mut self, sources: Vec<source::Service>, nodes: &[Node]) -> Vec<Service> {
@@ -110,6 +123,7 @@ impl Compiler {
                 action,
                 mode: source.mode.unwrap_or(Mode::Enforce),
                 too_late: source.too_late.unwrap_or_default(),
+                limit: source.limit.and_then(|limit| self.limited(limit, source.lock_out, node)),
             }
         });
         compiled.collect()
@@ -123,6 +137,10 @@ impl Compiler {
             let message = "`too-late` is about responses that are blocked for what they hold: it \
                            needs `detect`, `action: block`, and not `direction: request`";
             self.report.error(node.pos_of("too-late"), message);
+        }
+        if rule.lock_out.is_some() && (rule.limit.is_none() || rule.action != Some(Action::Block)) {
+            let message = "`for` says how long callers over a limit are refused: it needs `limit` and `action: block`";
+            self.report.error(node.pos_of("for"), message);
         }
         let parts = rule.parts.as_deref().unwrap_or_default();
         let url = || {
@@ -142,7 +160,7 @@ impl Compiler {
                                only be `request`";
                 self.report.error(node.pos_of("direction"), message);
             }
-            let conditions = ["services", "methods", "paths", "except", "identity"];
+            let conditions = ["services", "methods", "paths", "except", "identity", "limit"];
             if rule.action == Some(Action::Block) && !conditions.iter().any(|c| node.has(c)) {
                 let message = "the rule has no conditions, so it blocks every request";
                 self.report.warning(node.pos, message);
@@ -156,6 +174,59 @@ impl Compiler {
         } else if parts == [Part::Url] && rule.direction == Some(RuleDirection::Response) {
             self.report.error(url(), "a response has no `url`");
         }
+    }
+
+    /// Where callers' tokens stand.
+    fn identities(&mut self, sources: Vec<source::Token>, nodes: &[Node]) -> Vec<Extract> {
+        let mut extracts = Vec::new();
+        for (token, node) in sources.into_iter().zip(nodes) {
+            let place = match (token.header, token.cookie, token.query) {
+                (Some(name), None, None) => Place::Header(name.to_ascii_lowercase()),
+                (None, Some(name), None) => Place::Cookie(name),
+                (None, None, Some(name)) => Place::Query(name),
+                _ => {
+                    let message = "a token stands in exactly one of `header`, `cookie` and `query`";
+                    self.report.error(node.pos, message);
+                    continue;
+                }
+            };
+            extracts.push(Extract { place, claim: token.claim });
+        }
+        extracts
+    }
+
+    /// A rule's limit; none if something is wrong with it, which is reported.
+    fn limited(
+        &mut self,
+        source: source::Limit,
+        lock_out: Option<String>,
+        rule: &Node,
+    ) -> Option<Limit> {
+        let node = rule.get("limit").unwrap_or(rule);
+        if node.has("count") == node.has("distinct") {
+            self.report.error(node.pos, "a limit is exactly one of `count` and `distinct`");
+        }
+        let per = source.per.map(|text| self.duration(text, node.pos_of("per"), MAX_PER));
+        let lock = lock_out.map(|text| self.duration(text, rule.pos_of("for"), MAX_LOCK));
+        // What is missing here was reported.
+        let (measure, most) = match (source.count, source.distinct) {
+            (Some(most), None) => (Measure::Count, most),
+            (None, Some(most)) => (Measure::Distinct, most),
+            _ => return None,
+        };
+        let (per, lock) = (per??, lock.flatten());
+        let by = source.by.unwrap_or(source::By::Identity);
+        let usage = Arc::new(Usage::new(per, measure == Measure::Distinct));
+        Some(Limit { measure, most, per, by, lock, usage })
+    }
+
+    /// Milliseconds of a duration of at most so many seconds.
+    fn duration(&mut self, text: String, pos: Pos, most: u64) -> Option<u64> {
+        let checked = duration::seconds(&text).and_then(|seconds| match seconds <= most {
+            true => Ok(seconds * 1000),
+            false => Err(format!("`{text}` is too long; at most {} hours", most / 3600)),
+        });
+        checked.map_err(|message| self.report.error(pos, message)).ok()
     }
 
     fn service_set(&mut self, named: &[String], node: &Node, services: &[Service]) -> Bits {

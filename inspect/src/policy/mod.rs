@@ -14,6 +14,8 @@ mod compile;
 mod detect;
 mod diagnostic;
 mod glob;
+mod identity;
+mod limit;
 mod message;
 mod rule;
 mod schema;
@@ -21,6 +23,7 @@ mod selection;
 mod source;
 #[cfg(test)]
 mod tests;
+mod usage;
 mod yaml;
 
 use std::fmt;
@@ -31,17 +34,21 @@ pub use cidr::parse_cidr;
 pub use compile::{MAX_NAME, MAX_RULES, MAX_SERVICES};
 pub use diagnostic::{Diagnostic, Pos, Severity};
 pub use glob::MAX_SEGMENTS;
+pub use identity::Caller;
+pub use limit::Counted;
 pub use message::{
     Action, Cause, Direction, ExceptionAction, HeaderLookup, Message, Mode, NoHeaders, Part,
     TooLate,
 };
 pub use schema::json_schema;
 pub use selection::{Decision, RuleId, Selection};
+pub use usage::{CALLERS, MAX_DISTINCT};
 pub use yaml::MAX_SOURCE_BYTES;
 
 use crate::detector::{DetectorId, DetectorSet};
 use crate::scan::{Catalog, Scanner};
 use bits::Bits;
+use identity::Extract;
 use rule::{Parts, Rule, Service, bare_host};
 use source::RuleDirection;
 
@@ -62,6 +69,7 @@ struct Compiled {
     rules: Vec<Rule>,
     /// As [`Cause::ALL`]; none where the default of the mode holds.
     exceptions: [Option<ExceptionAction>; Cause::ALL.len()],
+    identities: Vec<Extract>,
     catalog: Catalog,
     scanner: Scanner,
     fingerprint: u64,
@@ -73,6 +81,7 @@ impl Compiled {
         services: Vec<Service>,
         rules: Vec<Rule>,
         exceptions: [Option<ExceptionAction>; Cause::ALL.len()],
+        identities: Vec<Extract>,
         catalog: Catalog,
         fingerprint: u64,
     ) -> Compiled {
@@ -81,7 +90,7 @@ impl Compiled {
             .filter_map(|rule| rule.detectors.as_ref())
             .fold(DetectorSet::EMPTY, |all, detectors| all.union(detectors));
         let scanner = Scanner::new(&catalog, &wanted);
-        Compiled { services, rules, exceptions, catalog, scanner, fingerprint }
+        Compiled { services, rules, exceptions, identities, catalog, scanner, fingerprint }
     }
 }
 
@@ -138,9 +147,11 @@ impl Policy {
             action: Action::Alert,
             mode: Mode::Monitor,
             too_late: TooLate::default(),
+            limit: None,
         };
         let exceptions = [None; Cause::ALL.len()];
-        let compiled = Compiled::new(Vec::new(), vec![rule], exceptions, catalog, 0);
+        let compiled =
+            Compiled::new(Vec::new(), vec![rule], exceptions, identity::default(), catalog, 0);
         Policy::new(Mode::Monitor, compiled)
     }
 
@@ -151,6 +162,29 @@ impl Policy {
     /// The mode of the whole.
     pub fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// Goes on with what callers have used under the limits of the policy before it, where a rule of the same name counts
+    /// the same. To be called before there is a second handle to this policy; afterwards it does nothing.
+    pub fn inherit(&mut self, before: &Policy) {
+        let Some(compiled) = Arc::get_mut(&mut self.compiled) else { return };
+        for rule in &mut compiled.rules {
+            let same = before.compiled.rules.iter().find(|old| old.name == rule.name);
+            if let (Some(limit), Some(old)) = (&mut rule.limit, same.and_then(|o| o.limit.as_ref()))
+                && limit.is_like(old)
+            {
+                limit.usage = Arc::clone(&old.usage);
+            }
+        }
+    }
+
+    /// Who sends a request, for the limits of its rules; nobody if no rule has one. `query` is that of its target, `key`
+    /// keeps the hashes from being guessed.
+    pub fn caller(&self, message: &Message<'_>, query: &[u8], key: &[u8; 16]) -> Caller {
+        if !self.has_limits() {
+            return Caller::default();
+        }
+        identity::caller(&self.compiled.identities, message, query, key)
     }
 
     /// The same rules under another mode; cheap.

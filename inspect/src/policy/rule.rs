@@ -3,6 +3,7 @@
 use super::bits::Bits;
 use super::cidr::{Address, Cidr};
 use super::glob::{Glob, Path};
+use super::limit::Limit;
 use super::source::RuleDirection;
 use super::{Action, Message, Mode, Part, TooLate};
 use crate::detector::DetectorSet;
@@ -118,6 +119,8 @@ pub(super) struct Rule {
     pub action: Action,
     pub mode: Mode,
     pub too_late: TooLate,
+    /// It applies only to callers that are over this.
+    pub limit: Option<Limit>,
 }
 
 /// A request header by which clients are told apart; no values is any value.

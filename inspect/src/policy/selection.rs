@@ -47,6 +47,8 @@ impl Decision {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     pub(super) rules: Bits,
+    /// Those that apply only to callers over a limit.
+    pub(super) limited: Bits,
     wanted: [DetectorSet; 3],
     held: [DetectorSet; 3],
     verdict: Option<Decision>,
@@ -56,12 +58,20 @@ impl Selection {
     /// Adds a rule whose conditions hold.
     pub(super) fn add(&mut self, index: usize, rule: &Rule, policy: Mode) {
         let decision = Decision::of(index, rule, policy);
+        if rule.limit.is_some() {
+            self.limited.insert(index);
+        }
         let Some(detectors) = &rule.detectors else {
+            if rule.limit.is_some() {
+                return;
+            }
             let so_far = self.verdict.unwrap_or(decision);
             self.verdict = Some(Decision::stronger(so_far, decision));
             return;
         };
-        self.rules.insert(index);
+        if rule.limit.is_none() {
+            self.rules.insert(index);
+        }
         for part in [Part::Headers, Part::Url, Part::Body] {
             if !rule.parts.contains(part) {
                 continue;
@@ -104,8 +114,13 @@ impl Selection {
         self.verdict
     }
 
+    /// Whether a rule with a limit is among them.
+    pub fn is_limited(&self) -> bool {
+        !self.limited.is_empty()
+    }
+
     /// Whether no rule is about the message.
     pub fn is_empty(&self) -> bool {
-        self.rules.is_empty() && self.verdict.is_none()
+        self.rules.is_empty() && self.limited.is_empty() && self.verdict.is_none()
     }
 }

@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::usage::MAX_DISTINCT;
 use super::{Action, Direction, ExceptionAction, Mode, Part, TooLate};
 use crate::detector::Category;
 use crate::scan::MAX_MATCH;
@@ -28,6 +29,10 @@ pub(super) struct Source {
     /// The services behind Weir, for rules to name.
     #[schemars(length(min = 1))]
     pub services: Option<Vec<Service>>,
+    /// Who asks: where a caller's token stands, for limits `by: identity`; the first that a request has counts. Default:
+    /// `Authorization`. A request without any is told apart by its address.
+    #[schemars(length(min = 1))]
+    pub identities: Option<Vec<Token>>,
     /// Detectors of your own, beside the built-in ones.
     #[schemars(length(min = 1))]
     pub detectors: Option<Vec<CustomDetector>>,
@@ -127,6 +132,12 @@ pub(super) struct Rule {
     pub action: Option<Action>,
     /// `monitor`: only report what the rule would have done. Default: `enforce`.
     pub mode: Option<Mode>,
+    /// The rule applies only to callers that are over this limit.
+    pub limit: Option<Limit>,
+    /// For `limit` and `block`: for how long a caller that is over it is refused whatever the rule is about: `15m`.
+    #[serde(rename = "for")]
+    #[schemars(length(min = 1))]
+    pub lock_out: Option<String>,
     /// For `block`: what becomes of a response over HTTP/2 when its last frame has begun to leave, so that its stream
     /// can't be ended any more. Default: `blank`.
     pub too_late: Option<TooLate>,
@@ -173,4 +184,49 @@ pub(super) struct HeaderCondition {
     /// Exact values, any of which will do.
     #[schemars(length(min = 1))]
     pub values: Option<Vec<String>>,
+}
+
+/// Where a caller's token stands: exactly one of `header`, `cookie` and `query`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Token {
+    /// A request header, or gRPC metadata. Behind an authentication scheme (`Bearer`), what follows it.
+    #[schemars(length(min = 1))]
+    pub header: Option<String>,
+    /// A cookie.
+    #[schemars(length(min = 1))]
+    pub cookie: Option<String>,
+    /// A parameter of the query.
+    #[schemars(length(min = 1))]
+    pub query: Option<String>,
+    /// The token is a JWT, and this claim of it tells callers apart: `sub`.
+    #[schemars(length(min = 1))]
+    pub claim: Option<String>,
+}
+
+/// How much a caller may have: exactly one of `count` and `distinct`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Limit {
+    /// So many calls, or findings.
+    #[schemars(range(min = 1))]
+    pub count: Option<u32>,
+    /// So many different values found; of a rule without `detect`, so many different paths.
+    #[schemars(range(min = 1, max = MAX_DISTINCT))]
+    pub distinct: Option<u32>,
+    /// In this time: `10m`, at most `24h`.
+    #[schemars(required, length(min = 1))]
+    pub per: Option<String>,
+    /// Who is told apart from whom. Default: `identity`.
+    pub by: Option<By>,
+}
+
+/// Who is told apart from whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum By {
+    /// The policy's `identities`.
+    Identity,
+    /// The client's address.
+    Source,
 }

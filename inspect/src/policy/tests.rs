@@ -313,3 +313,66 @@ proptest! {
         }
     }
 }
+
+/// A caller that reads more than three different numbers is locked out; nobody else is, also by the next revision.
+#[test]
+fn a_limit_is_about_one_caller_and_outlives_its_policy() {
+    const SOURCE: &str = "version: 1
+mode: enforce
+identities: [{header: x-key}]
+rules:
+  - {name: scraping, direction: response, detect: [us-ssn], limit: {distinct: 3, per: 10m}, for: 15m, action: block}
+  - {name: flood, limit: {count: 2, per: 1m, by: source}, action: alert}
+";
+    let policy = compiled(SOURCE);
+    let asked = |policy: &Policy, key: &str, direction| {
+        let headers = Headers(BTreeMap::from([("x-key".to_owned(), key.to_owned())]));
+        let message = Message {
+            direction,
+            src: [10, 0, 0, 1].into(),
+            dst: [10, 0, 0, 2].into(),
+            port: 80,
+            host: None,
+            method: b"GET",
+            path: b"/",
+            headers: &headers,
+        };
+        (policy.select(&message), policy.caller(&message, b"", &[1; 16]))
+    };
+    let ssn = policy.catalog().by_name("us-ssn").unwrap().id;
+    let reads = |policy: &Policy, key: &str, value: u64, now: u64| {
+        let (selection, caller) = asked(policy, key, Direction::Response);
+        assert!(selection.is_limited() && selection.edits_body());
+        assert_eq!(policy.decide(&selection, Part::Body, ssn), None);
+        let counted = Counted::Value(Part::Body, ssn, value);
+        policy.count(&selection, caller, counted, now).is_some_and(|d| d.acts())
+    };
+    let locked = |policy: &Policy, key: &str, now: u64| {
+        let (selection, caller) = asked(policy, key, Direction::Response);
+        policy.locked_out(&selection, caller, now).is_some()
+    };
+    // Far apart in the bitmap.
+    let values: Vec<u64> = (1..=4).map(|n| n * 100).collect();
+    assert!(values.iter().take(3).all(|v| !reads(&policy, "a", *v, 0)));
+    assert!(!reads(&policy, "a", 100, 1), "the same again");
+    assert!(values.iter().take(3).all(|v| !reads(&policy, "b", *v, 1)));
+    assert!(!locked(&policy, "a", 1));
+    assert!(reads(&policy, "a", 400, 2));
+    assert!(locked(&policy, "a", 3) && !locked(&policy, "b", 3));
+
+    let mut next = compiled(&SOURCE.replace("for: 15m", "for: 1h"));
+    next.inherit(&policy);
+    assert!(locked(&next, "a", 4), "the next revision goes on with it");
+    assert!(reads(&next, "b", 400, 5), "and with what was counted");
+    assert!(!locked(&next, "a", 3 + 15 * 60_000) && locked(&next, "b", 3 + 15 * 60_000));
+    let mut other = compiled(&SOURCE.replace("per: 10m", "per: 5m"));
+    other.inherit(&policy);
+    assert!(!locked(&other, "a", 4), "another limit begins anew");
+
+    let calls = |now| {
+        let (selection, caller) = asked(&policy, "a", Direction::Request);
+        assert_eq!(selection.verdict(), None);
+        policy.count(&selection, caller, Counted::Call(1), now).is_some()
+    };
+    assert_eq!([calls(0), calls(1), calls(2)], [false, false, true]);
+}

@@ -189,6 +189,7 @@ fn finding(m: &Finding) -> Object {
     text(&mut o, "service", &m.service);
     text(&mut o, "sample", &m.sample);
     text(&mut o, "hash", &hex(&m.hash));
+    text(&mut o, "identity", &hex(&m.identity));
     o.insert("start".into(), m.start.into());
     o.insert("end".into(), m.end.into());
     o.insert("released_bytes".into(), m.released_bytes.into());
@@ -206,6 +207,7 @@ fn block(m: &Block) -> Object {
     text(&mut o, "how", &m.how);
     text(&mut o, "reason", &m.reason);
     text(&mut o, "service", &m.service);
+    text(&mut o, "identity", &hex(&m.identity));
     o
 }
 

@@ -72,6 +72,7 @@ fn finding() -> Finding {
         released_bytes: 0,
         confidence: 0.9,
         reason: String::new(),
+        identity: vec![0xcd, 0x01],
     }
 }
 
@@ -103,6 +104,7 @@ fn events() -> Vec<Event> {
                     direction: Direction::ToServer.into(),
                     part: Part::Url.into(),
                     reason: "monitor".into(),
+                    identity: Vec::new(),
                     ..finding()
                 }),
                 http: None,
@@ -118,6 +120,7 @@ fn events() -> Vec<Event> {
                 service: "shop".into(),
                 http: Some(http1()),
                 grpc: None,
+                identity: Vec::new(),
             }),
         ),
         event(

@@ -17,7 +17,7 @@ pub(super) enum Command {
         /// An address or CIDR range, as 203.0.113.7 or 2001:db8::/32
         cidr: String,
         /// How long: a number and s, m, h or d
-        #[arg(long = "for", value_name = "DURATION", default_value = "15m", value_parser = seconds)]
+        #[arg(long = "for", value_name = "DURATION", default_value = "15m", value_parser = weir_inspect::duration::seconds)]
         duration: u64,
     },
     /// End a block of exactly this range: exit status 1 if there was none
@@ -90,20 +90,6 @@ fn list(answer: &Value, as_json: bool) -> String {
     out
 }
 
-/// Seconds of a duration such as `90s`, `15m`, `2h`, `7d`.
-fn seconds(text: &str) -> Result<u64, String> {
-    let wrong = || format!("`{text}` is not a duration; write it as 90s, 15m, 2h or 7d");
-    let unit = match text.chars().last() {
-        Some('s') => 1,
-        Some('m') => 60,
-        Some('h') => 3600,
-        Some('d') => 86400,
-        _ => return Err(wrong()),
-    };
-    let number = text.get(..text.len() - 1).and_then(|n| n.parse::<u64>().ok());
-    number.and_then(|n| n.checked_mul(unit)).filter(|n| *n > 0).ok_or_else(wrong)
-}
-
 /// A duration as people write it, in at most two units.
 fn human(seconds: u64) -> String {
     let units = [(86400, "d"), (3600, "h"), (60, "m"), (1, "s")];
@@ -122,15 +108,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_and_written() {
-        for (text, n, shown) in
-            [("90s", 90, "1m 30s"), ("15m", 900, "15m"), ("2h", 7200, "2h"), ("7d", 604_800, "7d")]
-        {
-            assert_eq!(seconds(text), Ok(n));
+    fn durations_are_written() {
+        for (n, shown) in [(90, "1m 30s"), (900, "15m"), (7200, "2h"), (604_800, "7d"), (0, "0s")] {
             assert_eq!(human(n), shown);
-        }
-        for text in ["", "5", "m", "0s", "-1s", "5w", "99999999999999999999d", "5m30s", "5ß"] {
-            assert!(seconds(text).is_err(), "{text}");
         }
     }
 

@@ -268,7 +268,10 @@ impl Content {
         let decision = if f.continued {
             self.last_detector.filter(|(id, _)| *id == f.detector.0).map(|(_, d)| d)
         } else {
-            request.policy.decide(&self.selection, Part::Body, f.detector)
+            let value = || report::keyed(feed, self.state.matched(f));
+            let found = (Part::Body, f.detector);
+            let now = feed.now.millis();
+            request.policy.decide_for(&self.selection, request.caller, found, value, now)
         };
         let Some(decision) = decision else { return false };
         self.last_detector = Some((f.detector.0, decision));

@@ -109,12 +109,25 @@ fn service(feed: &Feed<'_>, request: &Request) -> String {
     id.map(|id| policy.service_name(id).to_owned()).unwrap_or_default()
 }
 
+/// Tells equal values from others, and nothing else about them.
+pub fn keyed(feed: &Feed<'_>, value: &[u8]) -> u64 {
+    let mut hasher = SipHasher24::new_with_key(&feed.cx.settings.hash_key);
+    hasher.write(value);
+    hasher.finish()
+}
+
+/// Who sent the request, if that was looked for.
+fn identity(request: &Request) -> Vec<u8> {
+    match request.caller.identity {
+        0 => Vec::new(),
+        identity => identity.to_be_bytes().to_vec(),
+    }
+}
+
 /// Tells a finding.
 pub fn finding(feed: &mut Feed<'_>, request: &Request, f: &Finding<'_>) {
     feed.cx.counters.findings += 1;
     let Some(detector) = request.policy.catalog().get(f.detector) else { return };
-    let mut hasher = SipHasher24::new_with_key(&feed.cx.settings.hash_key);
-    hasher.write(f.matched);
     let finding = proto::Finding {
         rule: request.policy.rule_name(f.decision.rule).to_owned(),
         detector: detector.name.clone(),
@@ -139,7 +152,8 @@ pub fn finding(feed: &mut Feed<'_>, request: &Request, f: &Finding<'_>) {
         .into(),
         service: service(feed, request),
         sample: sample(detector, f.matched),
-        hash: hasher.finish().to_be_bytes().to_vec(),
+        hash: keyed(feed, f.matched).to_be_bytes().to_vec(),
+        identity: identity(request),
         start: f.start,
         end: f.end,
         released_bytes: 0,
@@ -189,6 +203,7 @@ pub fn blocked(
         service: service(feed, request),
         http: Some(http(request)),
         grpc: grpc(request),
+        identity: identity(request),
     };
     tell(feed, request, Body::Block(block));
 }

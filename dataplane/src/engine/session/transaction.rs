@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use weir_inspect::policy::{
-    Action, Decision, Direction, HeaderLookup, Message, NoHeaders, Part, Policy, RuleId, Selection,
-    TooLate,
+    Action, Caller, Counted, Decision, Direction, HeaderLookup, Message, NoHeaders, Part, Policy,
+    RuleId, Selection, TooLate,
 };
 use weir_inspect::scan::{Found, decode_url};
 use weir_reassembly::http2::ValuePlace;
@@ -36,6 +36,8 @@ pub struct Request {
     pub grpc: bool,
     /// The gRPC call that it is, if `grpc`.
     pub call: Call,
+    /// Who sent it, where a rule has a limit.
+    pub caller: Caller,
     pub status: u16,
     pub content_type: Vec<u8>,
     pub location: Vec<u8>,
@@ -123,6 +125,7 @@ impl Transaction {
         self.blocked_by = None;
         self.heads = (0, 0);
         self.request.call = Call::default();
+        self.request.caller = Caller::default();
     }
 
     /// Judges a request by its head: the rules about the call, its URL, its fields. Sets up both contents.
@@ -161,10 +164,17 @@ impl Transaction {
         };
         let rules = policy.select(&message);
         self.response_rules = policy.select(&Message { direction: Direction::Response, ..message });
+        let query = url.iter().position(|b| *b == b'?').and_then(|at| url.get(at + 1..));
+        let query = query.unwrap_or_default();
+        self.request.caller = policy.caller(&message, query, &feed.cx.settings.hash_key);
+        let over = self.over_limit(feed, &rules, &path);
         feed.cx.decoded = path;
         let mut verdict = HeadVerdict::default();
         if let Some(decision) = rules.verdict() {
-            verdict.refused |= self.call(feed, decision);
+            verdict.refused |= self.call(feed, decision, "the call itself");
+        }
+        if let Some(decision) = over {
+            verdict.refused |= self.call(feed, decision, "its caller is over the limit");
         }
         if rules.scans(Part::Url) {
             verdict.refused |= self.url(feed, &rules, url);
@@ -191,11 +201,24 @@ impl Transaction {
         self.response_rules = self.request.policy.select(&message);
     }
 
-    /// A rule about the call itself.
-    fn call(&mut self, feed: &mut Feed<'_>, decision: Decision) -> bool {
+    /// What the limits of rules say of the request's caller: of this call, or since it was locked out before.
+    fn over_limit(&self, feed: &Feed<'_>, rules: &Selection, path: &[u8]) -> Option<Decision> {
+        if !rules.is_limited() && !self.response_rules.is_limited() {
+            return None;
+        }
+        let (policy, caller, now) = (&self.request.policy, self.request.caller, feed.now.millis());
+        let counted = Counted::Call(report::keyed(feed, path));
+        policy
+            .count(rules, caller, counted, now)
+            .or_else(|| policy.locked_out(rules, caller, now))
+            .or_else(|| policy.locked_out(&self.response_rules, caller, now))
+    }
+
+    /// A rule about the call, and not about what it holds.
+    fn call(&mut self, feed: &mut Feed<'_>, decision: Decision, why: &str) -> bool {
         let acts = decision.acts() && !feed.cx.settings.passive;
         self.request.alerted = true;
-        report::blocked(feed, &self.request, decision, acts, "the call itself");
+        report::blocked(feed, &self.request, decision, acts, why);
         acts && decision.action == Action::Block
     }
 
@@ -259,7 +282,13 @@ impl Transaction {
         policy.scanner().scan_whole(bytes, rules.detectors(part), &mut found);
         let mut blocks = false;
         for f in &found {
-            let Some(decision) = policy.decide(rules, part, f.detector) else { continue };
+            let matched = bytes.get(f.start as usize..f.end as usize).unwrap_or_default();
+            let (caller, now) = (self.request.caller, feed.now.millis());
+            let value = || report::keyed(feed, matched);
+            let Some(decision) = policy.decide_for(rules, caller, (part, f.detector), value, now)
+            else {
+                continue;
+            };
             let acts = decision.acts() && !feed.cx.settings.passive;
             let finding = Finding {
                 decision,
@@ -267,7 +296,7 @@ impl Transaction {
                 part,
                 start: f.start,
                 end: f.end,
-                matched: bytes.get(f.start as usize..f.end as usize).unwrap_or_default(),
+                matched,
                 confidence: f.confidence,
                 acts,
                 reason: "",

@@ -4,6 +4,7 @@ mod bypass;
 mod coded;
 mod http1;
 mod http2;
+mod limits;
 mod services;
 mod tcp;
 
