@@ -77,6 +77,14 @@ impl Cidr {
         Ok(Cidr { network, mask: network.mask(length) })
     }
 
+    /// The first address of the range.
+    pub fn address(&self) -> IpAddr {
+        match self.network.v4 {
+            true => IpAddr::V4((self.network.bits as u32).into()),
+            false => IpAddr::V6(self.network.bits.into()),
+        }
+    }
+
     /// Whether the address is in the range.
     pub fn contains(&self, address: Address) -> bool {
         self.network.v4 == address.v4 && address.bits & self.mask == self.network.bits

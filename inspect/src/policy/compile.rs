@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::bits::{self, Bits};
 use super::cidr::Cidr;
 use super::diagnostic::{Diagnostic, Pos, Report, did_you_mean};
+use super::given::Given;
 use super::glob::Glob;
 use super::identity::{self, Extract, Place};
 use super::limit::{Limit, Measure};
 use super::rule::{self, Host, Parts, Rule, Service};
-use super::source::{self, RuleDirection, Source};
+use super::source::{self, Expected, RuleDirection, Source};
 use super::usage::Usage;
 use super::yaml::{self, Node};
 use super::{Action, Compiled, Mode, Part, Policy, schema};
@@ -68,6 +69,7 @@ impl Compiler {
         if !root.has("rules") {
             self.report.warning(root.pos, "the policy has no rules, so nothing is inspected");
         }
+        let tests = source.tests.unwrap_or_default();
         let mode = source.mode.unwrap_or(Mode::Monitor);
         let e = source.exceptions.unwrap_or_default();
         let exceptions = [e.memory, e.parser_error, e.midstream, e.overload, e.undecodable];
@@ -77,7 +79,39 @@ impl Compiler {
         }
         let catalog = std::mem::replace(&mut self.catalog, Catalog::builtin());
         let compiled = Compiled::new(services, rules, exceptions, identities, catalog, fingerprint);
-        Some(Policy::new(mode, compiled))
+        let policy = Policy::new(mode, compiled);
+        self.tests(tests, root.items("tests"), &policy.with_mode(Mode::Enforce));
+        (!self.report.has_errors()).then_some(policy)
+    }
+
+    /// Runs the tests that the policy brings along.
+    fn tests(&mut self, sources: Vec<source::Test>, nodes: &[Node], policy: &Policy) {
+        for (test, node) in sources.into_iter().zip(nodes) {
+            // What is missing here was reported.
+            let (Some(given), Some(expected)) = (test.given, test.expect) else { continue };
+            let given = match Given::read(given, policy) {
+                Ok(given) => given,
+                Err(message) => {
+                    self.report.error(node.pos_of("given"), message);
+                    continue;
+                }
+            };
+            let decision = given.decide(policy);
+            let found = decision.map_or(Expected::Pass, |d| match d.action {
+                Action::Alert => Expected::Alert,
+                Action::Mask | Action::Block if !d.enforced => Expected::Alert,
+                Action::Mask => Expected::Mask,
+                Action::Block => Expected::Block,
+            });
+            let rule = decision.map(|d| policy.rule_name(d.rule)).unwrap_or_default();
+            let other = test.rule.as_deref().filter(|wanted| *wanted != rule);
+            if found != expected || other.is_some() {
+                let wanted = test.rule.map(|r| format!(" by `{r}`")).unwrap_or_default();
+                let by = decision.map(|_| format!(" by `{rule}`")).unwrap_or_default();
+                let message = format!("expected {expected}{wanted}, but it is {found}{by}");
+                self.report.error(node.pos_of("expect"), message);
+            }
+        }
     }
 
     fn services(&mut self, sources: Vec<source::Service>, nodes: &[Node]) -> Vec<Service> {
@@ -103,6 +137,7 @@ impl Compiler {
         let compiled = sources.into_iter().zip(nodes).map(|(mut source, node)| {
             self.check_combination(&source, node);
             let action = source.action.unwrap_or(Action::Alert);
+            let about = source.about();
             let identity = source.identity.take().unwrap_or_default();
             let identity_node = node.get("identity").unwrap_or(node);
             let direction = source.direction.unwrap_or(match source.detect {
@@ -111,6 +146,7 @@ impl Compiler {
             });
             Rule {
                 name: self.name(source.name, node, "rule", &mut names),
+                about,
                 direction,
                 services: source.services.map(|named| self.service_set(&named, node, services)),
                 methods: self.each(source.methods, node, "methods", method),

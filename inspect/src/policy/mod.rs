@@ -13,6 +13,7 @@ mod cidr;
 mod compile;
 mod detect;
 mod diagnostic;
+mod given;
 mod glob;
 mod identity;
 mod limit;
@@ -55,6 +56,19 @@ use source::RuleDirection;
 /// A service's index in its policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ServiceId(pub u16);
+
+/// A rule's place in the order in which rules decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuleOrder<'p> {
+    /// Its name.
+    pub name: &'p str,
+    /// Its conditions in words.
+    pub about: &'p str,
+    /// What it does,
+    pub action: Action,
+    /// if its mode and that of the whole let it.
+    pub acts: bool,
+}
 
 /// A compiled policy. Immutable; a clone is another handle to the same rules.
 #[derive(Clone)]
@@ -133,6 +147,7 @@ impl Policy {
         catalog.iter().for_each(|detector| every.insert(detector.id));
         let rule = Rule {
             name: "monitor-all".into(),
+            about: "everything".into(),
             direction: RuleDirection::Both,
             services: None,
             methods: Vec::new(),
@@ -228,6 +243,19 @@ impl Policy {
     /// The name of a rule.
     pub fn rule_name(&self, id: RuleId) -> &str {
         self.compiled.rules.get(usize::from(id.0)).map_or("", |r| &r.name)
+    }
+
+    /// All rules in the order in which they decide: of those that are about a finding or a call, the first one does.
+    pub fn in_order(&self) -> Vec<RuleOrder<'_>> {
+        let rules = self.compiled.rules.iter().enumerate();
+        let mut order: Vec<_> = rules.map(|(i, r)| (Decision::of(i, r, self.mode), r)).collect();
+        // A stable sort: of equals the first in the file stays the first.
+        order.sort_by_key(|(decision, _)| std::cmp::Reverse(decision.strength()));
+        let mut places = Vec::with_capacity(order.len());
+        for (Decision { action, enforced: acts, .. }, rule) in order {
+            places.push(RuleOrder { name: &rule.name, about: &rule.about, action, acts });
+        }
+        places
     }
 
     /// Whether the rule of this name acts: its own mode and that of the whole are `enforce`.

@@ -105,6 +105,8 @@ impl Parts {
 #[derive(Debug)]
 pub(super) struct Rule {
     pub name: String,
+    /// Its conditions in words.
+    pub about: String,
     pub direction: RuleDirection,
     /// None: any, also none of the named ones.
     pub services: Option<Bits>,

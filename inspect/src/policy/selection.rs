@@ -38,8 +38,12 @@ impl Decision {
     /// The stronger of two decisions: one that acts before one that only reports (a rule on trial must not weaken one
     /// in force), then block before mask before alert, then `first`.
     pub(super) fn stronger(first: Decision, second: Decision) -> Decision {
-        let strength = |d: &Decision| (d.acts(), d.action);
-        if strength(&second) > strength(&first) { second } else { first }
+        if second.strength() > first.strength() { second } else { first }
+    }
+
+    /// What [`Decision::stronger`] compares.
+    pub(super) fn strength(&self) -> (bool, Action) {
+        (self.acts(), self.action)
     }
 }
 

@@ -40,6 +40,9 @@ pub(super) struct Source {
     /// one, block before mask before alert, then the first in the file.
     #[schemars(length(min = 1))]
     pub rules: Option<Vec<Rule>>,
+    /// What the policy has to do about messages; one that it does something else about is an error.
+    #[schemars(length(min = 1))]
+    pub tests: Option<Vec<Test>>,
 }
 
 /// What happens to traffic that cannot be inspected, by cause.
@@ -143,6 +146,54 @@ pub(super) struct Rule {
     pub too_late: Option<TooLate>,
 }
 
+impl Rule {
+    /// Its conditions in words, for `weir policy explain`.
+    pub fn about(&self) -> String {
+        let mut words = vec![
+            match (&self.detect, self.direction) {
+                (None, _) => "calls",
+                (_, Some(RuleDirection::Request)) => "requests",
+                (_, Some(RuleDirection::Response)) => "responses",
+                _ => "requests and responses",
+            }
+            .to_owned(),
+        ];
+        let mut list = |before: &str, items: Option<&Vec<String>>| {
+            words.extend(items.map(|items| format!("{before} {}", items.join(", "))));
+        };
+        list("of", self.services.as_ref());
+        list("by", self.methods.as_ref());
+        list("to", self.paths.as_ref());
+        list("but not to", self.except.as_ref());
+        let identity = self.identity.as_ref();
+        list("from", identity.and_then(|i| i.source.as_ref()));
+        if let Some(header) = identity.and_then(|i| i.header.as_ref()) {
+            let name = header.name.as_deref().unwrap_or_default();
+            let values = header.values.as_ref().map(|v| format!(": {}", v.join(", ")));
+            words.push(format!("with {name}{}", values.unwrap_or_default()));
+        }
+        words.extend(self.detect.as_ref().map(|names| format!("that hold {}", names.join(", "))));
+        if let Some(parts) = &self.parts {
+            let names: Vec<_> = parts.iter().map(|p| format!("{p:?}").to_lowercase()).collect();
+            words.push(format!("in {}", names.join(", ")));
+        }
+        if let Some(limit) = &self.limit {
+            let (per, by) =
+                (limit.per.as_deref().unwrap_or_default(), limit.by.unwrap_or(By::Identity));
+            let by = if by == By::Source { "address" } else { "identity" };
+            let much = match (limit.count, limit.distinct) {
+                (Some(n), _) => format!("{n}"),
+                (_, n) => format!("{} different", n.unwrap_or_default()),
+            };
+            words.push(format!("beyond {much} in {per} by one {by}"));
+        }
+        words.extend(
+            self.lock_out.as_ref().map(|time| format!("and for {time} whatever else it asks")),
+        );
+        words.join(" ")
+    }
+}
+
 /// Which messages a rule looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -229,4 +280,78 @@ pub(super) enum By {
     Identity,
     /// The client's address.
     Source,
+}
+
+/// Given a message, expect what is done about it, as if the mode of the whole were `enforce`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Test {
+    /// What it is about, for people.
+    #[schemars(length(min = 1))]
+    #[expect(dead_code, reason = "for people")]
+    pub name: Option<String>,
+    /// The message.
+    #[schemars(required)]
+    pub given: Option<Given>,
+    /// What is done about it; of several things the strongest.
+    #[schemars(required)]
+    pub expect: Option<Expected>,
+    /// The rule that has to decide it. Default: any.
+    #[schemars(length(min = 1))]
+    pub rule: Option<String>,
+}
+
+/// A request, and its response if one is given.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Given {
+    /// Default: `GET`.
+    #[schemars(length(min = 1))]
+    pub method: Option<String>,
+    /// Path and query. Default: `/`.
+    #[schemars(length(min = 1))]
+    pub url: Option<String>,
+    /// A service of the policy: its first address, port and host.
+    #[schemars(length(min = 1))]
+    pub service: Option<String>,
+    /// The host that is asked for.
+    #[schemars(length(min = 1))]
+    pub host: Option<String>,
+    /// The server's address, with a port or without.
+    #[schemars(length(min = 1))]
+    pub server: Option<String>,
+    /// The client's address.
+    #[schemars(length(min = 1))]
+    pub source: Option<String>,
+    /// Request headers: `Name: value`.
+    #[schemars(length(min = 1))]
+    pub headers: Option<Vec<String>>,
+    /// The request's body.
+    pub body: Option<String>,
+    /// The response's body.
+    pub response: Option<String>,
+    /// Response headers: `Name: value`.
+    #[schemars(length(min = 1))]
+    pub response_headers: Option<Vec<String>>,
+}
+
+/// What a test expects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Expected {
+    Pass,
+    Alert,
+    Mask,
+    Block,
+}
+
+impl std::fmt::Display for Expected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Expected::Pass => "`pass`",
+            Expected::Alert => "`alert`",
+            Expected::Mask => "`mask`",
+            Expected::Block => "`block`",
+        })
+    }
 }

@@ -376,3 +376,29 @@ rules:
     };
     assert_eq!([calls(0), calls(1), calls(2)], [false, false, true]);
 }
+
+#[test]
+fn rules_are_listed_in_the_order_in_which_they_decide() {
+    let policy = compiled(
+        "version: 1
+mode: enforce
+services: [{name: shop, ports: [80]}]
+rules:
+  - {name: a, detect: [email], action: alert}
+  - {name: b, direction: response, detect: [us-ssn, iban], parts: [body], action: mask}
+  - {name: c, detect: [us-ssn], action: block, mode: monitor}
+  - {name: d, services: [shop], methods: [GET], paths: [/x], except: [/x/y], identity: {source: [10.0.0.0/8],
+     header: {name: x-role, values: [guest]}}, limit: {count: 5, per: 1m, by: source}, for: 1h, action: block}
+",
+    );
+    let order: Vec<_> = policy.in_order().iter().map(|r| (r.name, r.acts)).collect();
+    // An alert acts on nothing, so a block that is only reported comes before it.
+    assert_eq!(order, [("d", true), ("b", true), ("c", false), ("a", true)]);
+    let about: Vec<_> = policy.in_order().iter().map(|r| r.about).collect();
+    assert_eq!(about[1], "responses that hold us-ssn, iban in body");
+    assert_eq!(
+        about[0],
+        "calls of shop by GET to /x but not to /x/y from 10.0.0.0/8 with x-role: guest beyond 5 in 1m by one address and \
+         for 1h whatever else it asks"
+    );
+}

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
-use weir_inspect::policy::{Diagnostic, Mode, Policy, Severity};
+use weir_inspect::policy::{Action, Diagnostic, Mode, Policy, RuleOrder, Severity};
 
 use super::client::Client;
 use super::style::Style;
@@ -28,6 +28,14 @@ pub(super) enum Command {
         /// The policy, or `-` for standard input
         file: PathBuf,
         /// The answer as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say in which order the rules of a file decide, and what each is about
+    Explain {
+        /// The policy, or `-` for standard input
+        file: PathBuf,
+        /// A JSON line for each rule, in that order
         #[arg(long)]
         json: bool,
     },
@@ -60,6 +68,7 @@ pub(super) fn run(client: &Client, command: Command) -> Outcome {
         Command::Apply { file, json } => {
             apply(client, source(&file)?, &file.display().to_string(), json)
         }
+        Command::Explain { file, json } => explain(&file, json),
         Command::Try(args) => trial::run(client, &args),
         Command::Mode { mode } => {
             let mode = match mode {
@@ -110,6 +119,43 @@ fn check(file: &Path, as_json: bool) -> Outcome {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Prints the rules in the order in which they decide.
+fn explain(file: &Path, as_json: bool) -> Outcome {
+    let name = file.display().to_string();
+    let (policy, _) = Policy::compile(&source(file)?).map_err(|errors| refused(&name, &errors))?;
+    let style = Style::detect();
+    let mut text = String::new();
+    if !as_json {
+        text.push_str("Of the rules that are about a call or a finding the first decides:\n\n");
+    }
+    let order = policy.in_order();
+    let width = order.iter().map(|rule| rule.name.len()).max().unwrap_or(0);
+    for (n, rule) in (1..).zip(&order) {
+        let action = match rule.action {
+            Action::Alert => "alert",
+            Action::Mask => "mask",
+            Action::Block => "block",
+        };
+        if as_json {
+            let RuleOrder { name, about, acts, .. } = rule;
+            let line =
+                json!({"order": n, "rule": name, "action": action, "acts": acts, "about": about});
+            text.push_str(&format!("{line}\n"));
+            continue;
+        }
+        let does = format!("{action:<5}");
+        let does = match (rule.acts, rule.action) {
+            (true, Action::Block) => style.bad(&does),
+            (true, Action::Mask) => style.warn(&does),
+            _ => style.dim(&does),
+        };
+        let only = if rule.acts { "" } else { " (only reported)" };
+        text.push_str(&format!("{n:>3}  {:<width$}  {does}  {}{only}\n", rule.name, rule.about));
+    }
+    output(std::io::stdout().write_all(text.as_bytes()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// As compilers print it, so that editors can jump there.
 fn located(file: &str, line: u64, column: u64, severity: &str, message: &str) -> String {
     let style = Style::detect();
@@ -154,10 +200,11 @@ fn apply(client: &Client, source: String, name: &str, as_json: bool) -> Outcome 
 }
 
 /// What is wrong with a policy, a line each.
-pub(super) fn complaints(name: &str, diagnostics: &[Diagnostic]) -> String {
+pub(super) fn refused(name: &str, diagnostics: &[Diagnostic]) -> Failure {
     let line = |d: &Diagnostic| located(name, d.line as u64, d.column as u64, "error", &d.message);
     let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error);
-    errors.map(line).collect::<Vec<_>>().join("\n")
+    let lines = errors.map(line).collect::<Vec<_>>().join("\n");
+    Failure::new(format!("{name} is refused\n{lines}"))
 }
 
 /// The same policy under another mode: one line differs, comments and all else stay.

@@ -143,9 +143,8 @@ impl Drop for Trial {
 impl Trial {
     /// A policy that compiles, judged under `mode` if one is given.
     fn new(name: &str, source: String, mode: Option<Mode>) -> Result<Trial, Failure> {
-        let (policy, _) = Policy::compile(&source).map_err(|errors| {
-            Failure::new(format!("{name} is no policy\n{}", policy::complaints(name, &errors)))
-        })?;
+        let (policy, _) =
+            Policy::compile(&source).map_err(|errors| policy::refused(name, &errors))?;
         let (policy, source) = match mode {
             // Where the mode is not a line of its own, it stays: only which of two rules decides depends on it.
             Some(mode) => {

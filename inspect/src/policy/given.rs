@@ -1,0 +1,126 @@
+//! The tests that a policy brings along: given a message, expect what is done about it.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::rule::Host;
+use super::source::Given as Source;
+use super::{Decision, Direction, HeaderLookup, Message, Part, Policy, Selection};
+use crate::scan::decode_url;
+
+/// Ends of a connection about which a test says nothing (RFC 5737: for documentation).
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 80);
+
+/// A request, and its response if there is one.
+#[derive(Debug)]
+pub(super) struct Given {
+    method: String,
+    url: String,
+    host: Option<String>,
+    client: IpAddr,
+    server: SocketAddr,
+    headers: Fields,
+    body: Option<String>,
+    response: Option<String>,
+    response_headers: Fields,
+}
+
+/// Names in lower case, and values.
+#[derive(Debug, Default)]
+struct Fields(Vec<(String, String)>);
+
+impl HeaderLookup for Fields {
+    fn get(&self, name: &str) -> Option<&[u8]> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_bytes())
+    }
+}
+
+impl Fields {
+    fn read(lines: Option<Vec<String>>) -> Result<Fields, String> {
+        let field = |line: String| {
+            let (name, value) = line
+                .split_once(':')
+                .ok_or_else(|| format!("`{line}` is no header; write it as `Name: value`"))?;
+            Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
+        };
+        lines.unwrap_or_default().into_iter().map(field).collect::<Result<_, _>>().map(Fields)
+    }
+}
+
+impl Given {
+    /// What a test says of its message. The error says what of it makes no sense.
+    pub fn read(source: Source, policy: &Policy) -> Result<Given, String> {
+        let (mut server, mut host) = (SERVER, source.host);
+        if let Some(name) = &source.service {
+            let named = policy.compiled.services.iter().find(|s| s.name == *name);
+            let service = named.ok_or_else(|| format!("there is no service `{name}`"))?;
+            let address = service.addresses.first().map_or(server.ip(), |cidr| cidr.address());
+            server = SocketAddr::new(address, service.ports.first().copied().unwrap_or(80));
+            host = host.or_else(|| {
+                service.hosts.first().map(|host| match host {
+                    Host::Exact(name) => String::from_utf8_lossy(name).into_owned(),
+                    Host::Below(suffix) => format!("any{}", String::from_utf8_lossy(suffix)),
+                })
+            });
+        }
+        if let Some(text) = &source.server {
+            server = text
+                .parse()
+                .or_else(|_| text.parse().map(|ip| SocketAddr::new(ip, server.port())))
+                .map_err(|_| format!("`{text}` is no address"))?;
+        }
+        let client = match &source.source {
+            Some(text) => text.parse().map_err(|_| format!("`{text}` is no address"))?,
+            None => CLIENT,
+        };
+        Ok(Given {
+            method: source.method.unwrap_or_else(|| "GET".to_owned()),
+            url: source.url.unwrap_or_else(|| "/".to_owned()),
+            host,
+            client,
+            server,
+            headers: Fields::read(source.headers)?,
+            body: source.body,
+            response: source.response,
+            response_headers: Fields::read(source.response_headers)?,
+        })
+    }
+
+    /// The strongest of what the policy does about it; limits are not reached.
+    pub fn decide(&self, policy: &Policy) -> Option<Decision> {
+        let mut path = Vec::new();
+        decode_url(self.url.split(['?', '#']).next().unwrap_or_default().as_bytes(), &mut path);
+        let mut url = Vec::new();
+        decode_url(self.url.as_bytes(), &mut url);
+        let message = |direction| Message {
+            direction,
+            src: self.client,
+            dst: self.server.ip(),
+            port: self.server.port(),
+            host: self.host.as_deref().map(str::as_bytes),
+            method: self.method.as_bytes(),
+            path: &path,
+            headers: &self.headers,
+        };
+        let asked = policy.select(&message(Direction::Request));
+        let answered = policy.select(&message(Direction::Response));
+        let text = |text: &Option<String>| text.as_deref().unwrap_or_default().as_bytes().to_vec();
+        let mut parts = vec![(&asked, Part::Url, url), (&asked, Part::Body, text(&self.body))];
+        parts.push((&answered, Part::Body, text(&self.response)));
+        for (selection, fields) in [(&asked, &self.headers), (&answered, &self.response_headers)] {
+            let values = fields.0.iter().map(|(_, value)| value.clone().into_bytes());
+            parts.extend(values.map(|value| (selection, Part::Headers, value)));
+        }
+        let found = parts
+            .iter()
+            .flat_map(|(selection, part, bytes)| found(policy, selection, *part, bytes));
+        asked.verdict().into_iter().chain(found).reduce(Decision::stronger)
+    }
+}
+
+/// What is done about each finding in a part.
+fn found(policy: &Policy, selection: &Selection, part: Part, bytes: &[u8]) -> Vec<Decision> {
+    let mut found = Vec::new();
+    policy.scanner().scan_whole(bytes, selection.detectors(part), &mut found);
+    found.iter().filter_map(|f| policy.decide(selection, part, f.detector)).collect()
+}
