@@ -3,12 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Most detectors that one policy may activate (built-in and custom together); more is a policy error.
-pub const MAX_DETECTORS: usize = 256;
+/// Most detectors of a catalogue, built-in and custom together; more is a policy error. Each token of each provider is
+/// a detector of its own, so that a policy and an event can name it; a set of them is two cache lines.
+pub const MAX_DETECTORS: usize = 1024;
 
-/// A detector's index in its [`Catalog`].
+/// A detector's index in its [`Catalog`](crate::scan::Catalog).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DetectorId(pub u8);
+pub struct DetectorId(pub u16);
 
 /// What a detector looks for, the unit in which policies usually speak.
 #[derive(
@@ -20,8 +21,14 @@ pub enum Category {
     Pci,
     /// Personal data: national ids, bank accounts, addresses, phones.
     Pii,
+    /// Numbers and codes of patients and diagnoses.
+    Health,
     /// Keys, tokens and passwords of machines.
     Secrets,
+    /// What tells about the inside of a service: stack traces, errors of databases, listings, hashes.
+    Leakage,
+    /// Addresses of machines. Ordinary traffic is full of them, so no other category holds them.
+    Network,
     /// Attempts against a service: injection, traversal, …
     Attacks,
     /// Detectors written in a policy that name no other category.
@@ -85,6 +92,6 @@ impl DetectorSet {
 
     /// The detectors in the set, in order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = DetectorId> + '_ {
-        (0..=u8::MAX).map(DetectorId).filter(|id| self.contains(*id))
+        (0..MAX_DETECTORS as u16).map(DetectorId).filter(|id| self.contains(*id))
     }
 }

@@ -15,7 +15,8 @@ use crate::scan::{CustomDetector, CustomKind, Kind, MAX_MATCH};
 const CATEGORY: &str = "category:";
 
 /// The names of [`Category`].
-const CATEGORIES: [&str; 5] = ["pci", "pii", "secrets", "attacks", "custom"];
+const CATEGORIES: [&str; 8] =
+    ["pci", "pii", "health", "secrets", "leakage", "network", "attacks", "custom"];
 
 impl Compiler {
     /// Adds the policy's own detectors to the catalogue.

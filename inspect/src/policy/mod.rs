@@ -46,12 +46,20 @@ pub use selection::{Decision, RuleId, Selection};
 pub use usage::{CALLERS, MAX_DISTINCT};
 pub use yaml::MAX_SOURCE_BYTES;
 
-use crate::detector::{DetectorId, DetectorSet};
+use crate::detector::{Category, DetectorId, DetectorSet};
 use crate::scan::{Catalog, Scanner};
 use bits::Bits;
 use identity::Extract;
 use rule::{Parts, Rule, Service, bare_host};
 use source::RuleDirection;
+
+/// A YAML text of this crate as JSON, by the same rules as a policy. The error has line and column.
+pub(crate) fn read_yaml(source: &str) -> Result<serde_json::Value, String> {
+    let mut report = diagnostic::Report::default();
+    let root = yaml::parse(source, &mut report);
+    let errors: Vec<String> = report.into_sorted().iter().map(ToString::to_string).collect();
+    root.filter(|_| errors.is_empty()).map(|node| node.to_json()).ok_or(errors.join("\n"))
+}
 
 /// A service's index in its policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -144,7 +152,9 @@ impl Policy {
     fn compile_monitor_all() -> Policy {
         let mut every = DetectorSet::EMPTY;
         let catalog = Catalog::builtin();
-        catalog.iter().for_each(|detector| every.insert(detector.id));
+        // Addresses are in all traffic: who wants an event for each names them.
+        let wanted = catalog.iter().filter(|d| d.category != Category::Network);
+        wanted.for_each(|detector| every.insert(detector.id));
         let rule = Rule {
             name: "monitor-all".into(),
             about: "everything".into(),

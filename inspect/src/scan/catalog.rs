@@ -4,8 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use thiserror::Error;
 
-use super::builtin;
-use super::literal::{Matcher, Pattern};
+use super::beside::Beside;
+use super::literal::{Matcher, Pattern, Place};
+use super::{builtin, pack};
 use crate::detector::{Category, DetectorId, MAX_DETECTORS};
 
 /// The longest match that a detector may need to see whole before it is decided, in bytes. Longer secrets have a
@@ -47,6 +48,8 @@ pub(crate) enum Find {
     Email,
     /// An anchored regular expression, tried where its first bytes stand.
     Pattern(Arc<Matcher>),
+    /// A value beside a word that says what it is.
+    Beside(Arc<Beside>),
     /// A rule of [`crate::scan::attack`].
     Attack,
 }
@@ -56,15 +59,12 @@ pub(crate) enum Find {
 pub(crate) enum Check {
     /// Nothing.
     None,
-    /// Not a placeholder: at least this many distinct characters, and no `EXAMPLE` at its end, as
-    /// in AWS's documentation.
+    /// Not a placeholder: at least this many distinct characters, and no `EXAMPLE` in it, as in AWS's documentation.
     Varied(u8),
     /// A JOSE header that decodes to JSON with `alg`; then it goes on as a stream.
     Jwt,
     /// The `BEGIN` line of a private key; then it goes on as a stream.
     Pem,
-    /// Only the secret at the end of the match counts: this many characters of base64.
-    Tail(u8),
 }
 
 /// One detector.
@@ -141,7 +141,8 @@ pub enum DetectorError {
 /// All detectors known.
 #[derive(Clone, Debug)]
 pub struct Catalog {
-    detectors: Vec<Detector>,
+    /// Shared by all copies until one gets a detector more.
+    detectors: Arc<Vec<Detector>>,
 }
 
 impl Catalog {
@@ -151,11 +152,13 @@ impl Catalog {
         static BUILTIN: OnceLock<Catalog> = OnceLock::new();
         BUILTIN
             .get_or_init(|| {
-                let detectors = builtin::ALL
-                    .iter()
-                    .zip(0..)
-                    .filter_map(|(entry, id)| entry.detector(DetectorId(id)));
-                Catalog { detectors: detectors.collect() }
+                let mut detectors = pack::builtin();
+                let attacks = builtin::ALL.iter().map(builtin::Builtin::detector);
+                detectors.extend(attacks);
+                for (id, detector) in (0..).zip(&mut detectors) {
+                    detector.id = DetectorId(id);
+                }
+                Catalog { detectors: Arc::new(detectors) }
             })
             .clone()
     }
@@ -176,14 +179,20 @@ impl Catalog {
             CustomKind::Literal(text) => regex_syntax::escape(&text),
             CustomKind::Regex(text) => text,
         };
-        let pattern =
-            Pattern { regex: &regex, case_insensitive, check: Check::None, word: false, max_len };
+        let pattern = Pattern {
+            regex: &regex,
+            case_insensitive,
+            check: Check::None,
+            valid: None,
+            place: Place::Anywhere,
+            max_len,
+        };
         let matcher = match Matcher::new(&pattern) {
             Ok(matcher) => matcher,
             Err(reason) => return Err(DetectorError::Pattern { name, reason }),
         };
-        let id = DetectorId(self.detectors.len() as u8);
-        self.detectors.push(Detector {
+        let id = DetectorId(self.detectors.len() as u16);
+        Arc::make_mut(&mut self.detectors).push(Detector {
             id,
             name,
             category,

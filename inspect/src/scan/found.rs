@@ -22,6 +22,17 @@ pub struct Found {
     pub continued: bool,
 }
 
+/// A match that was reported.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    pub detector: DetectorId,
+    /// Where in the message what found it began; none for numbers and addresses, which are not found from their
+    /// beginnings on.
+    pub place: Option<u64>,
+    pub start: u64,
+    pub end: u64,
+}
+
 /// What became of a place that could be a match. Positions are in the window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Outcome {
@@ -29,6 +40,8 @@ pub(super) enum Outcome {
     No,
     /// The next bytes will tell; the match would begin at `start`.
     More { start: usize },
+    /// The next bytes will tell; the place is `start`, and the match would begin at `hold` or behind it.
+    Later { start: usize, hold: usize },
     /// A match.
     Match { start: usize, end: usize, confidence: f32 },
     /// The commit point: what is there up to `end` belongs to it, and it goes on.

@@ -5,13 +5,16 @@
 
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::util::{start, syntax};
-use regex_automata::{Anchored, MatchKind, nfa::thompson};
+use regex_automata::{Anchored, Input, MatchKind, meta::Regex, nfa::thompson};
 use regex_syntax::hir::literal::Extractor;
+use serde::Deserialize;
 
+use super::beside::begins_word;
 use super::catalog::Check;
 use super::found::Outcome;
 use super::view::{At, View};
-use super::{stream, wire};
+use super::{stream, wire, words};
+use crate::validate::validate;
 
 /// Largest DFA of one pattern, in bytes; more is refused as a policy error.
 const DFA_BYTES: usize = 4 << 20;
@@ -19,39 +22,71 @@ const DFA_BYTES: usize = 4 << 20;
 const MAX_NEST: u32 = 64;
 /// A pattern with more prefixes than this is tried at each byte that it can begin with.
 const MAX_PREFIXES: usize = 24;
+/// The same for patterns that begin with a word: two letters in either case, or a character of base64 behind a prefix.
+const MAX_WORDS: usize = 1024;
+/// The largest class of bytes that is spelled out in a prefix: base64 and a little.
+const MAX_CLASS: usize = 80;
 /// Bytes of a prefix that the vectorised search compares.
-pub(super) const FINGERPRINT: usize = 3;
+const FINGERPRINT: usize = 3;
 
-/// The first bytes of a match: up to [`FINGERPRINT`] of them.
+/// The first bytes of a match.
 pub(super) type Prefix = Vec<u8>;
 
 /// What a pattern is made of.
 pub(super) struct Pattern<'a> {
-    /// The regular expression.
+    /// The regular expression; a group named `secret` is what is reported of a match.
     pub regex: &'a str,
     /// Whether ASCII case is ignored.
     pub case_insensitive: bool,
     /// What a match must satisfy beyond it.
     pub check: Check,
-    /// Whether a match must not be part of a longer word.
-    pub word: bool,
+    /// Of which kind ([`crate::validate`]) a match must be a valid value.
+    pub valid: Option<String>,
+    /// Where a match may begin and end.
+    pub place: Place,
     /// Longest match in bytes.
     pub max_len: usize,
+}
+
+/// Where a match may begin and end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Place {
+    /// Not within a longer word.
+    #[default]
+    Word,
+    /// At the beginning of a part of a name: behind its `_`, or with a capital behind a small letter.
+    NamePart,
+    Anywhere,
 }
 
 /// A compiled pattern.
 #[derive(Debug)]
 pub(crate) struct Matcher {
     /// What every match begins with; empty if it begins with no literal.
-    pub(super) prefixes: Vec<Prefix>,
+    pub(super) begins: Begins,
     /// The bytes that a match can begin with.
     pub(super) first: [bool; 256],
     /// What a match must satisfy beyond the pattern.
     pub(super) check: Check,
+    valid: Option<String>,
     dfa: dense::DFA<Vec<u32>>,
+    /// Finds the group `secret` in a match; none if there is no such group.
+    secret: Option<Regex>,
     min_len: usize,
     max_len: usize,
-    word: bool,
+    place: Place,
+}
+
+/// What the search can look for to find the beginnings of matches.
+#[derive(Debug)]
+pub(super) enum Begins {
+    /// Words; the first [`words::KEY`] bytes of them.
+    Words(Vec<Prefix>),
+    /// Other literals; up to three bytes.
+    Literals(Vec<Prefix>),
+    /// Nothing: a match can begin anywhere.
+    Anywhere,
 }
 
 impl Matcher {
@@ -80,26 +115,38 @@ impl Matcher {
             .thompson(thompson::Config::new().utf8(false).nfa_size_limit(Some(DFA_BYTES)))
             .build(pattern.regex)
             .map_err(|e| format!("the pattern becomes too large: {e}"))?;
+        let secret = match pattern.regex.contains("(?<secret>") {
+            true => Some(secret(pattern.regex, syntax)?),
+            false => None,
+        };
         Ok(Matcher {
-            prefixes: prefixes(&hir),
+            begins: begins(&hir, pattern.place),
             first: first_bytes(&dfa),
             check: pattern.check,
+            valid: pattern.valid.clone(),
             dfa,
+            secret,
             min_len,
             max_len: pattern.max_len,
-            word: pattern.word,
+            place: pattern.place,
         })
     }
 
     /// Whether it has no prefix that the vectorised search could look for.
     pub(super) fn is_slow(&self) -> bool {
-        self.prefixes.is_empty()
+        matches!(self.begins, Begins::Anywhere)
     }
 
     /// Whether a match begins at `at`.
     pub(super) fn evaluate(&self, view: &View, at: usize) -> Outcome {
         let possible = view.bytes.get(at).and_then(|b| self.first.get(usize::from(*b)));
-        if possible != Some(&true) || (self.word && !view.binary && view.word_before(at)) {
+        let inside = !view.binary
+            && match self.place {
+                Place::Word => view.word_before(at),
+                Place::NamePart => !begins_word(view, at),
+                Place::Anywhere => false,
+            };
+        if possible != Some(&true) || inside {
             return Outcome::No;
         }
         // A part of a longer base64url text; it also keeps `-eyJ-eyJ…` from being read again and again.
@@ -146,28 +193,56 @@ impl Matcher {
             Check::Jwt if stream::jwt_header(text) => return Outcome::Commit { start, end },
             Check::Jwt => return Outcome::No,
             Check::Pem => return Outcome::Commit { start, end },
-            Check::Varied(n) if distinct(text) < u32::from(n) || text.ends_with(b"EXAMPLE") => {
-                return Outcome::No;
-            }
-            Check::None | Check::Varied(_) | Check::Tail(_) => {}
+            Check::None | Check::Varied(_) => {}
         }
         let (start, end) = match view.binary {
             true => wire::text_bounds(view, start, start + self.min_len, end),
             false => (start, end),
         };
-        if self.word && !view.binary {
+        if self.place == Place::Word && !view.binary {
             match view.at(end) {
                 At::Unknown => return Outcome::More { start },
                 At::Byte(b) if b.is_ascii_alphanumeric() || b == b'_' => return Outcome::No,
                 _ => {}
             }
         }
-        let start = match self.check {
-            Check::Tail(n) => end.saturating_sub(usize::from(n)).max(start),
-            _ => start,
-        };
+        let Some((start, end)) = self.secret_of(view, start, end) else { return Outcome::No };
+        let value = view.bytes.get(start..end).unwrap_or(&[]);
+        let placeholder = matches!(self.check, Check::Varied(n) if is_placeholder(value, n));
+        if placeholder || !self.valid.as_deref().is_none_or(|kind| is_valid(kind, value)) {
+            return Outcome::No;
+        }
         Outcome::Match { start, end, confidence: 0.95 }
     }
+
+    /// The part of a match that is reported.
+    fn secret_of(&self, view: &View, start: usize, end: usize) -> Option<(usize, usize)> {
+        let Some(regex) = &self.secret else { return Some((start, end)) };
+        let mut groups = regex.create_captures();
+        regex.search_captures(&Input::new(view.bytes.get(start..end)?), &mut groups);
+        let group = groups.get_group_by_name("secret")?;
+        Some((start + group.start, start + group.end))
+    }
+}
+
+/// The same pattern again, as an engine that can tell groups. It is asked only about the bytes of a match.
+fn secret(regex: &str, syntax: syntax::Config) -> Result<Regex, String> {
+    let config = Regex::config().utf8_empty(false).dfa(false).onepass(false);
+    let built = Regex::builder().configure(config).syntax(syntax).build(regex);
+    built.map_err(|e| format!("the pattern becomes too large: {e}"))
+}
+
+/// Whether a value is a valid one of a kind of [`crate::validate`].
+pub(super) fn is_valid(kind: &str, value: &[u8]) -> bool {
+    std::str::from_utf8(value).is_ok_and(|text| validate(kind, text).is_ok())
+}
+
+/// Whether a value stands for one: fewer than so many distinct characters, as in `ghp_xxxxxxxx`, or what documentation
+/// writes instead.
+pub(super) fn is_placeholder(value: &[u8], least: u8) -> bool {
+    const WORDS: [&[u8]; 5] = [b"example", b"xxxxx", b"placeholder", b"changeme", b"redacted"];
+    let has = |word: &[u8]| value.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word));
+    distinct(value) < u32::from(least) || WORDS.into_iter().any(has)
 }
 
 enum Walk {
@@ -187,15 +262,31 @@ fn distinct(text: &[u8]) -> u32 {
     seen.iter().map(|w| w.count_ones()).sum()
 }
 
-/// The first [`FINGERPRINT`] bytes of all matches, if each has at least two that are certain and they are few.
-fn prefixes(hir: &regex_syntax::hir::Hir) -> Vec<Prefix> {
-    let mut seq = Extractor::new().limit_total(512).extract(hir);
-    seq.keep_first_bytes(FINGERPRINT);
-    seq.sort();
-    seq.dedup();
-    let Some(literals) = seq.literals() else { return Vec::new() };
-    let found: Vec<Prefix> = literals.iter().map(|l| l.as_bytes().to_vec()).collect();
-    if found.len() > MAX_PREFIXES || found.iter().any(|p| p.len() < 2) { Vec::new() } else { found }
+/// What all matches begin with, if it is certain and not too much.
+fn begins(hir: &regex_syntax::hir::Hir, place: Place) -> Begins {
+    let known = |bytes: usize, limit: usize| -> Option<Vec<Prefix>> {
+        let mut extractor = Extractor::new();
+        extractor.limit_class(MAX_CLASS).limit_total(limit);
+        let mut seq = extractor.extract(hir);
+        seq.keep_first_bytes(bytes);
+        seq.sort();
+        seq.dedup();
+        Some(seq.literals()?.iter().map(|l| l.as_bytes().to_vec()).collect())
+    };
+    let is_word =
+        |p: &Prefix| p.len() == words::KEY && p.first().is_some_and(u8::is_ascii_alphabetic);
+    match known(words::KEY, MAX_WORDS) {
+        Some(found) if place != Place::Anywhere && found.iter().all(is_word) => {
+            return Begins::Words(found);
+        }
+        _ => {}
+    }
+    match known(FINGERPRINT, 512) {
+        Some(found) if found.len() <= MAX_PREFIXES && found.iter().all(|p| p.len() > 1) => {
+            Begins::Literals(found)
+        }
+        _ => Begins::Anywhere,
+    }
 }
 
 fn first_bytes(dfa: &dense::DFA<Vec<u32>>) -> [bool; 256] {

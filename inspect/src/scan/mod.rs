@@ -21,15 +21,18 @@
 //!   regardless of the cuts.
 
 mod attack;
+mod beside;
 mod buckets;
 mod builtin;
 mod card;
 mod catalog;
 mod email;
 mod found;
+mod guess;
 mod iban;
 mod literal;
 mod mask;
+mod pack;
 mod pass;
 mod phone;
 mod run;
@@ -40,6 +43,7 @@ mod ssn;
 mod stream;
 mod view;
 mod wire;
+mod words;
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -54,11 +58,13 @@ pub use view::Context;
 
 use crate::detector::{DetectorId, DetectorSet};
 use attack::Attacks;
+use beside::Beside;
 use buckets::Beginning;
 use catalog::Find;
-use literal::Matcher;
+use literal::{Begins, Matcher};
 use simd::{ByteSet, PADDING, Search, Tables};
 use view::View;
+use words::Words;
 
 /// Most bytes that [`Scanner::scan`] asks to hold; a longer candidate is found all the same when it completes.
 pub const MAX_HOLD: usize = 512;
@@ -87,7 +93,10 @@ pub struct Scanner {
     search: Search,
     tables: Tables,
     patterns: Vec<(DetectorId, Arc<Matcher>)>,
-    /// By first byte: which of `patterns` can begin with it, without those of `slow`.
+    besides: Vec<(DetectorId, Arc<Beside>)>,
+    /// What begins with a word: an index of `patterns`, or behind them of `besides`.
+    words: Words,
+    /// By first byte: which of `patterns` can begin with it, without those of `words` and `slow`.
     by_first: Vec<Vec<u16>>,
     /// Which of `patterns` have no prefix, so that they are tried at every byte.
     slow: Vec<u16>,
@@ -119,7 +128,7 @@ pub struct ScanState {
     /// Everything before this offset is settled.
     settled: u64,
     /// Matches reported that the retained bytes still show.
-    recent: Vec<(DetectorId, u64, u64)>,
+    recent: Vec<found::Known>,
     open: Vec<stream::Open>,
     binary: bool,
     /// The attack detectors that have not reported yet; none unless it is a request's body.
@@ -191,6 +200,8 @@ impl Scanner {
             search: simd::best(),
             tables: Tables::new(&[]),
             patterns: Vec::new(),
+            besides: Vec::new(),
+            words: Words::new(std::iter::empty()),
             by_first: vec![Vec::new(); 256],
             slow: Vec::new(),
             card: None,
@@ -209,18 +220,32 @@ impl Scanner {
                 Find::Email => scanner.email = Some(detector.id),
                 Find::Attack => scanner.attacks.add(detector.id, &detector.name),
                 Find::Pattern(matcher) => scanner.patterns.push((detector.id, Arc::clone(matcher))),
+                Find::Beside(beside) => scanner.besides.push((detector.id, Arc::clone(beside))),
             }
         }
-        for (i, (_, matcher)) in (0..).zip(&scanner.patterns) {
-            if matcher.is_slow() {
-                scanner.slow.push(i);
-                continue;
-            }
-            let lists = scanner.by_first.iter_mut().zip(matcher.first);
-            lists.filter(|(_, possible)| *possible).for_each(|(list, _)| list.push(i));
-        }
+        scanner.sort_patterns();
         scanner.tables = Tables::new(&buckets::distribute(scanner.beginnings()));
+        scanner.tables.words = !scanner.words.is_empty();
         scanner
+    }
+
+    /// Notes by what each pattern and each value beside a word is found.
+    fn sort_patterns(&mut self) {
+        let mut beginnings = Vec::new();
+        for (i, (_, matcher)) in (0..).zip(&self.patterns) {
+            match &matcher.begins {
+                Begins::Words(words) => beginnings.extend(words.iter().map(|w| (w.clone(), i))),
+                Begins::Literals(_) => {
+                    let lists = self.by_first.iter_mut().zip(matcher.first);
+                    lists.filter(|(_, possible)| *possible).for_each(|(list, _)| list.push(i));
+                }
+                Begins::Anywhere => self.slow.push(i),
+            }
+        }
+        for (i, (_, beside)) in (self.patterns.len() as u16..).zip(&self.besides) {
+            beginnings.extend(beside.beginnings().into_iter().map(|b| (b, i)));
+        }
+        self.words = Words::new(beginnings.into_iter());
     }
 
     /// The detectors it was made for.
@@ -320,7 +345,7 @@ impl Scanner {
             let settled = state.settled.saturating_sub(base) as usize;
             let keep = settled.saturating_sub(context);
             state.tail.extend_from_slice(view.bytes.get(keep..).unwrap_or(&[]));
-            state.recent.retain(|(_, _, end)| *end > base + keep as u64);
+            state.recent.retain(|known| known.end > base + keep as u64);
         }
         WINDOW.set(window);
         held
@@ -352,7 +377,11 @@ impl Scanner {
             all.push([letter(b's'), letter(b's'), letter(b'n')]);
             all.push([letter(b's'), letter(b'o'), letter(b'c')]);
         }
-        for prefix in self.patterns.iter().flat_map(|(_, matcher)| &matcher.prefixes) {
+        let literals = self.patterns.iter().filter_map(|(_, matcher)| match &matcher.begins {
+            Begins::Literals(prefixes) => Some(prefixes),
+            _ => None,
+        });
+        for prefix in literals.flatten() {
             let byte = |i: usize| prefix.get(i).map_or(any, |b| is(*b));
             all.push([byte(0), byte(1), byte(2)]);
         }

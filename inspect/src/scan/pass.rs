@@ -1,11 +1,12 @@
 //! One pass over a window: candidates in order, each put to its detectors; what they answer is reported or held.
 
+use super::beside::begins_word;
 use super::catalog::Check;
-use super::found::{Found, Outcome};
-use super::simd::{Block, MIN_RUN};
+use super::found::{Found, Known, Outcome};
+use super::simd::{BLOCK, Block, MIN_RUN, PADDING};
 use super::stream::Open;
 use super::view::{Context, View, is_separator};
-use super::{Ends, MAX_HOLD, ScanState, Scanner, card, email, iban, phone, ssn, wire};
+use super::{Ends, MAX_HOLD, ScanState, Scanner, card, email, iban, phone, ssn, wire, words};
 use crate::detector::{DetectorId, DetectorSet};
 
 /// How far back from the window's end a digit run is looked at that may go on.
@@ -20,17 +21,31 @@ const MAX_OPEN: usize = 4;
 /// What decides whether a kind of number begins at a place.
 type Rule = fn(&View, usize) -> Outcome;
 
+/// Whether a value has a form by which a pattern finds it.
+enum Claim {
+    Free,
+    Taken,
+    /// The next bytes will tell.
+    Unknown,
+}
+
 struct Pass<'a> {
     scanner: &'a Scanner,
     view: &'a View<'a>,
+    /// The view's bytes with their padding.
+    padded: &'a [u8],
     ends: Ends,
     active: &'a DetectorSet,
     hold: &'a DetectorSet,
-    recent: &'a mut Vec<(DetectorId, u64, u64)>,
+    recent: &'a mut Vec<Known>,
     open: &'a mut Vec<Open>,
     found: &'a mut Vec<Found>,
     /// Detectors that wait for more: their later places wait too.
     waiting: DetectorSet,
+    /// First place in the message for which a detector waits that knows the form of its values.
+    waits_from: u64,
+    /// The place that is put to a pattern or a value beside a word.
+    place: Option<usize>,
     /// First place in the window that is not settled.
     unsettled: usize,
     /// First place in the window that must be held.
@@ -52,6 +67,7 @@ pub(super) fn run(
     let mut pass = Pass {
         scanner,
         view,
+        padded,
         ends,
         active,
         hold,
@@ -59,6 +75,8 @@ pub(super) fn run(
         open: &mut state.open,
         found,
         waiting: DetectorSet::EMPTY,
+        waits_from: u64::MAX,
+        place: None,
         unsettled: end,
         held: end,
     };
@@ -66,6 +84,9 @@ pub(super) fn run(
     (scanner.search)(&scanner.tables, padded, from, end, &mut |block| pass.block(block));
     for at in end.saturating_sub(OPEN_POINTS).max(from)..end {
         pass.point(at);
+    }
+    if !view.last && !scanner.words.is_empty() {
+        (end.saturating_sub(words::KEY - 1).max(from)..end).for_each(|at| pass.open_word(at));
     }
     if !scanner.slow.is_empty() {
         (from..end).for_each(|at| pass.slow_patterns(at));
@@ -82,7 +103,8 @@ impl Pass<'_> {
     /// Candidates in order of their places, so that of two matches of a detector the first wins. (A
     /// run's bit lies ten digits behind its beginning; no point that matters lies between.)
     fn block(&mut self, block: Block) {
-        let mut bits = block.points | block.runs;
+        let words = self.words_in(&block);
+        let mut bits = block.points | block.runs | words;
         while bits != 0 {
             let bit = bits & bits.wrapping_neg();
             bits ^= bit;
@@ -92,6 +114,108 @@ impl Pass<'_> {
             }
             if block.points & bit != 0 && at + OPEN_POINTS < self.view.bytes.len() {
                 self.point(at);
+            }
+            if words & bit != 0 && at + words::KEY <= self.view.bytes.len() {
+                self.word(at);
+            }
+        }
+    }
+
+    /// The places of a block at which one of the words probably begins.
+    fn words_in(&self, block: &Block) -> u64 {
+        let bytes = self.padded.get(block.at..block.at + PADDING).unwrap_or(&[]);
+        if !self.view.binary || self.scanner.words.is_empty() {
+            return self.scanner.words.hits(bytes, block.words);
+        }
+        // In protobuf the length in front of a string may be a letter or digit, but not the tag in front of that.
+        let mut places = block.words;
+        for (i, b) in bytes.iter().enumerate().take(BLOCK).filter(|(_, b)| b.is_ascii_alphabetic())
+        {
+            let at = block.at + i;
+            let tag = |n: usize| self.view.before(at, n).is_some_and(|b| b & 7 == 2);
+            places |= u64::from(b.is_ascii_alphabetic() && (tag(2) || tag(3))) << i;
+        }
+        self.scanner.words.hits(bytes, places)
+    }
+
+    /// Puts a place to what begins with the word there.
+    fn word(&mut self, at: usize) {
+        let scanner = self.scanner;
+        for i in scanner.words.at(self.view.bytes.get(at..).unwrap_or(&[])) {
+            match usize::from(i).checked_sub(scanner.patterns.len()) {
+                None => self.pattern(i, at),
+                Some(i) => self.beside(i, at),
+            }
+        }
+    }
+
+    fn beside(&mut self, i: usize, at: usize) {
+        let Some((id, beside)) = self.scanner.besides.get(i) else { return };
+        if !self.is_ready(*id) {
+            return;
+        }
+        let mut outcome = beside.evaluate(self.view, at);
+        if let Outcome::Match { start, .. } = outcome
+            && beside.guess.is_some()
+        {
+            // What has a form of its own is found by that.
+            match self.claimed(start, at) {
+                Claim::Free => {}
+                Claim::Taken => outcome = Outcome::No,
+                Claim::Unknown => outcome = Outcome::Later { start: at, hold: start },
+            }
+        }
+        self.place = Some(at).filter(|_| beside.guess.is_none());
+        self.offer(Some(*id), |_| outcome);
+        self.place = None;
+    }
+
+    /// Whether an active detector that knows the form of its values finds one at `at`. Of those that were found from a
+    /// place on, only places up to `place` count: what comes behind it may not have been looked at yet.
+    fn claimed(&self, at: usize, place: usize) -> Claim {
+        let base = self.view.base;
+        let (value, place) = (base + at as u64, base + place as u64);
+        let holds =
+            |k: &Known| k.place.is_some_and(|p| p <= place) && (k.start..k.end).contains(&value);
+        let open = |o: &Open| o.start <= place && (o.start..o.at).contains(&value);
+        if self.recent.iter().any(holds) || self.open.iter().any(open) {
+            return Claim::Taken;
+        }
+        if self.waits_from <= place {
+            return Claim::Unknown;
+        }
+        let text =
+            self.view.bytes.get(at..(at + words::KEY).min(self.view.bytes.len())).unwrap_or(&[]);
+        let first = text.first().and_then(|b| self.scanner.by_first.get(usize::from(*b)));
+        let by_word = self.scanner.words.at(text);
+        for i in by_word.chain(first.into_iter().flatten().copied()) {
+            let Some((id, matcher)) = self.scanner.patterns.get(usize::from(i)) else { continue };
+            if self.active.contains(*id) {
+                match matcher.evaluate(self.view, at) {
+                    Outcome::No => {}
+                    Outcome::Match { .. } | Outcome::Commit { .. } => return Claim::Taken,
+                    Outcome::More { .. } | Outcome::Later { .. } => return Claim::Unknown,
+                }
+            }
+        }
+        Claim::Free
+    }
+
+    /// A word at the window's end of which too little is there to look it up.
+    fn open_word(&mut self, at: usize) {
+        let Some(text) = self.view.bytes.get(at..) else { return };
+        let letter = text.first().is_some_and(u8::is_ascii_alphabetic);
+        if !letter || !self.view.binary && !begins_word(self.view, at) {
+            return;
+        }
+        let scanner = self.scanner;
+        for i in scanner.words.at(text) {
+            self.unsettled = self.unsettled.min(at);
+            // A value beside the word begins behind it.
+            let Some((id, _)) = scanner.patterns.get(usize::from(i)) else { continue };
+            if self.hold.contains(*id) {
+                self.held = self.held.min(at);
+                return;
             }
         }
     }
@@ -161,7 +285,9 @@ impl Pass<'_> {
 
     fn pattern(&mut self, i: u16, at: usize) {
         if let Some((id, matcher)) = self.scanner.patterns.get(usize::from(i)) {
+            self.place = Some(at);
             self.offer_pattern(Some(*id), matcher.check, |view| matcher.evaluate(view, at));
+            self.place = None;
         }
     }
 
@@ -185,7 +311,7 @@ impl Pass<'_> {
         }
     }
 
-    /// Puts a place to a detector, if it is active and does not wait.
+    /// Puts a place to a detector if it is ready for it.
     fn offer(&mut self, id: Option<DetectorId>, rule: impl FnOnce(&View) -> Outcome) {
         self.offer_pattern(id, Check::None, rule);
     }
@@ -196,25 +322,34 @@ impl Pass<'_> {
         check: Check,
         rule: impl FnOnce(&View) -> Outcome,
     ) {
-        let ready = |id: &DetectorId| self.active.contains(*id) && !self.waiting.contains(*id);
-        let Some(id) = id.filter(ready) else { return };
+        let Some(id) = id.filter(|id| self.is_ready(*id)) else { return };
         match rule(self.view) {
             Outcome::No => {}
             Outcome::Match { start, end, confidence } => self.report(id, start, end, confidence),
             Outcome::Commit { start, end } => self.commit(id, check, start, end),
-            Outcome::More { start } => {
-                self.waiting.insert(id);
-                self.unsettled = self.unsettled.min(start);
-                if self.hold.contains(id) {
-                    self.held = self.held.min(start);
-                }
-            }
+            Outcome::More { start } => self.wait(id, start, start),
+            Outcome::Later { start, hold } => self.wait(id, start, hold),
+        }
+    }
+
+    /// Whether a detector is active and does not wait.
+    fn is_ready(&self, id: DetectorId) -> bool {
+        self.active.contains(id) && !self.waiting.contains(id)
+    }
+
+    fn wait(&mut self, id: DetectorId, start: usize, hold: usize) {
+        self.waiting.insert(id);
+        let place = self.place.map_or(u64::MAX, |at| self.view.base + at as u64);
+        self.waits_from = self.waits_from.min(place);
+        self.unsettled = self.unsettled.min(start);
+        if self.hold.contains(id) {
+            self.held = self.held.min(hold);
         }
     }
 
     /// Whether a match of the detector that overlaps the place was reported before.
     fn is_known(&self, id: DetectorId, start: u64, end: u64) -> bool {
-        let closed = self.recent.iter().any(|(d, s, e)| *d == id && *s < end && start < *e);
+        let closed = self.recent.iter().any(|k| k.detector == id && k.start < end && start < k.end);
         closed || self.open.iter().any(|o| o.detector == id && o.start < end && start < o.at)
     }
 
@@ -223,7 +358,8 @@ impl Pass<'_> {
         if self.is_known(detector, start, end) {
             return;
         }
-        self.recent.push((detector, start, end));
+        let place = self.place.map(|at| self.view.base + at as u64);
+        self.recent.push(Known { detector, place, start, end });
         let context = self.view.context(from);
         self.found.push(Found {
             detector,
@@ -258,7 +394,7 @@ impl Pass<'_> {
             self.hold_open(&open);
             self.open.push(open);
         } else {
-            self.recent.push((detector, start, open.at));
+            self.recent.push(Known { detector, place: Some(start), start, end: open.at });
         }
     }
 
@@ -282,7 +418,9 @@ impl Pass<'_> {
                 });
             }
             if step.closed {
-                self.recent.push((match_.detector, match_.start, match_.at));
+                let (start, end) = (match_.start, match_.at);
+                let detector = match_.detector;
+                self.recent.push(Known { detector, place: Some(start), start, end });
             } else {
                 self.hold_open(match_);
             }

@@ -1,22 +1,27 @@
 //! The vectorised search for places where a match could be.
 //!
-//! One pass over the bytes, 64 at a time, yields two bit masks a block:
+//! One pass over the bytes, 64 at a time, yields three bit masks a block:
 //! - `runs`: a run of [`MIN_RUN`] digits and single separators is complete here for the first time. Found with shifts
 //!   and ANDs over the mask of digits, carried from block to block, so it costs the same for any number of runs.
 //! - `points`: three bytes here look like the beginning of something: a literal prefix, `@`, two capitals and a digit,
 //!   `(dd`, `+d`. Found with the nibble shuffles of Teddy (Langdale; also in Hyperscan and the `memchr` crate): each of
 //!   eight buckets is a bit, and for each of the three bytes two 16-entry tables (low and high nibble) tell which buckets
 //!   agree. It may err towards "yes".
+//! - `words`: a letter here may begin a word. What begins with a word is looked up by its first bytes ([`super::words`]):
+//!   eight buckets cannot tell hundreds of names apart, but few bytes begin a word.
 //!
 //! All variants (AVX-512BW, AVX2, portable) give the same masks, bit by bit.
 
 /// Bytes a block.
 pub(super) const BLOCK: usize = 64;
 /// Zero bytes that must follow the searched bytes, so that loads of whole blocks stay inside the buffer.
-pub(super) const PADDING: usize = BLOCK + 2;
+pub(super) const PADDING: usize = BLOCK + 3;
 /// Shortest run that is reported: `123-45-6789`. Ten digits or a date are shorter, and they are what ordinary bodies
 /// are full of.
 pub(super) const MIN_RUN: usize = 11;
+
+/// Bytes in front of a letter that tell whether it begins a word: an escape's `\u0020`.
+const REACH: usize = 6;
 
 /// A set of bytes.
 pub(super) type ByteSet = [bool; 256];
@@ -28,12 +33,14 @@ pub(super) struct Tables {
     pub low: [[u8; 16]; 3],
     /// For each of the three bytes: buckets by high nibble.
     pub high: [[u8; 16]; 3],
+    /// Whether to look for the beginnings of words.
+    pub words: bool,
 }
 
 impl Tables {
     /// Tables for up to eight buckets; each is a list of three-byte patterns.
     pub fn new(buckets: &[Vec<[ByteSet; 3]>]) -> Tables {
-        let mut tables = Tables { low: [[0; 16]; 3], high: [[0; 16]; 3] };
+        let mut tables = Tables { low: [[0; 16]; 3], high: [[0; 16]; 3], words: false };
         for (bit, bucket) in buckets.iter().take(8).enumerate() {
             for sets in bucket {
                 for ((set, low), high) in sets.iter().zip(&mut tables.low).zip(&mut tables.high) {
@@ -59,6 +66,8 @@ pub(super) struct Block {
     pub runs: u64,
     /// Where something may begin.
     pub points: u64,
+    /// Where a word may begin.
+    pub words: u64,
 }
 
 /// Carries the search for digit runs from block to block.
@@ -90,6 +99,59 @@ impl Runs {
     }
 }
 
+/// The classes of bytes of a block that tell where words begin.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Classes {
+    /// `A` to `Z` and `a` to `z`.
+    pub letters: u64,
+    /// `A` to `Z`.
+    pub capitals: u64,
+    /// `0` to `9`.
+    pub digits: u64,
+    /// Backslashes.
+    pub backslashes: u64,
+    /// Percent signs.
+    pub percents: u64,
+}
+
+/// Carries the search for the beginnings of words from block to block.
+#[derive(Default)]
+pub(super) struct Starts {
+    before: Classes,
+}
+
+impl Starts {
+    /// As it is in front of `at`.
+    pub fn at(bytes: &[u8], at: usize) -> Starts {
+        let mut before = Classes::default();
+        let near = bytes.get(at.saturating_sub(REACH)..at).unwrap_or(&[]);
+        // The last byte before a block is the highest bit of the block before it.
+        for (b, bit) in near.iter().rev().zip((0..64).rev()) {
+            before.letters |= u64::from(b.is_ascii_alphabetic()) << bit;
+            before.capitals |= u64::from(b.is_ascii_uppercase()) << bit;
+            before.digits |= u64::from(b.is_ascii_digit()) << bit;
+            before.backslashes |= u64::from(*b == b'\\') << bit;
+            before.percents |= u64::from(*b == b'%') << bit;
+        }
+        Starts { before }
+    }
+
+    /// Takes the classes of the next block; returns which letters begin a word: behind no letter or digit, a capital
+    /// behind a small letter (`apiKey`), or behind an escape (`\n`, `\u0020`, `%20`).
+    #[inline(always)]
+    pub fn step(&mut self, now: Classes) -> u64 {
+        let old = self.before;
+        let shifted = |now: u64, before: u64, by: u32| now << by | before >> (64 - by);
+        let inner = shifted(now.letters | now.digits, old.letters | old.digits, 1);
+        let capital = shifted(now.capitals, old.capitals, 1);
+        let escaped = shifted(now.backslashes, old.backslashes, 2)
+            | shifted(now.backslashes, old.backslashes, 6)
+            | shifted(now.percents, old.percents, 3);
+        self.before = now;
+        now.letters & (!inner | now.capitals & !capital | escaped)
+    }
+}
+
 /// What a variant of the search is: the tables, the bytes with [`PADDING`] zero bytes behind them, from where and how
 /// far to search, and whom to tell.
 pub(super) type Search = fn(&Tables, &[u8], usize, usize, &mut dyn FnMut(Block));
@@ -110,13 +172,19 @@ pub(super) fn variants() -> Vec<(&'static str, Search)> {
 /// The search without vector instructions.
 fn portable(tables: &Tables, padded: &[u8], from: usize, to: usize, tell: &mut dyn FnMut(Block)) {
     let mut runs = Runs::default();
+    let mut starts = Starts::at(padded, from);
     let mut at = from;
     while at < to {
         let Some(bytes) = padded.get(at..at + PADDING) else { return };
         let (mut digits, mut separators, mut points) = (0, 0, 0);
-        for (i, three) in bytes.windows(3).enumerate() {
+        let mut classes = Classes::default();
+        for (i, three) in bytes.windows(3).take(BLOCK).enumerate() {
             let [a, b, c] = three else { continue };
             digits |= u64::from(a.is_ascii_digit()) << i;
+            classes.letters |= u64::from(a.is_ascii_alphabetic()) << i;
+            classes.capitals |= u64::from(a.is_ascii_uppercase()) << i;
+            classes.backslashes |= u64::from(*a == b'\\') << i;
+            classes.percents |= u64::from(*a == b'%') << i;
             separators |= u64::from(super::view::is_separator(*a)) << i;
             let buckets = |k: usize, byte: u8| {
                 let nibble = |table: &[[u8; 16]; 3], n: u8| {
@@ -130,8 +198,9 @@ fn portable(tables: &Tables, padded: &[u8], from: usize, to: usize, tell: &mut d
             }
         }
         let runs = runs.step(digits, separators);
-        if runs | points != 0 {
-            tell(Block { at, runs, points });
+        let words = if tables.words { starts.step(Classes { digits, ..classes }) } else { 0 };
+        if tables.words || runs | points != 0 {
+            tell(Block { at, runs, points, words });
         }
         at += BLOCK;
     }
@@ -158,10 +227,36 @@ mod tests {
             "[0-9 .-]{1,40}".prop_map(String::into_bytes),
             "[ -~]{0,40}".prop_map(String::into_bytes),
             prop::collection::vec(any::<u8>(), 0..40),
-            prop::sample::select(vec![&b"AKIA"[..], b"bob@x", b"(415", b"GB82", b"eyJ", b"ghp_"])
-                .prop_map(<[u8]>::to_vec),
+            prop::sample::select(vec![
+                &b"AKIA"[..],
+                b"bob@x",
+                b"(415",
+                b"GB82",
+                b"eyJ",
+                b"ghp_",
+                b"\\nsk_",
+                b"%20Ab"
+            ])
+            .prop_map(<[u8]>::to_vec),
         ];
         prop::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
+    }
+
+    #[test]
+    fn words_begin_where_they_are_seen_to() {
+        let mut tables = Tables::new(&[]);
+        tables.words = true;
+        // The letters of "Qqnu" begin words, and no others do; `n` and `u` are those of escapes.
+        let text = r"Qb qd_Qf=1gh QhQK-qm \nqp \u0020qr %2fqs éqv 9x ".repeat(3);
+        for from in 0..text.len() {
+            let letters = text.bytes().enumerate().skip(from);
+            let begins = letters.filter(|(_, b)| b"Qqnu".contains(b)).map(|(i, _)| i);
+            let found: Vec<usize> = blocks(portable, &tables, text.as_bytes(), from)
+                .iter()
+                .flat_map(|b| (0..64).filter(|i| b.words >> i & 1 == 1).map(|i| b.at + i))
+                .collect();
+            assert_eq!(found, begins.collect::<Vec<_>>(), "from {from} of {text}");
+        }
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use super::simd::{BLOCK, Block, PADDING, Runs, Search, Tables};
+use super::simd::{BLOCK, Block, Classes, PADDING, Runs, Search, Starts, Tables};
 
 /// The variants that this processor has, the fastest last.
 pub(super) fn variants() -> Vec<(&'static str, Search)> {
@@ -43,9 +43,11 @@ fn avx512(tables: &Tables, padded: &[u8], from: usize, to: usize, tell: &mut dyn
     let high = tables.high.each_ref().map(|t| table512(t));
     let nibble = _mm512_set1_epi8(15);
     let (zero, ten) = (_mm512_set1_epi8(b'0' as i8), _mm512_set1_epi8(10));
+    let letters = _mm512_set1_epi8(26);
     let (space, dash, dot) =
         (_mm512_set1_epi8(b' ' as i8), _mm512_set1_epi8(b'-' as i8), _mm512_set1_epi8(b'.' as i8));
     let mut runs = Runs::default();
+    let mut starts = Starts::at(padded, from);
     let mut at = from;
     while at < to {
         let Some(block) = padded.get(at..at + PADDING) else { return };
@@ -72,8 +74,22 @@ fn avx512(tables: &Tables, padded: &[u8], from: usize, to: usize, tell: &mut dyn
         let points =
             _mm512_test_epi8_mask(_mm512_and_si512(buckets(0, a), buckets(1, b)), buckets(2, c));
         let runs = runs.step(digits, separators);
-        if runs | points != 0 {
-            tell(Block { at, runs, points });
+        let mut words = 0;
+        if tables.words {
+            let letter = |v: __m512i, first: u8| {
+                let first = _mm512_set1_epi8(first as i8);
+                _mm512_cmplt_epu8_mask(_mm512_sub_epi8(v, first), letters)
+            };
+            words = starts.step(Classes {
+                letters: letter(_mm512_or_si512(a, _mm512_set1_epi8(0x20)), b'a'),
+                capitals: letter(a, b'A'),
+                digits,
+                backslashes: _mm512_cmpeq_epi8_mask(a, _mm512_set1_epi8(b'\\' as i8)),
+                percents: _mm512_cmpeq_epi8_mask(a, _mm512_set1_epi8(b'%' as i8)),
+            });
+        }
+        if tables.words || runs | points != 0 {
+            tell(Block { at, runs, points, words });
         }
         at += BLOCK;
     }
@@ -102,6 +118,7 @@ fn avx2(tables: &Tables, padded: &[u8], from: usize, to: usize, tell: &mut dyn F
     let (space, dash, dot) =
         (_mm256_set1_epi8(b' ' as i8), _mm256_set1_epi8(b'-' as i8), _mm256_set1_epi8(b'.' as i8));
     let mut runs = Runs::default();
+    let mut starts = Starts::at(padded, from);
     let mut at = from;
     while at < to {
         let Some(block) = padded.get(at..at + PADDING) else { return };
@@ -114,6 +131,7 @@ fn avx2(tables: &Tables, padded: &[u8], from: usize, to: usize, tell: &mut dyn F
             )
         };
         let (mut digits, mut separators, mut points) = (0, 0, 0);
+        let mut classes = Classes::default();
         for half in [0, 32] {
             let part = |by: usize| block.get(half + by..).and_then(|s| s.first_chunk::<32>());
             let (Some(a), Some(b), Some(c)) = (part(0), part(1), part(2)) else { return };
@@ -125,14 +143,27 @@ fn avx2(tables: &Tables, padded: &[u8], from: usize, to: usize, tell: &mut dyn F
                 _mm256_or_si256(_mm256_cmpeq_epi8(a, space), _mm256_cmpeq_epi8(a, dash)),
                 _mm256_cmpeq_epi8(a, dot),
             ));
+            if tables.words {
+                let letter = |v: __m256i, first: u8| {
+                    let value = _mm256_sub_epi8(v, _mm256_set1_epi8(first as i8));
+                    let last = _mm256_set1_epi8(25);
+                    mask(_mm256_cmpeq_epi8(_mm256_min_epu8(value, last), value))
+                };
+                let is = |b: u8| mask(_mm256_cmpeq_epi8(a, _mm256_set1_epi8(b as i8)));
+                classes.letters |= letter(_mm256_or_si256(a, _mm256_set1_epi8(0x20)), b'a');
+                classes.capitals |= letter(a, b'A');
+                classes.backslashes |= is(b'\\');
+                classes.percents |= is(b'%');
+            }
             let hits =
                 _mm256_and_si256(_mm256_and_si256(buckets(0, a), buckets(1, b)), buckets(2, c));
             let none = mask(_mm256_cmpeq_epi8(hits, _mm256_setzero_si256()));
             points |= !none & (u64::from(u32::MAX) << half);
         }
         let runs = runs.step(digits, separators);
-        if runs | points != 0 {
-            tell(Block { at, runs, points });
+        let words = if tables.words { starts.step(Classes { digits, ..classes }) } else { 0 };
+        if tables.words || runs | points != 0 {
+            tell(Block { at, runs, points, words });
         }
         at += BLOCK;
     }

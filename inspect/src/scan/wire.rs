@@ -156,6 +156,7 @@ fn within(view: &View, at: usize, stop: usize, rule: fn(&View, usize) -> Outcome
     let inner = View::new(bytes, view.base + at as u64, last, false);
     match rule(&inner, 0) {
         Outcome::More { start } => Outcome::More { start: start + at },
+        Outcome::Later { start, hold } => Outcome::Later { start: start + at, hold: hold + at },
         Outcome::Match { start, end, confidence } => {
             let confidence = confidence * 0.9;
             Outcome::Match { start: start + at, end: end + at, confidence }

@@ -159,7 +159,8 @@ fn secrets_of_our_kinds() {
         }
     }
     println!("secrets: {hits} of {wanted} found; {alarms} of {clean} false ones");
-    assert!(hits * 100 >= wanted * 85 && alarms * 100 <= clean * 8);
+    // "False" is "not by that rule": half of these are what another kind looks like.
+    assert!(hits * 100 >= wanted * 95 && alarms * 100 <= clean * 16);
 }
 
 /// Whether an attack is found in the URL, the headers or the body of a request.

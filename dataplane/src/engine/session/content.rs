@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use weir_inspect::decode::Decoder;
+use weir_inspect::detector::DetectorId;
 use weir_inspect::policy::{Action, Cause, Decision, Part, RuleId, Selection};
 use weir_inspect::scan::{Found, ScanState};
 
@@ -70,7 +71,7 @@ pub struct Content {
     binary: bool,
     state: ScanState,
     extents: VecDeque<Extent>,
-    last_detector: Option<(u8, Decision)>,
+    last_detector: Option<(DetectorId, Decision)>,
 }
 
 impl Content {
@@ -266,7 +267,7 @@ impl Content {
     /// What follows from a finding. True: an enforced rule ends the message.
     fn found(&mut self, feed: &mut Feed<'_>, request: &Request, f: &Found) -> bool {
         let decision = if f.continued {
-            self.last_detector.filter(|(id, _)| *id == f.detector.0).map(|(_, d)| d)
+            self.last_detector.filter(|(id, _)| *id == f.detector).map(|(_, d)| d)
         } else {
             let value = || report::keyed(feed, self.state.matched(f));
             let found = (Part::Body, f.detector);
@@ -274,7 +275,7 @@ impl Content {
             request.policy.decide_for(&self.selection, request.caller, found, value, now)
         };
         let Some(decision) = decision else { return false };
-        self.last_detector = Some((f.detector.0, decision));
+        self.last_detector = Some((f.detector, decision));
         let acts = decision.enforced && !feed.cx.settings.passive;
         let blocks = acts && (decision.action == Action::Block || self.sealed.is_some());
         let blocks = blocks && decision.action != Action::Alert;

@@ -177,7 +177,10 @@ fn category(c: Category) -> &'static str {
     match c {
         Category::Pci => "pci",
         Category::Pii => "pii",
+        Category::Health => "health",
         Category::Secrets => "secrets",
+        Category::Leakage => "leakage",
+        Category::Network => "network",
         Category::Attacks => "attacks",
         Category::Custom => "custom",
     }

@@ -1,0 +1,375 @@
+//! A value beside a word that says what it is: `docparser_token = 0123…`, `"password": "…"`, `Passport No. X1234567`.
+//!
+//! ```text
+//!   word ─► separators ─► linking words (`api`, `key`, `no`) ─► separators ─► value of the form
+//! ```
+//!
+//! From the word on, the text is read token by token: what has the form of the value is the value, a linking word is
+//! passed over, and anything else ends the search. So a place costs as much as it is promising.
+
+use super::found::Outcome;
+use super::guess::{self, Guess};
+use super::literal::{is_placeholder, is_valid};
+use super::simd::ByteSet;
+use super::view::{At, View};
+use super::words;
+
+/// How far behind the word the value may begin, in bytes: a name of several words, quotes and blanks.
+const MAX_GAP: usize = 64;
+/// Most words between.
+const MAX_LINKS: usize = 4;
+/// Longest linking word.
+const MAX_LINK: usize = 16;
+/// Fewest distinct characters of a value that needs no check of its own: fewer are a placeholder.
+const DISTINCT: u8 = 6;
+
+/// Words that may stand between a name and its value.
+const LINKS: &[&str] = &[
+    "api",
+    "app",
+    "admin",
+    "base",
+    "bot",
+    "client",
+    "code",
+    "data",
+    "default",
+    "dev",
+    "env",
+    "login",
+    "is",
+    "key",
+    "keys",
+    "live",
+    "master",
+    "my",
+    "no",
+    "nr",
+    "num",
+    "number",
+    "of",
+    "prod",
+    "production",
+    "s",
+    "sandbox",
+    "server",
+    "service",
+    "string",
+    "test",
+    "the",
+    "user",
+    "v1",
+    "v2",
+    "v3",
+    "value",
+    "web",
+    "x",
+    "org",
+    "account",
+    "personal",
+    "license",
+    "licence",
+    "write",
+    "read",
+    "integration",
+    "project",
+    "card",
+    "date",
+    "birth",
+    "rest",
+    "sdk",
+    "publishable",
+];
+/// Those that say that the value is a secret.
+const SECRETS: &[&str] = &[
+    "access",
+    "accesskey",
+    "accesstoken",
+    "apikey",
+    "apisecret",
+    "apitoken",
+    "auth",
+    "authentication",
+    "authorization",
+    "authtoken",
+    "bearer",
+    "credential",
+    "credentials",
+    "key",
+    "keys",
+    "oauth",
+    "pass",
+    "passwd",
+    "password",
+    "pat",
+    "private",
+    "privatekey",
+    "pwd",
+    "secret",
+    "secretkey",
+    "secrets",
+    "tkn",
+    "token",
+    "tokens",
+];
+
+/// Words that mean a secret in some names and something else in most: any map has keys.
+const WEAK: &[&str] = &["key", "access", "private", "auth", "credential", "credentials"];
+/// Words in front of a name that say that its value is no secret of a machine: it guards one form, or counts pages.
+const PUBLIC: &[&str] = &[
+    "csrf",
+    "xsrf",
+    "page",
+    "next",
+    "prev",
+    "continuation",
+    "sort",
+    "primary",
+    "foreign",
+    "partition",
+    "cache",
+    "public",
+    "pub",
+    "sync",
+    "idempotency",
+    "antiforgery",
+    "authenticity",
+    "verification",
+    "event",
+    "sync",
+    "cursor",
+];
+
+/// What to look for.
+#[derive(Debug)]
+pub(crate) struct Beside {
+    /// In small letters; a `_` is any one of `_`, `-`, `.` and the blank.
+    pub(super) words: Vec<Vec<u8>>,
+    /// What the value consists of.
+    pub(super) chars: ByteSet,
+    /// Shortest and longest value.
+    pub(super) length: (usize, usize),
+    /// The kind of which the value must be a valid one ([`crate::validate`]).
+    pub(super) valid: Option<String>,
+    /// The value has no form of its own, and it is guessed whether it is a secret.
+    pub(super) guess: Option<Guess>,
+}
+
+/// What was read between the word and the value.
+#[derive(Default)]
+struct Walk {
+    /// Where the word ends.
+    name: usize,
+    links: usize,
+    /// One of them says that the value is a secret.
+    secret: bool,
+    /// Something stronger than a blank ties the value to its name.
+    bound: bool,
+}
+
+enum Token {
+    Value(usize),
+    Link { end: usize, secret: bool },
+    Open,
+    Other,
+}
+
+impl Beside {
+    /// The first four bytes of all words, spelled out where they may differ, and what is certain of the next four.
+    pub fn beginnings(&self) -> Vec<Vec<u8>> {
+        let mut all = Vec::new();
+        for word in &self.words {
+            let mut spelled: Vec<Vec<u8>> = vec![Vec::new()];
+            for i in 0..words::KEY {
+                let choice = match word.get(i) {
+                    Some(b'_') => b"_-. ".to_vec(),
+                    Some(b) => vec![*b],
+                    // Behind a short word: a separator, or another one in capitals or with a hump.
+                    None => (b' '..=b'~')
+                        .filter(|b| is_separator(*b) || b.is_ascii_alphanumeric())
+                        .collect(),
+                };
+                let longer = spelled.iter().flat_map(|start| {
+                    choice.iter().map(move |b| [start.as_slice(), &[*b]].concat())
+                });
+                spelled = longer.collect();
+            }
+            let more = word.iter().skip(words::KEY).take(words::KEY).take_while(|b| **b != b'_');
+            let more: Vec<u8> = more.copied().collect();
+            all.extend(spelled.into_iter().map(|start| [start, more.clone()].concat()));
+        }
+        all
+    }
+
+    /// Whether the value of a name that begins with the word at `at` is one of these.
+    pub(super) fn evaluate(&self, view: &View, at: usize) -> Outcome {
+        let later = |hold: usize| Outcome::Later { start: at, hold };
+        let end = match self.word_end(view, at) {
+            Word::Ends(end) => end,
+            Word::Open => return later(view.bytes.len()),
+            Word::Other => return Outcome::No,
+        };
+        if self.guess.is_some() && is_public(view, at) {
+            return Outcome::No;
+        }
+        let (mut walk, mut i) = (Walk { name: end, ..Walk::default() }, end);
+        while i < end + MAX_GAP {
+            let from = i;
+            while let At::Byte(b) = view.at(i)
+                && is_separator(b)
+                && i < end + MAX_GAP
+            {
+                walk.bound |= matches!(b, b':' | b'=' | b'>');
+                i += 1;
+            }
+            if view.at(i) == At::Unknown {
+                return later(i);
+            }
+            match self.token(view, i, i > from, &walk) {
+                Token::Value(stop) => {
+                    let confidence = if self.guess.is_some() { 0.7 } else { 0.9 };
+                    return Outcome::Match { start: i, end: stop, confidence };
+                }
+                Token::Link { end, secret } if walk.links < MAX_LINKS => {
+                    walk.links += 1;
+                    walk.secret |= secret;
+                    i = end;
+                }
+                Token::Open => return later(i),
+                _ => return Outcome::No,
+            }
+        }
+        Outcome::No
+    }
+
+    fn word_end(&self, view: &View, at: usize) -> Word {
+        if !view.binary && !begins_word(view, at) {
+            return Word::Other;
+        }
+        let text = view.bytes.get(at..).unwrap_or(&[]);
+        let mut longest = None;
+        for word in &self.words {
+            let same = text.iter().zip(word).take_while(|(b, w)| is_of(**b, **w)).count();
+            if same == word.len() {
+                longest = longest.max(Some(same));
+            } else if same == text.len() && !view.last {
+                return Word::Open;
+            }
+        }
+        longest.map_or(Word::Other, |length| Word::Ends(at + length))
+    }
+
+    /// What begins at `at`; `apart`: a separator stands in front of it.
+    fn token(&self, view: &View, at: usize, apart: bool, walk: &Walk) -> Token {
+        let (_, longest) = self.length;
+        let is_char = |b: &&u8| self.chars.get(usize::from(**b)) == Some(&true);
+        let run = view.bytes.iter().skip(at).take(longest + 1).take_while(is_char).count();
+        if run <= longest && view.at(at + run) == At::Unknown && run > 0 {
+            return Token::Open;
+        }
+        if apart && let Some(stop) = self.value(view, at, run, walk) {
+            return Token::Value(stop);
+        }
+        let letters = view.bytes.iter().skip(at).take(MAX_LINK + 1);
+        let hump = |i: usize, b: &u8| {
+            i > 0
+                && b.is_ascii_uppercase()
+                && view.before(at + i, 1).is_some_and(|b| b.is_ascii_lowercase())
+        };
+        let length = letters
+            .enumerate()
+            .take_while(|(i, b)| b.is_ascii_alphanumeric() && !hump(*i, b))
+            .count();
+        if length == 0 || length > MAX_LINK {
+            return Token::Other;
+        }
+        if view.at(at + length) == At::Unknown {
+            return Token::Open;
+        }
+        let text = view.bytes.get(at..at + length).unwrap_or(&[]);
+        let is_in = |list: &[&str]| list.iter().any(|w| text.eq_ignore_ascii_case(w.as_bytes()));
+        let secret = is_in(SECRETS);
+        let own = self.words.iter().any(|w| text.eq_ignore_ascii_case(w));
+        let unknown =
+            walk.secret && self.guess.is_none() && text.iter().all(u8::is_ascii_alphabetic);
+        match secret || own || is_in(LINKS) || unknown {
+            true => Token::Link { end: at + length, secret },
+            false => Token::Other,
+        }
+    }
+
+    /// Where the value ends that begins at `at` with `run` characters, if it is one.
+    fn value(&self, view: &View, at: usize, run: usize, walk: &Walk) -> Option<usize> {
+        let (shortest, longest) = self.length;
+        let mut text = view.bytes.get(at..at + run)?;
+        if self.guess.is_some() {
+            // A full stop ends the sentence.
+            text = text.strip_suffix(b".").unwrap_or(text);
+        }
+        let end = at + text.len();
+        let glued = matches!(view.at(at + run), At::Byte(b) if b.is_ascii_alphanumeric() || matches!(b, b'_' | b'@' | b'('));
+        if !(shortest..=longest).contains(&text.len()) || glued {
+            return None;
+        }
+        let strong =
+            !WEAK.iter().any(|w| view.left(walk.name, w.len()).eq_ignore_ascii_case(w.as_bytes()));
+        let fits = match (&self.valid, self.guess) {
+            (Some(kind), _) => is_valid(kind, text),
+            (None, Some(guess)) => guess::fits(guess, text, walk.bound, strong || walk.secret),
+            (None, None) => self.is_varied(text, walk),
+        };
+        fits.then_some(end)
+    }
+
+    /// Whether the form of the value says little: any token of some length has it.
+    fn is_broad(&self) -> bool {
+        let (shortest, longest) = self.length;
+        longest > 4 * shortest
+    }
+
+    /// Whether a value of the right form is no word and no placeholder.
+    fn is_varied(&self, text: &[u8], walk: &Walk) -> bool {
+        let letters = self.chars.get(usize::from(b'e')) == Some(&true);
+        if self.is_broad() && (!walk.secret || guess::is_written(text)) {
+            return false;
+        }
+        let mixed = text.iter().any(u8::is_ascii_digit) && text.iter().any(u8::is_ascii_alphabetic);
+        !letters || !is_placeholder(text, DISTINCT) && (mixed || walk.secret)
+    }
+}
+
+enum Word {
+    Ends(usize),
+    Open,
+    Other,
+}
+
+/// Whether the word in front of the name at `at` is one of [`PUBLIC`].
+fn is_public(view: &View, at: usize) -> bool {
+    let left = view.left(at, MAX_LINK + 1);
+    let name = match left.split_last() {
+        Some((b'_' | b'-' | b' ', name)) => name,
+        _ => left,
+    };
+    PUBLIC.iter().any(|w| {
+        let from = name.len().saturating_sub(w.len());
+        name.get(from..).is_some_and(|end| end.eq_ignore_ascii_case(w.as_bytes()))
+    })
+}
+
+fn is_of(byte: u8, word: u8) -> bool {
+    byte.eq_ignore_ascii_case(&word) || word == b'_' && matches!(byte, b'-' | b'.' | b' ')
+}
+
+fn is_separator(b: u8) -> bool {
+    b.is_ascii_whitespace() || b"\"'`\\:=>,(|-_.[{</&?;+#%".contains(&b)
+}
+
+/// Whether the letter at `at` begins a word: behind no letter or digit, or a capital behind a small letter.
+pub(super) fn begins_word(view: &View, at: usize) -> bool {
+    let Some(before) = view.before(at, 1) else { return true };
+    let capital = view.bytes.get(at).is_some_and(u8::is_ascii_uppercase);
+    !before.is_ascii_alphanumeric()
+        || capital && !before.is_ascii_uppercase()
+        || view.escape_before(at) > 0
+}
