@@ -9,10 +9,10 @@ PACKAGES := clang llvm libelf-dev zlib1g-dev pkg-config m4 gcc-multilib libhyper
 	nginx-light wrk nghttp2-client nghttp2-server nghttp2-proxy curl ethtool iproute2 util-linux jq
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo demo-stop test test-long bench lint fmt fuzz
+.PHONY: help deps build demo demo-stop test test-long bench bench-detection lint fmt fuzz
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps: ## install the Debian packages that are missing (as root)
 	@missing=$$(for p in $(PACKAGES); do \
@@ -48,6 +48,10 @@ bench: deps ## measure against a bridge and a bare forwarder, side by side (as r
 	cargo build --release --workspace --bins
 	$(MAKE) -C perf/floor DIR=$(CARGO_TARGET_DIR)/release
 	$(CARGO_TARGET_DIR)/release/bench
+
+bench-detection: ## score the detectors on the shared corpora, where they are
+	cargo build --release -p weir-mgmt --bin weir
+	perf/detection.sh $(CARGO_TARGET_DIR)/release/weir
 
 lint: ## warnings are errors
 	cargo clippy --workspace --all-targets -- -D warnings

@@ -175,7 +175,7 @@ enum Token {
 }
 
 impl Beside {
-    /// The first four bytes of all words, spelled out where they may differ, and what is certain of the next four.
+    /// The first four bytes of all words, spelled out where they may differ, and what is certain of what follows.
     pub fn beginnings(&self) -> Vec<Vec<u8>> {
         let mut all = Vec::new();
         for word in &self.words {
@@ -194,7 +194,7 @@ impl Beside {
                 });
                 spelled = longer.collect();
             }
-            let more = word.iter().skip(words::KEY).take(words::KEY).take_while(|b| **b != b'_');
+            let more = word.iter().skip(words::KEY).take(words::MORE).take_while(|b| **b != b'_');
             let more: Vec<u8> = more.copied().collect();
             all.extend(spelled.into_iter().map(|start| [start, more.clone()].concat()));
         }

@@ -21,6 +21,8 @@ use crate::policy::read_yaml;
 const PACKS: &[(&str, &str)] = &[
     ("pci.yaml", include_str!("../../packs/pci.yaml")),
     ("pii.yaml", include_str!("../../packs/pii.yaml")),
+    ("health.yaml", include_str!("../../packs/health.yaml")),
+    ("network.yaml", include_str!("../../packs/network.yaml")),
     ("secrets.yaml", include_str!("../../packs/secrets.yaml")),
     ("service-keys.yaml", include_str!("../../packs/service-keys.yaml")),
 ];
@@ -174,12 +176,12 @@ impl Entry {
             repeated_class(&parse(value)?).ok_or("`value` is not a repeated class")?;
         let words: Vec<Vec<u8>> = self.beside.iter().map(|w| w.clone().into_bytes()).collect();
         let usable = |w: &Vec<u8>| {
-            w.len() > 1
+            w.len() > 2
                 && w.first().is_some_and(u8::is_ascii_lowercase)
                 && !w.iter().any(u8::is_ascii_uppercase)
         };
         if words.is_empty() || !words.iter().all(usable) {
-            return Err("`beside` takes words in small letters".into());
+            return Err("`beside` takes words of three small letters or more".into());
         }
         let beside = Beside { words, chars, length, valid: self.valid.clone(), guess: self.guess };
         Ok((Find::Beside(Arc::new(beside)), Some(length.1)))

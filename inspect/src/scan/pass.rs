@@ -123,9 +123,11 @@ impl Pass<'_> {
 
     /// The places of a block at which one of the words probably begins.
     fn words_in(&self, block: &Block) -> u64 {
-        let bytes = self.padded.get(block.at..block.at + PADDING).unwrap_or(&[]);
+        let block_and_more = self.padded.get(block.at..).and_then(|b| b.first_chunk::<PADDING>());
+        let Some(bytes) = block_and_more else { return 0 };
+        let there = PADDING.min(self.view.bytes.len() - block.at.min(self.view.bytes.len()));
         if !self.view.binary || self.scanner.words.is_empty() {
-            return self.scanner.words.hits(bytes, block.words);
+            return self.scanner.words.hits(bytes, block.words, there);
         }
         // In protobuf the length in front of a string may be a letter or digit, but not the tag in front of that.
         let mut places = block.words;
@@ -135,7 +137,7 @@ impl Pass<'_> {
             let tag = |n: usize| self.view.before(at, n).is_some_and(|b| b & 7 == 2);
             places |= u64::from(b.is_ascii_alphabetic() && (tag(2) || tag(3))) << i;
         }
-        self.scanner.words.hits(bytes, places)
+        self.scanner.words.hits(bytes, places, there)
     }
 
     /// Puts a place to what begins with the word there.

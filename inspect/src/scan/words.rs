@@ -1,18 +1,25 @@
 //! What begins with a word, looked up by its first four bytes.
 //!
-//! The vectorised search tells where words begin ([`super::simd`]). Each of these places costs one multiplication and
-//! one bit of a table that stays in the nearest cache; only where the bit is set are the four bytes themselves looked up.
+//! The vectorised search tells where words begin ([`super::simd`]). Each of these places costs two multiplications and
+//! two bits of a table that stays in the nearest cache; only where they are set are the four bytes themselves looked up.
 //! So the cost hardly depends on how many hundreds of words are looked for.
+
+use super::simd::{BLOCK, PADDING};
 
 /// Bytes that are looked up.
 pub(super) const KEY: usize = 4;
 /// Logarithm of the bits in the table: 8 KB, a quarter of the smallest first-level cache.
 const BITS: u32 = 16;
 
+/// Places that are looked up at once; a block of 64 bytes of text has about nine.
+const BATCH: usize = 6;
+/// Bytes behind the key that are compared, too.
+pub(super) const MORE: usize = 8;
+
 /// Words, each with the index of what begins with it.
 #[derive(Debug)]
 pub(super) struct Words {
-    bits: Vec<u64>,
+    bits: Box<[u64; 1 << (BITS - 6)]>,
     /// In the order of their keys.
     keys: Vec<Word>,
     /// By hash: a key and where in `keys` it begins, counted from 1; 0 where there is none. At most half full, so that a
@@ -29,9 +36,9 @@ struct Word {
     key: u32,
     /// Of what begins with it.
     index: u16,
-    /// The next four bytes, folded, and which of them are certain.
-    rest: u32,
-    mask: u32,
+    /// The next eight bytes, folded, and which of them are certain.
+    rest: u64,
+    mask: u64,
 }
 
 /// ASCII letters in one case; other bytes may become equal too, and what evaluates a place tells them apart.
@@ -39,14 +46,25 @@ fn fold(bytes: &[u8]) -> u32 {
     bytes.iter().rev().fold(0, |key, b| key << 8 | u32::from(b | 0x20))
 }
 
+/// The same for what follows.
+fn fold_more(bytes: &[u8]) -> u64 {
+    match bytes.first_chunk::<MORE>() {
+        Some(all) => u64::from_le_bytes(*all) | 0x2020_2020_2020_2020,
+        None => bytes.iter().rev().fold(0, |key, b| key << 8 | u64::from(b | 0x20)),
+    }
+}
+
+#[inline]
 fn hash(key: u32) -> u32 {
     key.wrapping_mul(0x9e37_79b1)
 }
 
-/// The word of the bits, and the bit in it.
-fn slot(key: u32) -> (usize, u64) {
-    let hash = hash(key) >> (32 - BITS);
-    (hash as usize / 64, 1 << (hash % 64))
+/// The word of the bits, and the numbers of the two bits in it that say that a key is probably there.
+#[inline]
+fn slot(key: u32) -> (usize, [u32; 2]) {
+    let first = hash(key) >> (32 - BITS);
+    let second = key.wrapping_mul(0x85eb_ca6b) >> 26;
+    (first as usize / 64, [first % 64, second])
 }
 
 /// The places of a table at which a key may stand, the likeliest first.
@@ -56,18 +74,18 @@ fn probe(key: u32, size: usize) -> impl Iterator<Item = usize> {
 }
 
 impl Words {
-    /// Words by their beginnings: four bytes at least, and up to eight count.
+    /// Words by their beginnings: four bytes at least, and up to twelve count.
     pub fn new(beginnings: impl Iterator<Item = (Vec<u8>, u16)>) -> Words {
-        let (bits, parts) = (vec![0; 1 << (BITS - 6)], Default::default());
+        let (bits, parts) = (Box::new([0; 1 << (BITS - 6)]), Default::default());
         let mut words = Words { bits, keys: Vec::new(), table: Vec::new(), parts };
         for (beginning, index) in beginnings {
             let Some(bytes) = beginning.first_chunk::<KEY>() else { continue };
             let key = fold(bytes);
-            let (place, bit) = slot(key);
-            words.bits.iter_mut().skip(place).take(1).for_each(|w| *w |= bit);
+            let (place, [a, b]) = slot(key);
+            words.bits.iter_mut().skip(place).take(1).for_each(|w| *w |= 1 << a | 1 << b);
             let more = beginning.get(KEY..).unwrap_or(&[]);
-            let more = more.get(..KEY).unwrap_or(more);
-            words.keys.push(Word { key, index, rest: fold(more), mask: mask(more.len()) });
+            let more = more.get(..MORE).unwrap_or(more);
+            words.keys.push(Word { key, index, rest: fold_more(more), mask: mask(more.len()) });
             for (n, part) in (1..).zip(&mut words.parts) {
                 let key = fold(bytes.get(..n).unwrap_or(bytes));
                 part.push(Word { key, index, rest: 0, mask: 0 });
@@ -115,54 +133,71 @@ impl Words {
     }
 
     /// Of the places that are set in `mask`, counted from the beginning of `block`, those where one of the words may
-    /// begin.
+    /// begin. The text ends behind `there` bytes of the block, for now.
     #[inline]
-    pub fn hits(&self, block: &[u8], mask: u64) -> u64 {
-        // Without a branch for each place, which nothing could predict: few words are in the table, but which?
-        let (mut rest, mut likely) = (mask, 0);
+    pub fn hits(&self, block: &[u8; PADDING], mask: u64, there: usize) -> u64 {
+        // Without a branch for each place, and without one for how many there are: nothing could predict them. What is
+        // looked up beyond the last place is masked away.
+        let (mut rest, mut likely) = (mask, 0u64);
         while rest != 0 {
-            let at = rest.trailing_zeros();
-            rest &= rest - 1;
-            let (word, set) = slot(key_at(block, at));
-            likely |= u64::from(self.bits.get(word).is_some_and(|w| w & set != 0)) << at;
+            for _ in 0..BATCH {
+                let at = rest.trailing_zeros() % BLOCK as u32;
+                rest &= rest.wrapping_sub(1);
+                let (word, [a, b]) = slot(key_at(block, at));
+                let found = self.bits.get(word).map_or(0, |w| w >> a & w >> b & 1);
+                likely |= found << at;
+            }
         }
-        let mut hits = 0;
+        let (mut hits, mut likely) = (0, likely & mask);
         while likely != 0 {
             let at = likely.trailing_zeros();
             likely &= likely - 1;
-            hits |= u64::from(self.find(key_at(block, at)).is_some()) << at;
+            if let Some(first) = self.find(key_at(block, at)) {
+                let more = block.get(at as usize % BLOCK + KEY..there).unwrap_or(&[]);
+                hits |= u64::from(self.fitting(first, more).next().is_some()) << at;
+            }
         }
         hits
     }
 
-    /// What may begin with these bytes, of which up to eight count.
+    /// What may begin with these bytes, of which up to twelve count.
     pub fn at(&self, bytes: &[u8]) -> impl Iterator<Item = u16> {
         let (known, more) = bytes.split_at_checked(KEY).unwrap_or((bytes, &[]));
         let key = fold(known);
-        let list = match known.len() {
-            KEY => self.keys.get(self.find(key).unwrap_or(self.keys.len())..),
-            n => n
-                .checked_sub(1)
-                .and_then(|n| self.parts.get(n))
-                .map(|list| list.get(list.partition_point(|word| word.key < key)..).unwrap_or(&[])),
+        let part = known.len().checked_sub(1).and_then(|n| self.parts.get(n));
+        let whole = match known.len() {
+            KEY => self.find(key),
+            _ => None,
         };
-        let more = more.get(..KEY).unwrap_or(more);
-        let (rest, there) = (fold(more), mask(more.len()));
-        let fits = move |word: &&Word| (word.rest ^ rest) & word.mask & there == 0;
-        let same = list.unwrap_or(&[]).iter().take_while(move |word| word.key == key);
-        same.filter(fits).map(|word| word.index)
+        let whole = whole.into_iter().flat_map(move |first| self.fitting(first, more));
+        let from = part.map_or(0, |list| list.partition_point(|word| word.key < key));
+        let part = part.into_iter().flat_map(move |list| list.iter().skip(from));
+        let part = part.take_while(move |word| word.key == key);
+        whole.chain(part).map(|word| word.index)
+    }
+
+    /// The words with the key that begins at `first` of `keys`, which these bytes may continue.
+    fn fitting(&self, first: usize, more: &[u8]) -> impl Iterator<Item = &Word> {
+        let more = more.get(..MORE).unwrap_or(more);
+        let (rest, there) = (fold_more(more), mask(more.len()));
+        let list = self.keys.get(first..).unwrap_or(&[]);
+        let key = list.first().map(|word| word.key);
+        let same = list.iter().take_while(move |word| Some(word.key) == key);
+        same.filter(move |word| (word.rest ^ rest) & word.mask & there == 0)
     }
 }
 
-/// The key at a place of a block; 0 behind its end.
-fn key_at(block: &[u8], at: u32) -> u32 {
-    let bytes = block.get(at as usize..).and_then(|b| b.first_chunk::<KEY>());
+/// The key at a place of a block.
+#[inline]
+fn key_at(block: &[u8; PADDING], at: u32) -> u32 {
+    let at = at as usize % BLOCK;
+    let bytes = block.get(at..at + KEY).and_then(|b| b.first_chunk::<KEY>());
     bytes.map_or(0, |b| u32::from_le_bytes(*b) | 0x2020_2020)
 }
 
-/// Covers the first bytes of four.
-fn mask(bytes: usize) -> u32 {
-    u32::MAX.checked_shr(32 - 8 * bytes as u32).unwrap_or(0)
+/// Covers the first bytes of eight.
+fn mask(bytes: usize) -> u64 {
+    u64::MAX.checked_shr(64 - 8 * bytes as u32).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -173,9 +208,10 @@ mod tests {
     fn words_are_found_in_either_case_and_by_a_part() {
         let all = [&b"glpat-"[..], b"stripe", b"strings"].map(<[u8]>::to_vec);
         let words = Words::new(all.into_iter().zip(0..));
-        let text = b"x GLPA str1 Strings stri____";
+        let mut text = [b'_'; PADDING];
+        text[..24].copy_from_slice(b"x GLPA str1 Strings stri");
         let starts = 1 << 2 | 1 << 7 | 1 << 12 | 1 << 20;
-        assert_eq!(words.hits(text, starts), 1 << 2 | 1 << 12 | 1 << 20);
+        assert_eq!(words.hits(&text, starts, 24), 1 << 12 | 1 << 20);
         assert_eq!(words.at(b"GLPA").collect::<Vec<_>>(), [0]);
         assert_eq!(words.at(b"stripes").collect::<Vec<_>>(), [1]);
         assert_eq!(words.at(b"st").collect::<Vec<_>>(), [1, 2]);

@@ -9,6 +9,7 @@ pub mod luhn;
 mod securities;
 pub mod ssn;
 mod text;
+mod written;
 
 use thiserror::Error;
 
@@ -41,14 +42,20 @@ type Check = fn(&str) -> Outcome;
 /// The kinds known, with their checks.
 const KINDS: &[(&str, Check)] = &[
     ("bic", text::bic),
+    ("coordinate", written::coordinate),
     ("credit-card", ids::card),
     ("cusip", securities::cusip),
+    ("date", written::date),
     ("ean", ids::ean),
     ("email", text::email),
     ("figi", securities::figi),
+    ("gb.nhs", written::nhs),
     ("gb.sedol", securities::sedol),
     ("iban", ids::iban),
+    ("icd10", written::icd10),
     ("imei", ids::imei),
+    ("ipv4", written::ipv4),
+    ("ipv6", written::ipv6),
     ("isbn", ids::isbn),
     ("isin", securities::isin),
     ("isni", ids::isni),
@@ -56,9 +63,13 @@ const KINDS: &[(&str, Check)] = &[
     ("jwt", text::jwt),
     ("lei", securities::lei),
     ("luhn", ids::luhn),
+    ("mac", written::mac),
     ("phone", text::phone),
+    ("phone-digits", written::phone_digits),
+    ("us.dea", written::dea),
     ("us.ein", ids::ein),
     ("us.itin", ids::itin),
+    ("us.mbi", written::mbi),
     ("us.rtn", ids::rtn),
     ("us.ssn", ids::ssn),
     ("verhoeff", ids::verhoeff),

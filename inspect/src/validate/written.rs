@@ -1,0 +1,100 @@
+//! Values that are known by how they are written: dates, addresses, coordinates, codes of health care.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::ValidateError::{Checksum, Component, Format, Length};
+use super::{Outcome, compact, digits, ensure, weighted};
+
+/// Years of birth of people who live: from 1900 on.
+const YEARS: std::ops::RangeInclusive<u32> = 1900..=2099;
+
+/// A date with its year first or last; of day and month either may come first.
+pub(super) fn date(value: &str) -> Outcome {
+    let parts: Vec<&str> = value.split(['-', '/', '.']).collect();
+    let number = |text: &&str| text.parse::<u32>().map_err(|_| Format);
+    let numbers = parts.iter().map(number).collect::<Result<Vec<_>, _>>()?;
+    let (year, a, b) = match (numbers.as_slice(), parts.first().map(|p| p.len())) {
+        ([year, a, b], Some(4)) | ([a, b, year], _) => (year, a, b),
+        _ => return Err(Format),
+    };
+    let day_and_month = |day: u32, month: u32| (1..=31).contains(&day) && (1..=12).contains(&month);
+    ensure(YEARS.contains(year) && (day_and_month(*a, *b) || day_and_month(*b, *a)), Component)
+}
+
+/// A phone number in any groups: 7 to 15 digits (ITU-T E.164 §6.2), and no date.
+pub(super) fn phone_digits(value: &str) -> Outcome {
+    let count = value.bytes().filter(u8::is_ascii_digit).count();
+    ensure((7..=15).contains(&count), Length)?;
+    let starts = value.starts_with(|c: char| c.is_ascii_digit() || c == '(' || c == '+');
+    let doubled = ["--", "  ", "..", "//"].iter().any(|pair| value.contains(pair));
+    ensure(starts && !doubled && date(value.trim()).is_err(), Format)
+}
+
+pub(super) fn ipv4(value: &str) -> Outcome {
+    value.parse::<Ipv4Addr>().map(drop).map_err(|_| Format)
+}
+
+/// An IPv6 address in full or with `::`.
+pub(super) fn ipv6(value: &str) -> Outcome {
+    value.parse::<Ipv6Addr>().map(drop).map_err(|_| Format)
+}
+
+/// EUI-48: six octets with one separator.
+pub(super) fn mac(value: &str) -> Outcome {
+    let separator = if value.contains(':') { ':' } else { '-' };
+    let octets: Vec<&str> = value.split(separator).collect();
+    let two = |o: &&str| o.len() == 2 && o.bytes().all(|b| b.is_ascii_hexdigit());
+    ensure(octets.len() == 6 && octets.iter().all(two), Format)
+}
+
+/// Degrees with at least four decimals.
+pub(super) fn coordinate(value: &str) -> Outcome {
+    let degrees: f64 = value.parse().map_err(|_| Format)?;
+    let decimals = value.split('.').nth(1).map_or(0, str::len);
+    ensure(decimals >= 4, Length)?;
+    ensure(degrees.abs() <= 180.0, Component)
+}
+
+/// Number of the British NHS: ten digits, weights 10 to 2, mod 11.
+pub(super) fn nhs(value: &str) -> Outcome {
+    let number = digits(value, " -")?;
+    ensure(number.len() == 10, Length)?;
+    let sum = weighted(&number, &[10, 9, 8, 7, 6, 5, 4, 3, 2, 1]);
+    ensure(sum.is_multiple_of(11), Checksum)
+}
+
+/// Number of the US DEA: two letters and seven digits, of which the last checks the others.
+pub(super) fn dea(value: &str) -> Outcome {
+    let text = compact(value, " -");
+    let (letters, number) = text.split_at_checked(2).ok_or(Length)?;
+    ensure(letters.iter().all(u8::is_ascii_alphabetic), Format)?;
+    let number = digits(&String::from_utf8_lossy(number), "")?;
+    let (check, head) = number.split_last().ok_or(Length)?;
+    ensure(head.len() == 6, Length)?;
+    ensure(weighted(head, &[1, 2]) % 10 == u32::from(*check), Checksum)
+}
+
+/// US Medicare beneficiary identifier: eleven characters, letters and digits by position (CMS).
+pub(super) fn mbi(value: &str) -> Outcome {
+    let text = compact(value, " -");
+    ensure(text.len() == 11, Length)?;
+    let letter = |b: u8| b.is_ascii_uppercase() && !b"SLOIBZ".contains(&b);
+    let fits = |(b, form): (&u8, u8)| match form {
+        b'C' => (b'1'..=b'9').contains(b),
+        b'N' => b.is_ascii_digit(),
+        b'A' => letter(*b),
+        _ => letter(*b) || b.is_ascii_digit(),
+    };
+    ensure(text.iter().zip(*b"CAXNAXNAANN").all(fits), Format)
+}
+
+/// Code of a diagnosis: a letter, a digit, a digit or letter, and up to four more behind a point.
+pub(super) fn icd10(value: &str) -> Outcome {
+    let (head, tail) = value.split_once('.').unwrap_or((value, ""));
+    let head_fits = match head.as_bytes() {
+        [a, b, c] => a.is_ascii_uppercase() && b.is_ascii_digit() && c.is_ascii_alphanumeric(),
+        _ => false,
+    };
+    let tail_fits = tail.len() <= 4 && tail.bytes().all(|b| b.is_ascii_alphanumeric());
+    ensure(head_fits && tail_fits, Format)
+}
