@@ -49,9 +49,10 @@ bench: deps ## measure against a bridge and a bare forwarder, side by side (as r
 	$(MAKE) -C perf/floor DIR=$(CARGO_TARGET_DIR)/release
 	$(CARGO_TARGET_DIR)/release/bench
 
-bench-detection: ## score the detectors on the shared corpora, where they are
-	cargo build --release -p weir-mgmt --bin weir
+bench-detection: deps ## score the detectors and the attack model on the shared corpora, where they are
+	cargo build --release -p weir-mgmt -p weir-perf --bin weir --bin bench-attacks
 	perf/detection.sh $(CARGO_TARGET_DIR)/release/weir
+	$(CARGO_TARGET_DIR)/release/bench-attacks
 
 lint: ## warnings are errors
 	cargo clippy --workspace --all-targets -- -D warnings

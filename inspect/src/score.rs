@@ -1,11 +1,13 @@
 //! How much a whole request looks like an attack, and why: what `weir score` tells.
 
+use crate::attack_model::Model;
 use crate::policy::Part;
 use crate::request::Request;
-use crate::scan::{Signature, decode_url, signatures};
+use crate::scan::{ATTACK_FROM, MODEL, judged, weigh};
+use crate::values::Text;
 
 /// From this score on a request is blocked where no policy says otherwise.
-pub const BLOCK_FROM: f32 = 0.5;
+pub const BLOCK_FROM: f32 = ATTACK_FROM;
 
 /// Something that speaks for an attack.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,9 +16,9 @@ pub struct Finding {
     pub part: Part,
     /// The detector that reports it.
     pub detector: &'static str,
-    /// What it saw: a signature's name.
+    /// What it saw: a signature's name, or for the model a run of tokens.
     pub reason: String,
-    /// How sure it is, 0 to 1.
+    /// How much its value looks like an attack, 0 to 1. Below [`BLOCK_FROM`] it does not count.
     pub confidence: f32,
 }
 
@@ -29,27 +31,35 @@ pub struct Score {
     pub findings: Vec<Finding>,
 }
 
+/// Runs of tokens that the model tells of a value.
+const RUNS: usize = 3;
+
 /// Scores a request.
 pub fn score(request: &Request) -> Score {
-    let mut findings = Vec::new();
-    let mut part = |part, text: &[u8]| signatures(text, |s| findings.push(finding(part, s)));
-    let mut url = Vec::new();
-    decode_url(request.url.as_bytes(), &mut url);
-    part(Part::Url, &url);
+    let mut score = Score::default();
+    score.text(Part::Url, Text::Url, request.url.as_bytes());
     for (_, value) in &request.headers {
-        part(Part::Headers, value.as_bytes());
+        score.text(Part::Headers, Text::Field, value.as_bytes());
     }
-    part(Part::Body, &request.body);
-    findings.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
-    Score { score: findings.first().map_or(0.0, |f| f.confidence), findings }
+    score.text(Part::Body, Text::Body, &request.body);
+    score.findings.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    score
 }
 
-fn finding(part: Part, signature: Signature) -> Finding {
-    Finding {
-        part,
-        detector: signature.detector,
-        reason: signature.name.to_owned(),
-        confidence: signature.confidence,
+impl Score {
+    fn text(&mut self, part: Part, kind: Text, text: &[u8]) {
+        judged(kind, text, &mut |normal, fired| {
+            let confidence = weigh(normal, fired);
+            self.score = self.score.max(confidence);
+            let mut tell = |detector, reason: String| {
+                self.findings.push(Finding { part, detector, reason, confidence });
+            };
+            fired.iter().for_each(|s| tell(s.detector, s.name.to_owned()));
+            if confidence >= BLOCK_FROM {
+                let runs = Model::shipped().map(|m| m.reasons(normal, RUNS)).unwrap_or_default();
+                runs.into_iter().for_each(|run| tell(MODEL, run));
+            }
+        });
     }
 }
 
@@ -73,6 +83,7 @@ mod tests {
             assert_eq!(score.findings.first().map(|f| f.part), Some(part), "{line}");
         }
         let harmless = r#"{"method":"GET","url":"/orders?from=union+station","body":"{\"a\":1}"}"#;
-        assert_eq!(scored(harmless), Score::default());
+        let score = scored(harmless);
+        assert!(score.score < 0.05 && score.findings.is_empty(), "{score:?}");
     }
 }

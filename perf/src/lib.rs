@@ -1,5 +1,6 @@
 //! Benchmarks: who is compared, the loads, and what is made of the results.
 
+pub mod attack;
 pub mod capture;
 pub mod contender;
 pub mod load;

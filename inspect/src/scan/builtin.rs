@@ -40,4 +40,17 @@ pub(super) const ALL: &[Builtin] = &[
     attack("path-traversal", "Climbing out of a directory, or a known system file."),
     attack("command-injection", "A shell command behind a separator."),
     attack("log4shell", "A JNDI look-up, also obfuscated (CVE-2021-44228)."),
+    attack(
+        "attack-model",
+        "What the learned model takes for an attack, with or without a signature.",
+    ),
+    attack("template-injection", "An expression for a template engine: Jinja, SpEL, ERB, …"),
+    attack("ssrf", "An address that a server should not be made to call: its own, its cloud's."),
+    attack("xxe", "An XML entity, an external document type, or an inclusion."),
+    attack("deserialisation", "A serialised object, or the name of a class to make one of."),
+    attack("nosql-injection", "An operator of a document database in place of a value."),
+    attack("ldap-injection", "A filter of a directory, or an XPath, closed and extended."),
+    attack("scanner", "A vulnerability scanner, by its name or its probes."),
+    attack("graphql-abuse", "GraphQL introspection, deep nesting, repeated directives or aliases."),
+    attack("protocol-abuse", "Lines of a protocol inside of a value: split messages, directives."),
 ];

@@ -48,7 +48,7 @@ mod words;
 use std::cell::Cell;
 use std::sync::Arc;
 
-pub use attack::{Signature, decode_url, signatures};
+pub use attack::{ATTACK_FROM, MODEL, Signature, decode_url, judged, weigh};
 pub use catalog::{
     Catalog, CustomDetector, CustomKind, Detector, DetectorError, Kind, MAX_MATCH, MaskStyle,
 };
@@ -57,6 +57,7 @@ pub use mask::{mask, mask_range, sample};
 pub use view::Context;
 
 use crate::detector::{DetectorId, DetectorSet};
+use crate::values::{self, Text};
 use attack::Attacks;
 use beside::Beside;
 use buckets::Beginning;
@@ -133,6 +134,8 @@ pub struct ScanState {
     binary: bool,
     /// The attack detectors that have not reported yet; none unless it is a request's body.
     attacks: DetectorSet,
+    /// It began as JSON.
+    json: bool,
     /// Copies of what the last call found, for samples: detector, start, end, and where in `copies`.
     copied: Vec<(DetectorId, u64, usize, usize)>,
     copies: Vec<u8>,
@@ -146,7 +149,7 @@ impl ScanState {
         self.open.clear();
         self.copied.clear();
         self.copies.clear();
-        (self.seen, self.settled, self.binary) = (0, 0, false);
+        (self.seen, self.settled, self.binary, self.json) = (0, 0, false, false);
         self.attacks = DetectorSet::EMPTY;
     }
 
@@ -290,17 +293,36 @@ impl Scanner {
         self.step(state, &[], Ends::Perhaps, &DetectorSet::EMPTY, &self.active, found);
     }
 
-    /// Scans a small whole for leaks and attacks, such as a header's value or a decoded URL. An
-    /// attack is reported for the whole of it.
+    /// Scans a request target for leaks and attacks: `decoded` (see [`decode_url`]) for leaks, `target` as it was sent
+    /// for attacks, since its parameters are told apart before they are decoded. Offsets are those in `decoded`.
+    pub fn scan_url(
+        &self,
+        target: &[u8],
+        decoded: &[u8],
+        active: &DetectorSet,
+        found: &mut Vec<Found>,
+    ) {
+        let active = self.active.intersection(active);
+        let known = found.len();
+        self.attacks.find(Text::Url, target, 0, &active, found);
+        found.iter_mut().skip(known).for_each(|f| f.end = decoded.len() as u64);
+        self.scan_leaks(decoded, &active, found);
+    }
+
+    /// Scans a small whole for leaks and attacks, such as a header's value. An attack is reported for the whole of it.
     pub fn scan_whole(&self, bytes: &[u8], active: &DetectorSet, found: &mut Vec<Found>) {
         let active = self.active.intersection(active);
-        self.attacks.find(bytes, 0, &active, found);
+        self.attacks.find(Text::Field, bytes, 0, &active, found);
+        self.scan_leaks(bytes, &active, found);
+    }
+
+    fn scan_leaks(&self, bytes: &[u8], active: &DetectorSet, found: &mut Vec<Found>) {
         let mut state = ScanState::default();
         let mut rest = bytes;
         loop {
             let (step, after) = rest.split_at_checked(STEP).unwrap_or((rest, &[]));
             let ends = if after.is_empty() { Ends::Here } else { Ends::Later };
-            self.step(&mut state, step, ends, &DetectorSet::EMPTY, &active, found);
+            self.step(&mut state, step, ends, &DetectorSet::EMPTY, active, found);
             if after.is_empty() {
                 return;
             }
@@ -329,7 +351,11 @@ impl Scanner {
         let view = View::new(window.get(..end).unwrap_or(&[]), base, last, state.binary);
         let known = found.len();
         if !state.attacks.is_empty() {
-            self.attacks.find(view.bytes, base, &state.attacks, found);
+            if base == 0 {
+                state.json = values::is_json(view.bytes);
+            }
+            let kind = if base > 0 && state.json { Text::JsonPiece } else { Text::Body };
+            self.attacks.find(kind, view.bytes, base, &state.attacks, found);
             found.iter().skip(known).for_each(|f| state.attacks.remove(f.detector));
         }
         let settled = state.settled;

@@ -166,8 +166,9 @@ fn secrets_of_our_kinds() {
 /// Whether an attack is found in the URL, the headers or the body of a request.
 fn is_attack(scanner: &Scanner, attacks: &DetectorSet, row: &Value) -> bool {
     let (mut decoded, mut found) = (Vec::new(), Vec::new());
-    decode_url(row["url"].as_str().unwrap().as_bytes(), &mut decoded);
-    scanner.scan_whole(&decoded, attacks, &mut found);
+    let target = row["url"].as_str().unwrap().as_bytes();
+    decode_url(target, &mut decoded);
+    scanner.scan_url(target, &decoded, attacks, &mut found);
     for (name, value) in row["headers"].as_object().into_iter().flatten() {
         let usual = ["accept", "host", "connection", "accept-encoding", "content-length"];
         if !usual.iter().any(|n| name.eq_ignore_ascii_case(n)) {
@@ -175,9 +176,9 @@ fn is_attack(scanner: &Scanner, attacks: &DetectorSet, row: &Value) -> bool {
         }
     }
     if let Some(body) = row["body"].as_str() {
-        let form = format!("?{body}");
-        decode_url(form.as_bytes(), &mut decoded);
-        scanner.scan_whole(&decoded, attacks, &mut found);
+        let mut state = ScanState::default();
+        state.set_attacks(attacks);
+        scanner.scan(&mut state, body.as_bytes(), true, &DetectorSet::EMPTY, &mut found);
     }
     !found.is_empty()
 }

@@ -101,6 +101,9 @@ fn by_policy(policy: &Policy, request: &Request, scored: &Score) -> &'static str
         headers: &Headers(request),
     });
     let decide = |finding: &Finding| {
+        if finding.confidence < BLOCK_FROM {
+            return None;
+        }
         let detector = policy.catalog().by_name(finding.detector)?;
         policy.decide(&selection, finding.part, detector.id)
     };

@@ -97,6 +97,25 @@ pub struct FieldMask {
     pub found: Found,
 }
 
+/// A small part that is there as a whole.
+#[derive(Clone, Copy)]
+enum Whole<'a> {
+    /// The request target, as sent and decoded.
+    Url { target: &'a [u8], decoded: &'a [u8] },
+    /// A field's value.
+    Field(&'a [u8]),
+}
+
+impl<'a> Whole<'a> {
+    /// What part it is, and the bytes in which findings have their places.
+    fn part(self) -> (Part, &'a [u8]) {
+        match self {
+            Whole::Url { decoded, .. } => (Part::Url, decoded),
+            Whole::Field(value) => (Part::Headers, value),
+        }
+    }
+}
+
 impl Transaction {
     /// Makes it ready for another request.
     pub fn reset(&mut self, policy: &Arc<Policy>) {
@@ -242,7 +261,8 @@ impl Transaction {
         let mut decoded = std::mem::take(&mut feed.cx.decoded);
         decoded.clear();
         decode_url(url, &mut decoded);
-        let blocks = self.whole(feed, rules, Part::Url, &decoded, &mut |_| {});
+        let blocks =
+            self.whole(feed, rules, Whole::Url { target: url, decoded: &decoded }, &mut |_| {});
         feed.cx.decoded = decoded;
         blocks
     }
@@ -259,7 +279,7 @@ impl Transaction {
         fields.each(&mut |name, value, place| {
             // The path was looked at as a URL.
             if name != b":path" {
-                blocks |= self.whole(feed, rules, Part::Headers, value, &mut |found| {
+                blocks |= self.whole(feed, rules, Whole::Field(value), &mut |found| {
                     masks.push(FieldMask { place, found });
                 });
             }
@@ -272,14 +292,20 @@ impl Transaction {
         &mut self,
         feed: &mut Feed<'_>,
         rules: &Selection,
-        part: Part,
-        bytes: &[u8],
+        whole: Whole<'_>,
         mask: &mut dyn FnMut(Found),
     ) -> bool {
         let mut found = std::mem::take(&mut feed.cx.found);
         found.clear();
         let policy = Arc::clone(&self.request.policy);
-        policy.scanner().scan_whole(bytes, rules.detectors(part), &mut found);
+        let (part, bytes) = whole.part();
+        let wanted = rules.detectors(part);
+        match whole {
+            Whole::Url { target, decoded } => {
+                policy.scanner().scan_url(target, decoded, wanted, &mut found);
+            }
+            Whole::Field(value) => policy.scanner().scan_whole(value, wanted, &mut found),
+        }
         let mut blocks = false;
         for f in &found {
             let matched = bytes.get(f.start as usize..f.end as usize).unwrap_or_default();

@@ -1,18 +1,29 @@
-//! Attacks in URLs, header fields and request bodies: text is normalised, then searched.
+//! Attacks in URLs, header fields and request bodies: texts are taken apart into values, normalised, searched for
+//! signatures, and weighed by the learned model.
 //!
-//! The rules are signatures: general forms of an attack, not the payloads of one tool. What looks at
-//! the whole of a request and weighs it is another part.
+//! The rules are signatures: general forms of an attack, not the payloads of one tool. Whether one that fires counts,
+//! and what counts that no signature knows, the model decides ([`crate::attack_model`]).
 
+mod judge;
 mod normalise;
 mod rules;
 
 use std::cell::Cell;
 
+pub(crate) use judge::MAX_WEIGHED;
+pub use judge::judged;
 pub use normalise::decode_url;
 
 use super::found::Found;
 use super::view::Context;
+use crate::attack_model::Model;
 use crate::detector::{DetectorId, DetectorSet};
+use crate::values::Text;
+
+/// The detector of what the model finds, with or without a signature.
+pub const MODEL: &str = "attack-model";
+/// From this score on a value is taken for an attack.
+pub const ATTACK_FROM: f32 = 0.5;
 
 thread_local! {
     /// The normalised text. One a thread, since it lives no longer than a call.
@@ -30,16 +41,19 @@ pub struct Signature {
     pub confidence: f32,
 }
 
-/// Calls `each` with every signature that a text matches.
-pub fn signatures(text: &[u8], mut each: impl FnMut(Signature)) {
+/// How much a normalised value looks like an attack, 0 to 1, given the signatures that fire on it.
+pub fn weigh(normal: &[u8], fired: &[Signature]) -> f32 {
+    let surest = fired.iter().map(|s| s.confidence).fold(0.0, f32::max);
+    Model::shipped().map_or(surest, |model| model.score(normal, surest))
+}
+
+/// Whether any signature fires on a text.
+fn is_suspicious(text: &[u8]) -> bool {
     let mut normal = TEXT.take();
     normalise::normalise(text, &mut normal);
-    if rules::any(&normal) {
-        rules::each(&normal, |detector, rule| {
-            each(Signature { detector, name: rule.name, confidence: rule.confidence });
-        });
-    }
+    let any = rules::any(&normal);
     TEXT.set(normal);
+    any
 }
 
 /// The active attack detectors of a scanner.
@@ -48,41 +62,71 @@ pub(super) struct Attacks {
     active: Vec<(DetectorId, &'static str)>,
 }
 
+/// What a search adds to.
+struct Search<'a> {
+    attacks: &'a Attacks,
+    active: &'a DetectorSet,
+    place: (u64, u64),
+    found: &'a mut Vec<Found>,
+    /// Findings of others before it.
+    known: usize,
+}
+
 impl Attacks {
     /// Adds the detector of that name.
     pub fn add(&mut self, id: DetectorId, name: &str) {
-        if let Some(name) = rules::detector(name) {
+        if let Some(name) = rules::detector(name).or((name == MODEL).then_some(MODEL)) {
             self.active.push((id, name));
         }
     }
 
-    /// Searches a text, which begins at `base` of the message. Each detector reports at most once,
-    /// for the whole of the text.
-    pub fn find(&self, text: &[u8], base: u64, active: &DetectorSet, found: &mut Vec<Found>) {
+    /// Searches a text, which begins at `base` of its message. Each detector reports at most once, for the whole of
+    /// the text.
+    pub fn find(
+        &self,
+        kind: Text,
+        text: &[u8],
+        base: u64,
+        active: &DetectorSet,
+        found: &mut Vec<Found>,
+    ) {
         if !self.active.iter().any(|(id, _)| active.contains(*id)) {
             return;
         }
+        let place = (base, base + text.len() as u64);
         let known = found.len();
-        signatures(text, |signature| {
-            let is_it = |(id, name): &&(DetectorId, &str)| {
-                *name == signature.detector && active.contains(*id)
-            };
-            let Some((detector, _)) = self.active.iter().find(is_it) else { return };
-            let confidence = signature.confidence;
-            let mut others = found.iter_mut().skip(known);
-            if let Some(same) = others.find(|f| f.detector == *detector) {
-                same.confidence = same.confidence.max(confidence);
-                return;
+        let mut search = Search { attacks: self, active, place, found, known };
+        if base >= MAX_WEIGHED as u64 && !is_suspicious(text) {
+            return;
+        }
+        judged(kind, text, &mut |normal, fired| {
+            let score = weigh(normal, fired);
+            if score >= ATTACK_FROM {
+                fired.iter().for_each(|s| search.report(s.detector, score));
+                search.report(MODEL, score);
             }
-            found.push(Found {
-                detector: *detector,
-                start: base,
-                end: base + text.len() as u64,
-                confidence,
-                context: Context::Unknown,
-                open: false,
-                continued: false,
-            });
+        });
+    }
+}
+
+impl Search<'_> {
+    fn report(&mut self, detector: &str, confidence: f32) {
+        let is_it =
+            |(id, name): &&(DetectorId, &str)| *name == detector && self.active.contains(*id);
+        let Some((detector, _)) = self.attacks.active.iter().find(is_it) else { return };
+        let mut own = self.found.iter_mut().skip(self.known);
+        if let Some(same) = own.find(|f| f.detector == *detector) {
+            same.confidence = same.confidence.max(confidence);
+            return;
+        }
+        self.found.push(Found {
+            detector: *detector,
+            start: self.place.0,
+            end: self.place.1,
+            confidence,
+            context: Context::Unknown,
+            open: false,
+            continued: false,
         });
     }
 }

@@ -2,20 +2,27 @@
 //! space for any white space or comment. A file a kind of attack.
 
 mod command;
+mod data;
 mod jndi;
+mod network;
 mod path;
 mod script;
 mod sql;
+mod template;
+mod tool;
 
-use std::cell::RefCell;
 use std::sync::OnceLock;
 
 use regex_automata::meta::Regex;
-use regex_automata::util::syntax;
-use regex_automata::{Input, PatternSet};
+use regex_automata::{Input, MatchKind, PatternSet};
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::{Hir, HirKind};
 
-/// Memory of the lazily built automaton, for each thread; when it is full it begins anew.
+/// Memory of a lazily built automaton, for each thread; when it is full it begins anew. Each of
+/// [`SETS`] needs less for ordinary traffic; one automaton for all would need ten times as much.
 const CACHE_BYTES: usize = 4 << 20;
+/// From this bound on a repetition is unbounded in the first search.
+const RELAXED_FROM: u32 = 5;
 
 /// A signature.
 #[derive(Debug)]
@@ -31,58 +38,102 @@ const fn rule(name: &'static str, confidence: f32, regex: &'static str) -> Rule 
     Rule { name, confidence, regex }
 }
 
-/// The rules by detector.
-const DETECTORS: &[(&str, &[Rule])] = &[
-    ("sql-injection", sql::RULES),
-    ("xss", script::RULES),
-    ("path-traversal", path::TRAVERSAL),
-    ("command-injection", command::RULES),
-    ("log4shell", jndi::RULES),
+/// The rules by detector, in the sets that are searched together.
+const SETS: &[&[(&str, &[Rule])]] = &[
+    &[
+        ("sql-injection", sql::RULES),
+        ("xss", script::RULES),
+        ("path-traversal", path::TRAVERSAL),
+        ("command-injection", command::RULES),
+    ],
+    &[
+        ("log4shell", jndi::RULES),
+        ("template-injection", template::RULES),
+        ("ssrf", network::RULES),
+        ("xxe", data::XXE),
+        ("deserialisation", data::OBJECTS),
+        ("nosql-injection", data::NOSQL),
+        ("ldap-injection", data::LDAP),
+        ("scanner", tool::SCANNERS),
+        ("graphql-abuse", tool::GRAPHQL),
+        ("protocol-abuse", tool::PROTOCOL),
+    ],
 ];
+
+/// A set, compiled.
+struct Set {
+    /// All rules with their longer repetitions unbounded: they match no less, and the automaton
+    /// that counts nothing is small. One search says that an ordinary text matches none.
+    relaxed: Regex,
+    /// The rules as they are, in the order of the relaxed ones.
+    exact: Vec<(&'static str, &'static Rule, Regex)>,
+}
 
 /// The name of a detector that has rules here, as a constant.
 pub(super) fn detector(name: &str) -> Option<&'static str> {
-    DETECTORS.iter().map(|(detector, _)| *detector).find(|detector| *detector == name)
+    SETS.iter().flat_map(|set| *set).map(|(detector, _)| *detector).find(|d| *d == name)
 }
 
-/// All rules, with their detectors. The position is the pattern's in the compiled set.
-fn all() -> impl Iterator<Item = (&'static str, &'static Rule)> {
-    DETECTORS.iter().flat_map(|(detector, rules)| rules.iter().map(|rule| (*detector, rule)))
+fn compiled() -> &'static [Set] {
+    static COMPILED: OnceLock<Vec<Set>> = OnceLock::new();
+    COMPILED.get_or_init(|| SETS.iter().filter_map(|set| compile(set)).collect())
 }
 
-fn compiled() -> Option<&'static Regex> {
-    static COMPILED: OnceLock<Option<Regex>> = OnceLock::new();
-    let compile = || {
-        let syntax = syntax::Config::new().unicode(false).utf8(false);
-        let config = Regex::config().utf8_empty(false).hybrid_cache_capacity(CACHE_BYTES);
-        let patterns: Vec<&str> = all().map(|(_, rule)| rule.regex).collect();
-        Regex::builder().syntax(syntax).configure(config).build_many(&patterns).ok()
-    };
-    COMPILED.get_or_init(compile).as_ref()
+fn compile(detectors: &'static [(&'static str, &'static [Rule])]) -> Option<Set> {
+    let config = Regex::config().utf8_empty(false).hybrid_cache_capacity(CACHE_BYTES);
+    let (mut relaxed, mut exact) = (Vec::new(), Vec::new());
+    for (detector, rule) in
+        detectors.iter().flat_map(|(d, rules)| rules.iter().map(move |r| (*d, r)))
+    {
+        // Bytes, ASCII classes.
+        let hir = ParserBuilder::new().unicode(false).utf8(false).build().parse(rule.regex).ok()?;
+        let regex = Regex::builder().configure(config.clone()).build_from_hir(&hir).ok()?;
+        relaxed.push(relax(&hir));
+        exact.push((detector, rule, regex));
+    }
+    // By default a match of one rule would end the search for those behind it.
+    let config = config.match_kind(MatchKind::All);
+    let relaxed = Regex::builder().configure(config).build_many_from_hir(&relaxed).ok()?;
+    Some(Set { relaxed, exact })
 }
 
-/// Whether a normalised text matches any rule: for an ordinary text the one search that is made.
+/// The pattern with its longer repetitions unbounded.
+fn relax(hir: &Hir) -> Hir {
+    match hir.kind() {
+        HirKind::Repetition(repetition) => {
+            let mut repetition = repetition.clone();
+            repetition.sub = Box::new(relax(&repetition.sub));
+            if repetition.max.is_some_and(|max| max >= RELAXED_FROM) {
+                repetition.max = None;
+                repetition.min = repetition.min.min(RELAXED_FROM);
+            }
+            Hir::repetition(repetition)
+        }
+        HirKind::Capture(capture) => relax(&capture.sub),
+        HirKind::Concat(parts) => Hir::concat(parts.iter().map(relax).collect()),
+        HirKind::Alternation(parts) => Hir::alternation(parts.iter().map(relax).collect()),
+        _ => hir.clone(),
+    }
+}
+
+/// Whether a normalised text may match a rule.
 pub(super) fn any(text: &[u8]) -> bool {
-    compiled().is_some_and(|regex| regex.is_match(text))
+    compiled().iter().any(|set| set.relaxed.is_match(text))
 }
 
 /// Calls `each` with every rule that a normalised text matches, and its detector.
 pub(super) fn each(text: &[u8], mut each: impl FnMut(&'static str, &'static Rule)) {
-    thread_local! {
-        static MATCHED: RefCell<Option<PatternSet>> = const { RefCell::new(None) };
+    for set in compiled().iter().filter(|set| set.relaxed.is_match(text)) {
+        let mut candidates = PatternSet::new(set.relaxed.pattern_len());
+        set.relaxed.which_overlapping_matches(&Input::new(text), &mut candidates);
+        for candidate in candidates.iter() {
+            if let Some((detector, rule, exact)) = set.exact.get(candidate.as_usize())
+                && exact.is_match(text)
+            {
+                each(detector, rule);
+            }
+        }
     }
-    let Some(regex) = compiled() else { return };
-    MATCHED.with_borrow_mut(|matched| {
-        let matched = matched.get_or_insert_with(|| PatternSet::new(regex.pattern_len()));
-        matched.clear();
-        regex.which_overlapping_matches(&Input::new(text), matched);
-        all()
-            .zip(0..)
-            .filter(|(_, i)| {
-                regex_automata::PatternID::new(*i).is_ok_and(|id| matched.contains(id))
-            })
-            .for_each(|((detector, rule), _)| each(detector, rule));
-    });
 }
 
 #[cfg(test)]
@@ -93,13 +144,24 @@ mod tests {
 
     #[test]
     fn all_rules_compile_and_have_names_of_their_own() {
-        let syntax = syntax::Config::new().unicode(false).utf8(false);
+        let rules = SETS.iter().flat_map(|set| *set).map(|(_, rules)| rules.len()).sum::<usize>();
         let mut names = HashSet::new();
-        for (detector, rule) in all() {
-            let regex = Regex::builder().syntax(syntax).build(rule.regex);
-            assert!(regex.is_ok(), "{}: {regex:?}", rule.regex);
+        for (detector, rule, _) in compiled().iter().flat_map(|set| &set.exact) {
             assert!(names.insert((detector, rule.name)), "{detector}/{} twice", rule.name);
         }
-        assert_eq!(compiled().map(Regex::pattern_len), Some(all().count()));
+        assert_eq!((compiled().len(), names.len()), (SETS.len(), rules));
+    }
+
+    #[test]
+    fn what_is_relaxed_matches_no_less() {
+        let relaxed = |regex: &str| {
+            let hir = ParserBuilder::new().build().parse(regex).unwrap();
+            Regex::builder().build_from_hir(&relax(&hir)).unwrap()
+        };
+        for (regex, text) in [("^a{0,9}b$", "aaaaaaaaab"), ("^(a{2,3}c{7,9})+$", "aaccccccc")] {
+            assert!(relaxed(regex).is_match(text), "{regex}");
+        }
+        assert!(relaxed("^a{0,9}b$").is_match("aaaaaaaaaaaaaaaaab"));
+        assert!(!relaxed("^a{0,3}b$").is_match("aaaab"));
     }
 }

@@ -38,5 +38,27 @@ pub(super) const RULES: &[Rule] = &[
         0.8,
         r"<[a-z][^>]{0,100}\bstyle ?=[^>]{0,100}(?:expression ?\(|behaviou?r ?:|-moz-binding|url ?\( ?.?javascript)",
     ),
-    rule("xml-declaration", 0.85, r"<!entity\b|<!doctype[^>]{0,100}\[|<\?xml-stylesheet"),
+    rule(
+        "bracket-call",
+        0.85,
+        r#"\b(?:self|window|top|this|frames|parent|globalthis|document|console|reflect|navigation) ?\[ ?(?:['"`/]|[a-z]+ ?\+)|\bdocument ?\. ?(?:queryselector|getelement|createelement|append|implementation|forms|referrer|url)"#,
+    ),
+    rule(
+        "style",
+        0.8,
+        r#"<style\b|@import ?['"(u]|-moz-binding|\burl ?\( ?['"]?(?:javascript|vbscript|data:text)"#,
+    ),
+    rule(
+        "function-made",
+        0.85,
+        r"\bnew function ?\(|\breflect ?\. ?(?:apply|get|construct)|\b[a-z]{2,20}\.(?:call|apply|constructor) ?`",
+    ),
+    // Script of six characters.
+    rule("punctuation-script", 0.9, r"[\[\]()!+ ]{24}"),
+    rule("utf-7", 0.85, r"\+adw-[^+]{0,80}\+ad4-"),
+    rule(
+        "spelt-out-script",
+        0.85,
+        r"< ?(?:[a-z]:)? ?s ?c ?r ?i ?p ?t\b|<\?import|<v:vmlframe|<xss\b",
+    ),
 ];

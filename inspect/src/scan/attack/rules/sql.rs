@@ -84,4 +84,26 @@ pub(super) const RULES: &[Rule] = &[
         0.8,
         r#"['"`)] ?(?:rlike|regexp|sounds like|procedure|into|limit|as [a-z0-9]+ where)\b ?[0-9('"]?"#,
     ),
+    rule("cast", 0.8, r"\)::(?:int|text|bigint|jsonb?|numeric|varchar)\b|::(?:regclass|jsonb)\b"),
+    rule(
+        "dialect-function",
+        0.85,
+        r"\b(?:json_(?:valid|extract|type|array|object|depth|length)|jsonb?_[a-z_]{3,30}|lo_(?:get|export|import|create)|pg_(?:read_file|ls_dir|stat_file|sleep)|find_in_set|from_base64|to_base64|xmltype|row_to_json|array_to_string|query_to_xml|sys_context|string_to_array|regexp_(?:like|replace)|json_unquote|connection_id|last_insert_id|load_extension|instr|name_const|charindex|patindex|is_srvrolemember|object_id|db_name|system_user|session_user) ?\( ?[^ )]",
+    ),
+    rule("having-aggregate", 0.8, r"\bhaving (?:count|sum|min|max|avg) ?\("),
+    rule(
+        "quote-predicate",
+        0.8,
+        r#"['"`)] ?(?:(?:is )?(?:not )?(?:null|glob|isnull|notnull|rlike|regexp|collate|in ?\(|between [0-9'"])|is not\b|similar to)[^a-z]"#,
+    ),
+    rule(
+        "definition",
+        0.75,
+        r"\b(?:alter|drop|truncate|create) (?:table|database|schema) [`'a-z_.]{1,40}(?: (?:add|drop|change|modify|rename|cascade)\b| ?[(;]|--)",
+    ),
+    rule(
+        "values-list",
+        0.75,
+        r"\b(?:union|except|intersect)[ (]+values ?\(|\bexcept[ (]+(?:all[ (]+)?select\b|\bintersect[ (]+select\b",
+    ),
 ];

@@ -1,0 +1,89 @@
+//! A text as the model sees it: its values, normalised, with the signatures that fire on each.
+
+use std::cell::Cell;
+
+use super::{Signature, normalise, rules};
+use crate::values::{self, Text};
+
+/// Most bytes of a message whose values are all weighed by the model. A text behind them is weighed only if a signature
+/// fires on it; of a longer text signatures see [`normalise::MAX_TEXT`].
+pub(crate) const MAX_WEIGHED: usize = 16 << 10;
+
+/// Detectors of what stands in the structure of a document, outside of its strings.
+const STRUCTURE: [&str; 3] = ["nosql-injection", "graphql-abuse", "deserialisation"];
+
+thread_local! {
+    /// One a thread, since it lives no longer than a call.
+    static SCRATCH: Cell<Scratch> = const { Cell::new(Scratch::NEW) };
+}
+
+/// Buffers that are used again.
+#[derive(Default)]
+struct Scratch {
+    whole: Vec<u8>,
+    value: Vec<u8>,
+    /// What the signatures see in the whole text and in no value of it.
+    unseen: Vec<Signature>,
+    seen: Vec<Signature>,
+}
+
+impl Scratch {
+    const NEW: Scratch =
+        Scratch { whole: Vec::new(), value: Vec::new(), unseen: Vec::new(), seen: Vec::new() };
+}
+
+/// Calls `each` with every value of a text that is worth a look, normalised, and with the signatures that it matches.
+/// What a signature sees only in the text as a whole comes last, with the whole text. A value of letters, digits, and
+/// what joins them is worth no look while no signature sees anything.
+pub fn judged(kind: Text, text: &[u8], each: &mut dyn FnMut(&[u8], &[Signature])) {
+    let mut scratch = SCRATCH.take();
+    let Scratch { whole, value, unseen, seen } = &mut scratch;
+    if kind == Text::Url {
+        normalise::decode_url(text, value);
+        normalise::normalise(value, whole);
+    } else {
+        normalise::normalise(text, whole);
+    }
+    matched(whole, unseen);
+    let suspicious = !unseen.is_empty();
+    let mut one = |normal: &[u8]| {
+        seen.clear();
+        if suspicious {
+            matched(normal, seen);
+            unseen.retain(|s| !seen.contains(s));
+        }
+        each(normal, seen);
+    };
+    let weighed = text.get(..MAX_WEIGHED).unwrap_or(text);
+    values::each(kind, weighed, &mut |raw| {
+        if raw.is_empty() || !suspicious && raw.iter().all(is_plain) {
+            return;
+        }
+        normalise::normalise(raw, value);
+        // JSON in a parameter or in a string of JSON.
+        if matches!(value.first(), Some(b'{' | b'[')) && value.contains(&b'"') {
+            values::each(Text::Body, value, &mut one);
+        } else {
+            one(value);
+        }
+    });
+    // A string of JSON is closed by its quotes: what begins in one and ends in another is no statement.
+    if kind == Text::JsonPiece || kind == Text::Body && values::is_json(text) {
+        unseen.retain(|s| STRUCTURE.contains(&s.detector));
+    }
+    if !unseen.is_empty() {
+        each(whole, unseen);
+    }
+    SCRATCH.set(scratch);
+}
+
+fn is_plain(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_.-".contains(byte)
+}
+
+fn matched(normal: &[u8], into: &mut Vec<Signature>) {
+    into.clear();
+    rules::each(normal, |detector, rule| {
+        into.push(Signature { detector, name: rule.name, confidence: rule.confidence });
+    });
+}

@@ -1,0 +1,120 @@
+//! What readers of structured data do wrong: XML entities, deserialised objects, operators in
+//! queries, filters of directories.
+
+use super::{Rule, rule};
+
+/// The rules of `xxe`.
+pub(super) const XXE: &[Rule] = &[
+    rule("entity", 0.95, r"<!entity\b"),
+    rule("internal-subset", 0.9, r"<!doctype[^>]{0,100}\["),
+    rule("external-subset", 0.85, r#"<!doctype [^>]{0,80}\bsystem\b ?['"]"#),
+    rule("inclusion", 0.9, r"<xi:include\b|http://www\.w3\.org/2001/xinclude"),
+    rule(
+        "stylesheet",
+        0.8,
+        r"<\?xml-stylesheet|<xsl:(?:value-of|include|import|stylesheet|copy-of)\b",
+    ),
+    rule(
+        "parameter-entity",
+        0.85,
+        r"%[a-z]{1,20};[^%]{0,20}%[a-z]{1,20};|\]>[^<]{0,20}<[a-z]+>&[a-z]+;",
+    ),
+];
+
+/// The rules of `deserialisation`.
+pub(super) const OBJECTS: &[Rule] = &[
+    // The header of Java's stream: as bytes, hexadecimal, and base64.
+    rule(
+        "java-stream",
+        0.95,
+        r"(?:^|[^a-z0-9+/])ro0ab[a-z0-9+/=_-]{2,}|\baced0005|\xac\xed\x00?\x05",
+    ),
+    rule(
+        "php-object",
+        0.95,
+        r#"(?:^|[^a-z0-9])[oc]:\+?[0-9]{1,4}:"[a-z0-9_\\]{1,80}":[0-9]{1,4}:\{"#,
+    ),
+    rule("php-array", 0.8, r#"(?:^|[^a-z0-9])a:[0-9]{1,4}:\{(?:i:[0-9]+|s:[0-9]+:")"#),
+    rule(
+        "python-pickle",
+        0.9,
+        r"\bc(?:os|posix|nt|subprocess|builtins|__builtin__|commands) (?:system|popen|eval|exec|check_output|call)\b",
+    ),
+    rule(
+        "yaml-object",
+        0.95,
+        r"!ruby/(?:object|hash|struct|regexp)|!!python/(?:object|name|module)|!!(?:javax?|com|org|sun)\.[a-z]",
+    ),
+    rule(
+        "dotnet-object",
+        0.9,
+        r#"aaeaaad/////|"\$type" ?: ?"[^"]{0,80}(?:system\.|microsoft\.)|objectdataprovider|typeconfusedelegate"#,
+    ),
+    rule("node-object", 0.95, r"_\$\$nd_func\$\$_"),
+    rule("json-type", 0.85, r#""@type" ?: ?"(?:l?com\.|l?org\.|java|sun\.|\[)"#),
+    rule(
+        "java-class",
+        0.85,
+        r"\bjava\.(?:lang|io|util|net|nio|beans|rmi|sql|naming|security|awt|applet|math|text|time)\.[a-z]|\bjavax\.(?:el|script|naming|management|servlet|swing|xml|imageio)\b|\bcom\.(?:sun\.|mchange\.|opensymphony|alibaba\.fastjson|caucho|thoughtworks)|\bsun\.(?:misc|reflect|rmi)\.|\borg\.(?:apache\.(?:commons|xalan|struts|wicket|logging|catalina|tomcat|velocity|xbean|bcel|felix|ibatis)|springframework|codehaus\.groovy|hibernate|mozilla\.javascript|jboss|omg|python\.core|reflections)\b",
+    ),
+    rule(
+        "java-gadget",
+        0.9,
+        r"\b(?:invoker|instantiate|clone|chained|constant|closure)transformer\b|\b(?:for|while|do|prototype)clos?ure\b|\b(?:instantiate|prototypeclone|prototypeserialization)factory\b|\btemplatesimpl\b|\bprocessbuilder\b|\bgetruntime\b|\bannotationinvocationhandler\b|\bbadattributevalueexp|\bjdbcrowset",
+    ),
+    rule(
+        "java-binding",
+        0.9,
+        r"\bclass[.\[](?:module|classloader|protectiondomain)\b|\bclassloader[.\[]",
+    ),
+];
+
+/// The rules of `nosql-injection`.
+pub(super) const NOSQL: &[Rule] = &[
+    rule(
+        "bracket-operator",
+        0.95,
+        r"\[ ?['\x22]?\$(?:ne|eq|gte?|lte?|n?in|regex|where|exists|n?or|and|not|type|mod|size|all|elemmatch|expr|text|func|options|slice)\b",
+    ),
+    rule(
+        "key-operator",
+        0.85,
+        r#"['"{,] ?['"]?\$(?:ne|eq|gte?|lte?|nin|regex|where|exists|nor|not|elemmatch|expr|jsonschema|func|function|accumulator|lookup)['"]? ?:"#,
+    ),
+    rule("where-script", 0.9, r"\$where\b|\bthis\.[a-z_]{1,30} ?(?:[!=]==?|\.match|\.length)"),
+    rule(
+        "script-tautology",
+        0.85,
+        r#"['"] ?(?:\|\||&&) ?['"]?[a-z0-9]{0,20}['"]? ?={2,3} ?['"]?|['"] ?; ?(?:return|while ?\(|sleep ?\(|var [a-z]+ ?=)|\breturn ?(?:true|\(?1 ?==? ?1)"#,
+    ),
+    rule(
+        "shell-method",
+        0.9,
+        r"\bdb\.(?:[a-z_]{1,40}\.(?:find|insert|drop|remove|update|count|aggregate|mapreduce|delete)[a-z]*|(?:dropdatabase|getcollection|runcommand|admincommand|currentop|eval|stats|version|getcollectionnames|injection)) ?\(",
+    ),
+];
+
+/// The rules of `ldap-injection`.
+pub(super) const LDAP: &[Rule] = &[
+    rule(
+        "filter-closed",
+        0.9,
+        r"\*? ?\) ?\) ?\( ?[|&!(]|\) ?\( ?[|&!] ?(?:\(|\)|$)|\* ?\( ?\| ?\(",
+    ),
+    rule(
+        "filter-extended",
+        0.9,
+        r"\) ?\(? ?\(? ?[|&!]? ?\(? ?(?:uid|cn|sn|ou|dc|mail|objectclass|objectcategory|(?:user)?password|samaccountname|memberof|givenname|title|description|name|admin|role) ?[~<>:]?= ?[^ )=][^ ]{0,60}\)?",
+    ),
+    rule("filter", 0.85, r"\( ?[|&] ?\( ?!?\(? ?[a-z]{2,30} ?[~<>]?="),
+    rule(
+        "any-object",
+        0.9,
+        r"\(objectclass ?= ?\*|\) ?\( ?[a-z]{1,20} ?[~<>]?= ?\*|\* ?\) ?\( ?[a-z0-9]{1,20} ?[~<>]?=",
+    ),
+    rule(
+        "xpath",
+        0.8,
+        r"\b(?:ancestor|child|descendant|following|parent|preceding|self)(?:-or-self|-sibling)?::(?:node|text|\*|[a-z])|/text\(\)|\bcount ?\( ?/|\bstring-length ?\( ?(?:name|/)|\bname ?\( ?/|//\*|//user\[",
+    ),
+];

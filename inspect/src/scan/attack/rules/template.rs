@@ -1,0 +1,68 @@
+//! Template and expression injection: what a template engine would evaluate.
+
+use super::{Rule, rule};
+
+/// The rules of `template-injection`.
+pub(super) const RULES: &[Rule] = &[
+    // `{{7*7}}`, `${7*7}`, `#{7*7}`, `<%= 7*7 %>`, `@(7*7)`: the probes that every engine answers.
+    rule(
+        "arithmetic",
+        0.95,
+        r#"(?:\{\{|[$#@*%]\{|\{%|<%=?|[@#]\(|\[\[)[ ('"]*-?[0-9]+ ?['"]? ?[*+/-] ?['"]?[0-9]+"#,
+    ),
+    // An object from which everything can be reached.
+    rule(
+        "braces-object",
+        0.9,
+        r#"(?:\{\{|\{%|\[\[\$?)[^}]{0,60}(?:\b(?:config|self|request|cycler|joiner|lipsum|namespace|_self|settings|application|dump|constructor|process|global|require|get_flashed_messages|url_for)\b ?[.\[(|}]|\b(?:config|_self|self|settings) ?\}|__|\battr ?\(|\|(?:attr|filter|map|sort|reduce|join)\b)"#,
+    ),
+    rule(
+        "python-internals",
+        0.9,
+        r"__(?:class|mro|subclasses|globals|builtins|import|init|base|bases|getattribute|getitem|dict|reduce|code)__",
+    ),
+    // Expression languages of Java: SpEL, OGNL, EL, Thymeleaf.
+    rule(
+        "java-expression",
+        0.9,
+        r"[$#*%@]\{[^}]{0,80}(?:\bt ?\( ?java|@java\.|\bnew java|getclass|\.class\b|getruntime|#context|#_memberaccess|#application|#request|#session|#parameters|@ognl|processbuilder|\bexec ?\(|applicationscope|sessionscope|requestscope|pagecontext|facescontext|scriptengine)",
+    ),
+    rule(
+        "velocity",
+        0.9,
+        r"#set ?\( ?\$[a-z]|\$class\.inspect|\$[a-z_]{1,30}\.(?:getclass|class\.forname)\b|#(?:foreach|include|parse|evaluate|define) ?\( ?[$'\x22]",
+    ),
+    rule(
+        "freemarker",
+        0.9,
+        r"<#(?:assign|include|import|list|if|global)\b|freemarker\.template|\? ?new ?\( ?\)",
+    ),
+    rule(
+        "smarty",
+        0.85,
+        r"\{(?:php|literal|\$smarty|system ?\(|/?php|self::|function name|fetch file)[^}]{0,80}\}",
+    ),
+    rule(
+        "block-tag",
+        0.8,
+        r"\{% ?(?:import|include|extends|set|for|if|debug|load|macro|block|raw|from|with|autoescape)\b[^%]{0,120}%\}",
+    ),
+    // ERB, EJS, ASP, JSP.
+    rule(
+        "percent-tag",
+        0.85,
+        r"<%[=@!-]? ?[^%>]{0,80}(?:system|exec|`|file\.|io\.|require|dir\.|kernel|eval|response\.write|request\.|runtime|process|getruntime|server\.|import)",
+    ),
+    rule(
+        "hash-braces",
+        0.85,
+        r"#\{ ?(?:`|system|exec|%x|file\.|io\.|dir\.|eval|open|kernel|require|self|global|root|process|this)",
+    ),
+    // Perl's `@{[ … ]}` and Ruby's `%x( … )`.
+    rule("perl-expression", 0.85, r"@\{ ?\[ ?[^ ]|%x[\[({|]"),
+    rule(
+        "string-format",
+        0.8,
+        r"%[0-9]{0,4}\$?[ns](?:%[0-9]{0,4}\$?[nsxdp]){3,}|(?:%[xp][ .-]?){4,}",
+    ),
+];

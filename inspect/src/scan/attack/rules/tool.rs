@@ -1,0 +1,54 @@
+//! Tools and abuse of protocols: scanners by their names and probes, GraphQL, lines that split a
+//! message.
+
+use super::{Rule, rule};
+
+/// The rules of `scanner`. Names alone only count as a whole value, or as a product in a user agent:
+/// people also write about these tools.
+pub(super) const SCANNERS: &[Rule] = &[
+    rule(
+        "user-agent",
+        0.9,
+        r"^(?:mozilla/[0-9.]+ ?\(?[^)]{0,80}[ ;(])?(?:sqlmap|nikto|nessus|openvas|acunetix|netsparker|invicti|arachni|w3af(?:\.org)?|nuclei|zgrab|masscan|nmap|dirbuster|gobuster|feroxbuster|ffuf|fuzz faster|wfuzz|wpscan|joomscan|whatweb|skipfish|burp|havij|jbrofuzz|qualys|appscan|webinspect|zaproxy|owasp zap|jaeles|commix|xsser|hydra|morfeus|zmeu|paros|fimap|sqlninja|absinthe|dirsearch|dirb|interactsh|brutus|cgichk|n-stealth|whisker|webtrends security|pangolin|bsqlbf|core-project|grendel-scan|pmafind|sysscan|uil2pn|cmsmap|droopescan|vega|wapiti|golismero|xspider|detectify|tenable|rapid7|insightvm|katana|subfinder|amass|httprobe|zmap)(?:[/ ;:(,.)-]|$)",
+    ),
+    rule(
+        "product",
+        0.9,
+        r"\b(?:sqlmap|nikto|acunetix|netsparker|arachni|w3af|nuclei|zgrab|masscan|gobuster|feroxbuster|wfuzz|wpscan|skipfish|havij|nessus|openvas|wapiti|dirbuster|zaproxy|fuff)/v?[0-9]",
+    ),
+    rule(
+        "probe",
+        0.9,
+        r"\bacunetix[-_]|\bnetsparker ?(?:\(|[0-9])|\bnikto[-_]test|\bw3af[-_.]|\bwvs[-_]|\bnessus[-_/]|\bopenvas[-_]|\bsqlmap[-_.]?(?:project|org)|nmap/folder|/nice%20ports|trinity\.txt\.bak|\bappscan[-_]|r57shell|c99shell|\bwebinspect\b|qualystest|burp[-_]?collab",
+    ),
+];
+
+/// The rules of `graphql-abuse`.
+pub(super) const GRAPHQL: &[Rule] = &[
+    rule(
+        "introspection",
+        0.98,
+        r"\{ ?__schema\b|\b__schema ?\{|\b__type ?\( ?name|\bintrospectionquery\b",
+    ),
+    rule("directives", 0.85, r"(?:@[a-z]+ ?){10}"),
+];
+
+/// The rules of `protocol-abuse`, over normalised text.
+pub(super) const PROTOCOL: &[Rule] = &[
+    rule(
+        "request-line",
+        0.85,
+        r" (?:get|post|head|put|delete|options|connect|trace|patch|propfind) (?:/|https?:)[^ ]{0,200} http/[0-9]",
+    ),
+    rule("status-line", 0.85, r"\bhttp/1\.[01] [1-5][0-9][0-9] "),
+    rule(
+        "set-cookie",
+        0.85,
+        r"(?:^|[ ?&=>])(?:set-cookie2?) ?: ?[a-z0-9_-]{1,40}=|\.cookie ?;? ?expires ?=|http-equiv[ '\x22=]{1,4}set-cookie",
+    ),
+    rule(
+        "server-side-include",
+        0.9,
+        r"<!--# ?(?:exec|include|echo|config|printenv|fsize|flastmod|set)\b",
+    ),
+];

@@ -1,0 +1,120 @@
+//! Texts made from a grammar: attacks of each class, and harmless ones that look like them.
+
+use std::collections::HashMap;
+
+use weir_inspect::attack_model::lexicon;
+
+/// Random numbers, the same for the same seed (xorshift64*).
+#[derive(Clone, Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// Begins with a seed.
+    pub fn new(seed: u64) -> Random {
+        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// The next number.
+    pub fn number(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// A number below `end`.
+    pub fn below(&mut self, end: usize) -> usize {
+        (self.number() >> 32) as usize % end.max(1)
+    }
+}
+
+/// A grammar: names, and the alternatives of each.
+#[derive(Debug)]
+pub struct Grammar(HashMap<&'static str, Vec<&'static str>>);
+
+/// How deep alternatives may name each other; deeper ones become empty.
+const DEEPEST: usize = 12;
+
+impl Grammar {
+    /// The grammar of attacks.
+    pub fn attacks() -> Grammar {
+        Grammar::read(include_str!("attacks.txt"))
+    }
+
+    /// The grammar of harmless texts. Its `any` is any word of the model's lexicon: by itself none is an attack.
+    pub fn benign() -> Grammar {
+        let mut grammar = Grammar::read(include_str!("benign.txt"));
+        grammar.0.insert("any", lexicon().collect());
+        grammar
+    }
+
+    fn read(text: &'static str) -> Grammar {
+        let mut all: HashMap<&str, Vec<&str>> = HashMap::new();
+        let mut name = "";
+        for line in text.lines().skip_while(|l| l.starts_with('#')) {
+            let header = line.strip_prefix('[').and_then(|l| l.strip_suffix(']'));
+            let is_name = |n: &&str| {
+                !n.is_empty()
+                    && n.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
+                    && !n.bytes().all(|b| b.is_ascii_digit())
+            };
+            match header.filter(is_name) {
+                Some(header) => name = header,
+                None => all.entry(name).or_default().push(line),
+            }
+        }
+        Grammar(all)
+    }
+
+    /// The classes: what is named `class.…`.
+    pub fn classes(&self) -> Vec<&'static str> {
+        let mut all: Vec<_> = self.0.keys().filter_map(|n| n.strip_prefix("class.")).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// A text of a class.
+    pub fn text(&self, class: &str, random: &mut Random) -> String {
+        let mut out = String::new();
+        self.expand(&format!("class.{class}"), random, DEEPEST, &mut out);
+        out
+    }
+
+    fn expand(&self, name: &str, random: &mut Random, depth: usize, out: &mut String) {
+        let Some(alternatives) = self.0.get(name).filter(|_| depth > 0) else { return };
+        let mut rest = alternatives.get(random.below(alternatives.len())).copied().unwrap_or("");
+        while let Some(at) = rest.find('<') {
+            let (before, from) = rest.split_at(at);
+            out.push_str(before);
+            let end = from.find('>').unwrap_or(0);
+            let inner = from.get(1..end).unwrap_or("");
+            if self.0.contains_key(inner) {
+                self.expand(inner, random, depth - 1, out);
+                rest = from.get(end + 1..).unwrap_or("");
+            } else {
+                out.push('<');
+                rest = from.get(1..).unwrap_or("");
+            }
+        }
+        out.push_str(rest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_gives_the_same_texts() {
+        for grammar in [Grammar::attacks(), Grammar::benign()] {
+            for class in grammar.classes() {
+                let text = |seed| {
+                    let mut random = Random::new(seed);
+                    (0..50).map(|_| grammar.text(class, &mut random)).collect::<Vec<_>>()
+                };
+                assert_eq!(text(1), text(1));
+                assert_ne!(text(1), text(2), "{class}");
+            }
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The attack model: its data, how it is trained, and how it is judged.
+
+pub mod data;
+pub mod generate;
+pub mod judge;
+pub mod train;
