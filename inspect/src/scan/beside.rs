@@ -23,96 +23,6 @@ const MAX_LINK: usize = 16;
 /// Fewest distinct characters of a value that needs no check of its own: fewer are a placeholder.
 const DISTINCT: u8 = 6;
 
-/// Words that may stand between a name and its value.
-const LINKS: &[&str] = &[
-    "api",
-    "app",
-    "admin",
-    "base",
-    "bot",
-    "client",
-    "code",
-    "data",
-    "default",
-    "dev",
-    "env",
-    "login",
-    "is",
-    "key",
-    "keys",
-    "live",
-    "master",
-    "my",
-    "no",
-    "nr",
-    "num",
-    "number",
-    "of",
-    "prod",
-    "production",
-    "s",
-    "sandbox",
-    "server",
-    "service",
-    "string",
-    "test",
-    "the",
-    "user",
-    "v1",
-    "v2",
-    "v3",
-    "value",
-    "web",
-    "x",
-    "org",
-    "account",
-    "personal",
-    "license",
-    "licence",
-    "write",
-    "read",
-    "integration",
-    "project",
-    "card",
-    "date",
-    "birth",
-    "rest",
-    "sdk",
-    "publishable",
-];
-/// Those that say that the value is a secret.
-const SECRETS: &[&str] = &[
-    "access",
-    "accesskey",
-    "accesstoken",
-    "apikey",
-    "apisecret",
-    "apitoken",
-    "auth",
-    "authentication",
-    "authorization",
-    "authtoken",
-    "bearer",
-    "credential",
-    "credentials",
-    "key",
-    "keys",
-    "oauth",
-    "pass",
-    "passwd",
-    "password",
-    "pat",
-    "private",
-    "privatekey",
-    "pwd",
-    "secret",
-    "secretkey",
-    "secrets",
-    "tkn",
-    "token",
-    "tokens",
-];
-
 /// Words that mean a secret in some names and something else in most: any map has keys.
 const WEAK: &[&str] = &["key", "access", "private", "auth", "credential", "credentials"];
 /// Words in front of a name that say that its value is no secret of a machine: it guards one form, or counts pages.
@@ -165,6 +75,14 @@ struct Walk {
     secret: bool,
     /// Something stronger than a blank ties the value to its name.
     bound: bool,
+}
+
+/// A word that may stand between a name and its value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Link {
+    /// It says that the value is a secret.
+    Secret,
+    Plain,
 }
 
 enum Token {
@@ -287,12 +205,12 @@ impl Beside {
             return Token::Open;
         }
         let text = view.bytes.get(at..at + length).unwrap_or(&[]);
-        let is_in = |list: &[&str]| list.iter().any(|w| text.eq_ignore_ascii_case(w.as_bytes()));
-        let secret = is_in(SECRETS);
+        let known = link(text);
+        let secret = known == Some(Link::Secret);
         let own = self.words.iter().any(|w| text.eq_ignore_ascii_case(w));
         let unknown =
             walk.secret && self.guess.is_none() && text.iter().all(u8::is_ascii_alphabetic);
-        match secret || own || is_in(LINKS) || unknown {
+        match known.is_some() || own || unknown {
             true => Token::Link { end: at + length, secret },
             false => Token::Other,
         }
@@ -355,6 +273,29 @@ fn is_public(view: &View, at: usize) -> bool {
         let from = name.len().saturating_sub(w.len());
         name.get(from..).is_some_and(|end| end.eq_ignore_ascii_case(w.as_bytes()))
     })
+}
+
+/// What a word between a name and its value is. A `match`, since the compiler makes it one comparison or two.
+fn link(word: &[u8]) -> Option<Link> {
+    let mut small = [0; MAX_LINK];
+    let small = small.get_mut(..word.len())?;
+    small.copy_from_slice(word);
+    small.make_ascii_lowercase();
+    match &*small {
+        b"access" | b"accesskey" | b"accesstoken" | b"apikey" | b"apisecret" | b"apitoken"
+        | b"auth" | b"authentication" | b"authorization" | b"authtoken" | b"bearer"
+        | b"credential" | b"credentials" | b"key" | b"keys" | b"oauth" | b"pass" | b"passwd"
+        | b"password" | b"pat" | b"private" | b"privatekey" | b"pwd" | b"secret" | b"secretkey"
+        | b"secrets" | b"tkn" | b"token" | b"tokens" => Some(Link::Secret),
+        b"account" | b"admin" | b"api" | b"app" | b"base" | b"birth" | b"bot" | b"card"
+        | b"client" | b"code" | b"data" | b"date" | b"default" | b"dev" | b"env"
+        | b"integration" | b"is" | b"licence" | b"license" | b"live" | b"login" | b"master"
+        | b"my" | b"no" | b"nr" | b"num" | b"number" | b"of" | b"org" | b"personal" | b"prod"
+        | b"production" | b"project" | b"publishable" | b"read" | b"rest" | b"s" | b"sandbox"
+        | b"sdk" | b"server" | b"service" | b"string" | b"test" | b"the" | b"user" | b"v1"
+        | b"v2" | b"v3" | b"value" | b"web" | b"write" | b"x" => Some(Link::Plain),
+        _ => None,
+    }
 }
 
 fn is_of(byte: u8, word: u8) -> bool {
