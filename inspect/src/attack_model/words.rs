@@ -33,8 +33,9 @@ pub fn all() -> impl Iterator<Item = &'static str> {
 pub(super) fn class(word: u32) -> Option<u8> {
     let slots = &lexicon().slots;
     let from = word as usize % SLOTS;
-    let chain = slots.iter().cycle().skip(from).take(SLOTS).take_while(|(hash, _)| *hash != 0);
-    chain.into_iter().find(|(hash, _)| *hash == word).map(|(_, class)| *class)
+    let (front, back) = slots.split_at_checked(from)?;
+    let mut chain = back.iter().chain(front).take_while(|(hash, _)| *hash != 0);
+    chain.find(|(hash, _)| *hash == word).map(|(_, class)| *class)
 }
 
 /// What a class is called.
