@@ -34,12 +34,12 @@ fn kinds_agree_with_python_stdnum() {
     }
     let (right, all) = tally.values().fold((0, 0), |(r, a), (right, all)| (r + right, a + all));
     println!("{right} of {all} values of {} kinds; {tally:?}", tally.len());
-    assert!(tally.len() >= 17 && right * 1000 >= all * 995);
+    assert!(tally.len() >= 60 && right * 1000 >= all * 995);
 }
 
 #[test]
 fn kinds_of_our_own() {
-    assert!(kinds().count() >= 22);
+    assert!(kinds().count() >= 65);
     for (kind, value, outcome) in [
         ("credit-card", "4111 1111 1111 1111", Ok(())),
         ("credit-card", "4111 1111 1111 1112", Err(ValidateError::Checksum)),

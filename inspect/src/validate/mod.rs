@@ -6,6 +6,7 @@ pub mod card;
 pub mod iban;
 mod ids;
 pub mod luhn;
+mod national;
 mod securities;
 pub mod ssn;
 mod text;
@@ -77,7 +78,7 @@ const KINDS: &[(&str, Check)] = &[
 
 /// The names of the kinds that [`validate`] knows.
 pub fn kinds() -> impl Iterator<Item = &'static str> {
-    KINDS.iter().map(|(name, _)| *name)
+    KINDS.iter().map(|(name, _)| *name).chain(national::kinds())
 }
 
 /// Checks a value of a kind; separators that people write are allowed.
@@ -85,6 +86,9 @@ pub fn kinds() -> impl Iterator<Item = &'static str> {
 /// # Errors
 /// [`ValidateError::UnknownKind`] if the kind is not one of [`kinds`], else what is wrong with the value.
 pub fn validate(kind: &str, value: &str) -> Outcome {
+    if let Some(outcome) = national::validate(kind, value) {
+        return outcome;
+    }
     let (_, check) =
         KINDS.iter().find(|(name, _)| *name == kind).ok_or(ValidateError::UnknownKind)?;
     check(value)

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
-use weir_inspect::validate::{card, iban, luhn, ssn};
+use weir_inspect::validate::{ValidateError, card, iban, luhn, ssn, validate};
 
 use super::{Failure, Outcome, output, read};
 
@@ -61,7 +61,14 @@ fn judge(kind: &str, value: &str) -> Option<Result<(), &'static str>> {
         ),
         "iban" if iban::valid(&compact.to_ascii_uppercase()) => Ok(()),
         "iban" => Err("its length is not its country's, or its check digits are wrong"),
-        _ => return None,
+        _ => match validate(kind, value) {
+            Ok(()) => Ok(()),
+            Err(ValidateError::UnknownKind) => return None,
+            Err(ValidateError::Format) => Err("a character in it does not belong there"),
+            Err(ValidateError::Length) => Err("it is too short or too long"),
+            Err(ValidateError::Checksum) => Err("its check digits are wrong"),
+            Err(ValidateError::Component) => Err("a part of it has a value that is not given out"),
+        },
     })
 }
 
@@ -82,6 +89,9 @@ mod tests {
             ("iban", "gb82 west 1234 5698 7654 32", Some(true)),
             ("iban", "GB82WEST1234569876543", Some(false)),
             ("shoe-size", "42", None),
+            ("isbn", "978-0-471-11709-4", Some(true)),
+            ("nl.bsn", "1112.22.333", Some(true)),
+            ("nl.bsn", "1112.52.333", Some(false)),
         ] {
             assert_eq!(judge(kind, value).map(|r| r.is_ok()), valid, "{kind} {value}");
         }
