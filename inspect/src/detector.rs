@@ -23,10 +23,11 @@ pub enum Category {
     Pii,
     /// Numbers and codes of patients and diagnoses.
     Health,
-    /// Keys, tokens and passwords of machines.
+    /// Keys and tokens that their own form tells.
     Secrets,
-    /// What tells about the inside of a service: stack traces, errors of databases, listings, hashes.
-    Leakage,
+    /// Keys, tokens and passwords that only their names tell: beside the name of a service, or under `password`. To look for
+    /// them costs more than all other leaks together.
+    Credentials,
     /// Addresses of machines. Ordinary traffic is full of them, so no other category holds them.
     Network,
     /// Attempts against a service: injection, traversal, …

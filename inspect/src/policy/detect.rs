@@ -16,7 +16,7 @@ const CATEGORY: &str = "category:";
 
 /// The names of [`Category`].
 const CATEGORIES: [&str; 8] =
-    ["pci", "pii", "health", "secrets", "leakage", "network", "attacks", "custom"];
+    ["pci", "pii", "health", "secrets", "credentials", "network", "attacks", "custom"];
 
 impl Compiler {
     /// Adds the policy's own detectors to the catalogue.

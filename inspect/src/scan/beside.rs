@@ -102,10 +102,9 @@ impl Beside {
                 let choice = match word.get(i) {
                     Some(b'_') => b"_-. ".to_vec(),
                     Some(b) => vec![*b],
-                    // Behind a short word: a separator, or another one in capitals or with a hump.
-                    None => (b' '..=b'~')
-                        .filter(|b| is_separator(*b) || b.is_ascii_alphanumeric())
-                        .collect(),
+                    // Behind a short word only a separator: with a letter (`latLng`) it begins as many ordinary words do,
+                    // so such names are listed.
+                    None => (b'\t'..=b'~').filter(|b| is_separator(*b)).collect(),
                 };
                 let longer = spelled.iter().flat_map(|start| {
                     choice.iter().map(move |b| [start.as_slice(), &[*b]].concat())
@@ -179,14 +178,16 @@ impl Beside {
 
     /// What begins at `at`; `apart`: a separator stands in front of it.
     fn token(&self, view: &View, at: usize, apart: bool, walk: &Walk) -> Token {
-        let (_, longest) = self.length;
-        let is_char = |b: &&u8| self.chars.get(usize::from(**b)) == Some(&true);
-        let run = view.bytes.iter().skip(at).take(longest + 1).take_while(is_char).count();
-        if run <= longest && view.at(at + run) == At::Unknown && run > 0 {
-            return Token::Open;
-        }
-        if apart && let Some(stop) = self.value(view, at, run, walk) {
-            return Token::Value(stop);
+        if apart {
+            let (_, longest) = self.length;
+            let is_char = |b: &&u8| self.chars.get(usize::from(**b)) == Some(&true);
+            let run = view.bytes.iter().skip(at).take(longest + 1).take_while(is_char).count();
+            if run <= longest && view.at(at + run) == At::Unknown && run > 0 {
+                return Token::Open;
+            }
+            if let Some(stop) = self.value(view, at, run, walk) {
+                return Token::Value(stop);
+            }
         }
         let letters = view.bytes.iter().skip(at).take(MAX_LINK + 1);
         let hump = |i: usize, b: &u8| {

@@ -1,25 +1,35 @@
 //! What begins with a word, looked up by its first four bytes.
 //!
-//! The vectorised search tells where words begin ([`super::simd`]). Each of these places costs two multiplications and
-//! two bits of a table that stays in the nearest cache; only where they are set are the four bytes themselves looked up.
-//! So the cost hardly depends on how many hundreds of words are looked for.
+//! The vectorised search tells where words begin ([`super::simd`]). Each of these places costs a hash and a bit of a
+//! table that stays in the nearest cache; only where it is set are the bytes themselves looked up. Words of ordinary text
+//! share their first four letters with one of hundreds of names, so where there are so many, long names have a second
+//! table by seven.
 
 use super::simd::{BLOCK, PADDING};
 
 /// Bytes that are looked up.
 pub(super) const KEY: usize = 4;
-/// Logarithm of the bits in the table: 8 KB, a quarter of the smallest first-level cache.
+/// Bytes by which long words are told from others first, if there are more words than [`MANY`].
+const LONG: usize = 7;
+const MANY: usize = 1000;
+/// Logarithm of the bits in a table: 8 KB, two of which leave room in the smallest first-level cache.
 const BITS: u32 = 16;
 
-/// Places that are looked up at once; a block of 64 bytes of text has about nine.
-const BATCH: usize = 6;
+/// Places that are looked up at once; a block of 64 bytes of text has about six, and seldom more than these.
+const BATCH: usize = 8;
 /// Bytes behind the key that are compared, too.
 pub(super) const MORE: usize = 8;
+
+/// A set of hashes, one bit each.
+type Table = Box<[u64; 1 << (BITS - 6)]>;
 
 /// Words, each with the index of what begins with it.
 #[derive(Debug)]
 pub(super) struct Words {
-    bits: Box<[u64; 1 << (BITS - 6)]>,
+    /// Words by [`KEY`] bytes.
+    short: Table,
+    /// Instead of that, those of which [`LONG`] bytes are certain.
+    long: Option<Table>,
     /// In the order of their keys.
     keys: Vec<Word>,
     /// By hash: a key and where in `keys` it begins, counted from 1; 0 where there is none. At most half full, so that a
@@ -59,12 +69,28 @@ fn hash(key: u32) -> u32 {
     key.wrapping_mul(0x9e37_79b1)
 }
 
-/// The word of the bits, and the numbers of the two bits in it that say that a key is probably there.
+/// As [`hash`], of seven bytes.
 #[inline]
-fn slot(key: u32) -> (usize, [u32; 2]) {
-    let first = hash(key) >> (32 - BITS);
-    let second = key.wrapping_mul(0x85eb_ca6b) >> 26;
-    (first as usize / 64, [first % 64, second])
+fn hash_long(key: u64) -> u32 {
+    ((key << 8).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
+}
+
+/// The word of a table and the number of the bit in it that stand for a hash.
+#[inline]
+fn slot(hash: u32) -> (usize, u32) {
+    let slot = hash >> (32 - BITS);
+    (slot as usize / 64, slot % 64)
+}
+
+#[inline]
+fn is_set(table: &Table, hash: u32) -> u64 {
+    let (word, bit) = slot(hash);
+    table.get(word).map_or(0, |w| w >> bit & 1)
+}
+
+fn set(table: &mut Table, hash: u32) {
+    let (word, bit) = slot(hash);
+    table.iter_mut().skip(word).take(1).for_each(|w| *w |= 1 << bit);
 }
 
 /// The places of a table at which a key may stand, the likeliest first.
@@ -76,13 +102,22 @@ fn probe(key: u32, size: usize) -> impl Iterator<Item = usize> {
 impl Words {
     /// Words by their beginnings: four bytes at least, and up to twelve count.
     pub fn new(beginnings: impl Iterator<Item = (Vec<u8>, u16)>) -> Words {
-        let (bits, parts) = (Box::new([0; 1 << (BITS - 6)]), Default::default());
-        let mut words = Words { bits, keys: Vec::new(), table: Vec::new(), parts };
+        let beginnings: Vec<(Vec<u8>, u16)> = beginnings.collect();
+        let table = || Box::new([0; 1 << (BITS - 6)]);
+        let mut words = Words {
+            short: table(),
+            long: (beginnings.len() > MANY).then(table),
+            keys: Vec::new(),
+            table: Vec::new(),
+            parts: Default::default(),
+        };
         for (beginning, index) in beginnings {
             let Some(bytes) = beginning.first_chunk::<KEY>() else { continue };
             let key = fold(bytes);
-            let (place, [a, b]) = slot(key);
-            words.bits.iter_mut().skip(place).take(1).for_each(|w| *w |= 1 << a | 1 << b);
+            match (&mut words.long, beginning.get(..LONG)) {
+                (Some(table), Some(long)) => set(table, hash_long(fold_more(long))),
+                _ => set(&mut words.short, hash(key)),
+            }
             let more = beginning.get(KEY..).unwrap_or(&[]);
             let more = more.get(..MORE).unwrap_or(more);
             words.keys.push(Word { key, index, rest: fold_more(more), mask: mask(more.len()) });
@@ -136,23 +171,21 @@ impl Words {
     /// begin. The text ends behind `there` bytes of the block, for now.
     #[inline]
     pub fn hits(&self, block: &[u8; PADDING], mask: u64, there: usize) -> u64 {
-        // Without a branch for each place, and without one for how many there are: nothing could predict them. What is
-        // looked up beyond the last place is masked away.
-        let (mut rest, mut likely) = (mask, 0u64);
-        while rest != 0 {
-            for _ in 0..BATCH {
-                let at = rest.trailing_zeros() % BLOCK as u32;
-                rest &= rest.wrapping_sub(1);
-                let (word, [a, b]) = slot(key_at(block, at));
-                let found = self.bits.get(word).map_or(0, |w| w >> a & w >> b & 1);
-                likely |= found << at;
-            }
-        }
-        let (mut hits, mut likely) = (0, likely & mask);
+        let mut likely = match &self.long {
+            None => likely(block, mask, |eight| is_set(&self.short, hash(eight as u32))),
+            Some(long) => likely(block, mask, |eight| {
+                is_set(&self.short, hash(eight as u32)) | is_set(long, hash_long(eight))
+            }),
+        };
+        // Of a word at the text's end too little is there for the second table.
+        let whole = there.saturating_sub(LONG - 1);
+        likely |= u64::MAX.checked_shl(whole as u32).unwrap_or(0);
+        likely &= mask;
+        let mut hits = 0;
         while likely != 0 {
             let at = likely.trailing_zeros();
             likely &= likely - 1;
-            if let Some(first) = self.find(key_at(block, at)) {
+            if let Some(first) = self.find(eight_at(block, at) as u32) {
                 let more = block.get(at as usize % BLOCK + KEY..there).unwrap_or(&[]);
                 hits |= u64::from(self.fitting(first, more).next().is_some()) << at;
             }
@@ -187,12 +220,29 @@ impl Words {
     }
 }
 
-/// The key at a place of a block.
+/// Of the places that are set in `mask`, those whose eight bytes have a bit set.
+///
+/// Without a branch for each place, and mostly without one for how many there are: nothing could predict them. What is
+/// looked up beyond the last place means nothing.
+#[inline(always)]
+fn likely(block: &[u8; PADDING], mask: u64, is_set: impl Fn(u64) -> u64) -> u64 {
+    let (mut rest, mut likely) = (mask, 0u64);
+    while rest != 0 {
+        for _ in 0..BATCH {
+            let at = rest.trailing_zeros() % BLOCK as u32;
+            rest &= rest.wrapping_sub(1);
+            likely |= is_set(eight_at(block, at)) << at;
+        }
+    }
+    likely
+}
+
+/// Eight bytes at a place of a block, folded.
 #[inline]
-fn key_at(block: &[u8; PADDING], at: u32) -> u32 {
+fn eight_at(block: &[u8; PADDING], at: u32) -> u64 {
     let at = at as usize % BLOCK;
-    let bytes = block.get(at..at + KEY).and_then(|b| b.first_chunk::<KEY>());
-    bytes.map_or(0, |b| u32::from_le_bytes(*b) | 0x2020_2020)
+    let bytes = block.get(at..at + MORE).and_then(|b| b.first_chunk::<MORE>());
+    bytes.map_or(0, |b| u64::from_le_bytes(*b) | 0x2020_2020_2020_2020)
 }
 
 /// Covers the first bytes of eight.

@@ -131,7 +131,9 @@ fn secrets_of_our_kinds() {
         let text = row["text"].as_str().unwrap();
         let found = scan(scanner, text.as_bytes());
         let names = found.iter().map(|f| catalog.get(f.detector).unwrap());
-        let names: Vec<_> = names.filter(|d| d.category == Category::Secrets).collect();
+        let names: Vec<_> = names
+            .filter(|d| matches!(d.category, Category::Secrets | Category::Credentials))
+            .collect();
         let hint = row["detector"].as_str().unwrap();
         let hint = if hint == "jwt" { "gitleaks:jwt" } else { hint };
         let kind = kinds.iter().find(|(part, _)| hint.contains(part));

@@ -175,8 +175,8 @@ impl Scan {
 
 /// Microseconds to search a usual request's URL and header values for leaks and attacks.
 fn request_us(seconds: f64) -> f64 {
-    let parts = [
-        "/10k/17.json?page=2&sort=created",
+    let target = "/10k/17.json?page=2&sort=created";
+    let fields = [
         "shop.example.com",
         "Mozilla/5.0 (X11; Linux x86_64; rv:109.0) Gecko/20100101 Firefox/115.0",
         "application/json, text/plain, */*",
@@ -190,9 +190,10 @@ fn request_us(seconds: f64) -> f64 {
     let start = cpu_seconds();
     while cpu_seconds() - start < seconds {
         for _ in 0..1000 {
-            for part in parts {
-                decode_url(part.as_bytes(), &mut decoded);
-                scanner.scan_url(part.as_bytes(), &decoded, &all, &mut found);
+            decode_url(target.as_bytes(), &mut decoded);
+            scanner.scan_url(target.as_bytes(), &decoded, &all, &mut found);
+            for field in fields {
+                scanner.scan_whole(field.as_bytes(), &all, &mut found);
             }
             requests += 1;
         }

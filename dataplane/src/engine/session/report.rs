@@ -179,7 +179,7 @@ fn category(c: Category) -> &'static str {
         Category::Pii => "pii",
         Category::Health => "health",
         Category::Secrets => "secrets",
-        Category::Leakage => "leakage",
+        Category::Credentials => "credentials",
         Category::Network => "network",
         Category::Attacks => "attacks",
         Category::Custom => "custom",

@@ -33,8 +33,9 @@ impl Scratch {
 }
 
 /// Calls `each` with every value of a text that is worth a look, normalised, and with the signatures that it matches.
-/// What a signature sees only in the text as a whole comes last, with the whole text. A value of letters, digits, and
-/// what joins them is worth no look while no signature sees anything.
+/// What a signature sees only in the text as a whole comes last, with the whole text. While no signature sees anything, a
+/// value of letters, digits, and what joins them is worth no look, and neither is a header field: they are most of what
+/// passes.
 pub fn judged(kind: Text, text: &[u8], each: &mut dyn FnMut(&[u8], &[Signature])) {
     let mut scratch = SCRATCH.take();
     let Scratch { whole, value, unseen, seen } = &mut scratch;
@@ -54,7 +55,10 @@ pub fn judged(kind: Text, text: &[u8], each: &mut dyn FnMut(&[u8], &[Signature])
         }
         each(normal, seen);
     };
-    let weighed = text.get(..MAX_WEIGHED).unwrap_or(text);
+    let weighed = match kind {
+        Text::Field if !suspicious => &[],
+        _ => text.get(..MAX_WEIGHED).unwrap_or(text),
+    };
     values::each(kind, weighed, &mut |raw| {
         if raw.is_empty() || !suspicious && raw.iter().all(is_plain) {
             return;
@@ -78,7 +82,7 @@ pub fn judged(kind: Text, text: &[u8], each: &mut dyn FnMut(&[u8], &[Signature])
 }
 
 fn is_plain(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"_.-".contains(byte)
+    byte.is_ascii_alphanumeric() || b"_.-,:/@~+ ".contains(byte)
 }
 
 fn matched(normal: &[u8], into: &mut Vec<Signature>) {

@@ -76,6 +76,9 @@ impl Attacks {
     /// Adds the detector of that name.
     pub fn add(&mut self, id: DetectorId, name: &str) {
         if let Some(name) = rules::detector(name).or((name == MODEL).then_some(MODEL)) {
+            // Where a policy is compiled is the place to wait for this, and not where the first request passes.
+            rules::prepare();
+            Model::shipped();
             self.active.push((id, name));
         }
     }

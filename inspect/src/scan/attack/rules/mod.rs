@@ -79,6 +79,11 @@ fn compiled() -> &'static [Set] {
     COMPILED.get_or_init(|| SETS.iter().filter_map(|set| compile(set)).collect())
 }
 
+/// Compiles the rules, if nobody has yet.
+pub(super) fn prepare() {
+    compiled();
+}
+
 fn compile(detectors: &'static [(&'static str, &'static [Rule])]) -> Option<Set> {
     let config = Regex::config().utf8_empty(false).hybrid_cache_capacity(CACHE_BYTES);
     let (mut relaxed, mut exact) = (Vec::new(), Vec::new());
