@@ -27,7 +27,7 @@ const MAX_WORDS: usize = 1024;
 /// The largest class of bytes that is spelled out in a prefix: base64 and a little.
 const MAX_CLASS: usize = 80;
 /// Bytes of a prefix that the vectorised search compares.
-const FINGERPRINT: usize = 3;
+pub(super) const FINGERPRINT: usize = 3;
 
 /// The first bytes of a match.
 pub(super) type Prefix = Vec<u8>;

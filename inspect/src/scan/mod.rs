@@ -46,6 +46,7 @@ mod wire;
 mod words;
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use attack::{ATTACK_FROM, MODEL, Signature, decode_url, judged, weigh};
@@ -69,6 +70,8 @@ use words::Words;
 
 /// Most bytes that [`Scanner::scan`] asks to hold; a longer candidate is found all the same when it completes.
 pub const MAX_HOLD: usize = 512;
+/// So many words, told by three bytes, the eight buckets of the search for points still tell from ordinary text.
+const FEW_WORDS: usize = 40;
 /// Bytes of a piece that are scanned at once. Bounds the scratch space; larger pieces are scanned in several steps.
 const STEP: usize = 8 << 10;
 
@@ -99,6 +102,8 @@ pub struct Scanner {
     words: Words,
     /// By first byte: which of `patterns` can begin with it, without those of `words` and `slow`.
     by_first: Vec<Vec<u16>>,
+    /// What begins with a word is so little that the search for points finds it, and `words` is empty.
+    few_words: bool,
     /// Which of `patterns` have no prefix, so that they are tried at every byte.
     slow: Vec<u16>,
     card: Option<DetectorId>,
@@ -206,6 +211,7 @@ impl Scanner {
             besides: Vec::new(),
             words: Words::new(std::iter::empty()),
             by_first: vec![Vec::new(); 256],
+            few_words: false,
             slow: Vec::new(),
             card: None,
             ssn: None,
@@ -232,13 +238,25 @@ impl Scanner {
         scanner
     }
 
+    /// The first three bytes of all words with which patterns begin.
+    fn first_three(&self) -> BTreeSet<[u8; literal::FINGERPRINT]> {
+        let words = self.patterns.iter().filter_map(|(_, matcher)| match &matcher.begins {
+            Begins::Words(words) => Some(words),
+            _ => None,
+        });
+        words.flatten().filter_map(|word| word.first_chunk().copied()).collect()
+    }
+
     /// Notes by what each pattern and each value beside a word is found.
     fn sort_patterns(&mut self) {
         let mut beginnings = Vec::new();
+        self.few_words = self.besides.is_empty() && self.first_three().len() <= FEW_WORDS;
         for (i, (_, matcher)) in (0..).zip(&self.patterns) {
             match &matcher.begins {
-                Begins::Words(words) => beginnings.extend(words.iter().map(|w| (w.clone(), i))),
-                Begins::Literals(_) => {
+                Begins::Words(words) if !self.few_words => {
+                    beginnings.extend(words.iter().map(|w| (w.clone(), i)));
+                }
+                Begins::Words(_) | Begins::Literals(_) => {
                     let lists = self.by_first.iter_mut().zip(matcher.first);
                     lists.filter(|(_, possible)| *possible).for_each(|(list, _)| list.push(i));
                 }
@@ -402,6 +420,9 @@ impl Scanner {
         if self.ssn.is_some() {
             all.push([letter(b's'), letter(b's'), letter(b'n')]);
             all.push([letter(b's'), letter(b'o'), letter(b'c')]);
+        }
+        if self.few_words {
+            all.extend(self.first_three().into_iter().map(|three| three.map(is)));
         }
         let literals = self.patterns.iter().filter_map(|(_, matcher)| match &matcher.begins {
             Begins::Literals(prefixes) => Some(prefixes),
