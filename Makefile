@@ -8,6 +8,9 @@ export CARGO_TARGET_DIR
 PACKAGES := clang llvm libelf-dev zlib1g-dev pkg-config m4 gcc-multilib libhyperscan-dev protobuf-compiler \
 	nginx-light wrk nghttp2-client nghttp2-server nghttp2-proxy curl ethtool iproute2 util-linux jq
 
+# Where the corpora are, for `make bench-detection`.
+SHARED ?= ../shared
+
 .DEFAULT_GOAL := help
 .PHONY: help deps build demo demo-stop test test-long bench bench-detection lint fmt fuzz
 
@@ -51,8 +54,8 @@ bench: deps ## measure against a bridge and a bare forwarder, side by side (as r
 
 bench-detection: deps ## score the detectors and the attack model on the shared corpora, where they are
 	cargo build --release -p weir-mgmt -p weir-perf --bin weir --bin bench-attacks
-	perf/detection.sh $(CARGO_TARGET_DIR)/release/weir
-	$(CARGO_TARGET_DIR)/release/bench-attacks
+	perf/detection.sh $(CARGO_TARGET_DIR)/release/weir $(SHARED)
+	$(CARGO_TARGET_DIR)/release/bench-attacks --shared $(SHARED)
 
 lint: ## warnings are errors
 	cargo clippy --workspace --all-targets -- -D warnings

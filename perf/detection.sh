@@ -8,6 +8,10 @@ if [ ! -d "$shared/detect" ]; then
 	echo "no corpora in $shared: set WEIR_SHARED to the folder that holds corpora/"
 	exit 0
 fi
+if ! command -v python3 >/dev/null; then
+	echo "the scorers are Python 3, which is not here: apt-get install python3"
+	exit 1
+fi
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 for set in secrets pii_texts datadog_bodies; do
@@ -21,4 +25,4 @@ secrets --json | jq -r '"figure: detect.secrets.recall_all \(.recall_all) ratio"
 spans --json | jq -r '"figure: detect.pii.f1 \(.types.all.f1) ratio"'
 cards=$(jq -r '.findings[] | select(.detector == "payment-card") | 1' "$out/datadog_bodies.jsonl" | wc -l)
 # The set holds 10.96 MB of bodies.
-echo "figure: detect.cards.false_per_10mb $(echo "scale=2; $cards / 1.096" | bc) count"
+awk "BEGIN { printf \"figure: detect.cards.false_per_10mb %.2f count\\n\", $cards / 1.096 }"
