@@ -322,7 +322,7 @@ impl Scanner {
     ) {
         let active = self.active.intersection(active);
         let known = found.len();
-        self.attacks.find(Text::Url, target, 0, &active, found);
+        self.attacks.find(Text::Url, target, (0, true), &active, found);
         found.iter_mut().skip(known).for_each(|f| f.end = decoded.len() as u64);
         self.scan_leaks(decoded, &active, found);
     }
@@ -330,7 +330,7 @@ impl Scanner {
     /// Scans a small whole for leaks and attacks, such as a header's value. An attack is reported for the whole of it.
     pub fn scan_whole(&self, bytes: &[u8], active: &DetectorSet, found: &mut Vec<Found>) {
         let active = self.active.intersection(active);
-        self.attacks.find(Text::Field, bytes, 0, &active, found);
+        self.attacks.find(Text::Field, bytes, (0, true), &active, found);
         self.scan_leaks(bytes, &active, found);
     }
 
@@ -373,7 +373,8 @@ impl Scanner {
                 state.json = values::is_json(view.bytes);
             }
             let kind = if base > 0 && state.json { Text::JsonPiece } else { Text::Body };
-            self.attacks.find(kind, view.bytes, base, &state.attacks, found);
+            let place = (base, base == 0 && last);
+            self.attacks.find(kind, view.bytes, place, &state.attacks, found);
             found.iter().skip(known).for_each(|f| state.attacks.remove(f.detector));
         }
         let settled = state.settled;

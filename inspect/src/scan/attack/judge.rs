@@ -5,9 +5,8 @@ use std::cell::Cell;
 use super::{Signature, normalise, rules};
 use crate::values::{self, Text};
 
-/// Most bytes of a message whose values are all weighed by the model. A text behind them is weighed only if a signature
-/// fires on it; of a longer text signatures see [`normalise::MAX_TEXT`].
-pub(crate) const MAX_WEIGHED: usize = 16 << 10;
+/// Most bytes of a text whose values are weighed by the model; of a longer text signatures see [`normalise::MAX_TEXT`].
+const MAX_WEIGHED: usize = 16 << 10;
 
 /// Detectors of what stands in the structure of a document, outside of its strings.
 const STRUCTURE: [&str; 3] = ["nosql-injection", "graphql-abuse", "deserialisation"];

@@ -10,7 +10,6 @@ mod rules;
 
 use std::cell::Cell;
 
-pub(crate) use judge::MAX_WEIGHED;
 pub use judge::judged;
 pub use normalise::decode_url;
 
@@ -84,12 +83,13 @@ impl Attacks {
     }
 
     /// Searches a text, which begins at `base` of its message. Each detector reports at most once, for the whole of
-    /// the text.
+    /// the text. `whole`: it is all that there is. Of a piece the model alone says nothing: a value that is cut
+    /// anywhere is built like no value.
     pub fn find(
         &self,
         kind: Text,
         text: &[u8],
-        base: u64,
+        (base, whole): (u64, bool),
         active: &DetectorSet,
         found: &mut Vec<Found>,
     ) {
@@ -99,7 +99,7 @@ impl Attacks {
         let place = (base, base + text.len() as u64);
         let known = found.len();
         let mut search = Search { attacks: self, active, place, found, known };
-        if base >= MAX_WEIGHED as u64 && !is_suspicious(text) {
+        if !whole && !is_suspicious(text) {
             return;
         }
         judged(kind, text, &mut |normal, fired| {
