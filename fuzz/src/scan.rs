@@ -61,8 +61,8 @@ fn read(content: &[u8], step: usize, binary: bool) -> Vec<Found> {
 }
 
 /// Detector, start and end of each match; the parts of one that was reported as a stream put together.
-fn together(found: &[Found]) -> Vec<(u8, u64, u64)> {
-    let mut all: Vec<(u8, u64, u64)> = Vec::new();
+fn together(found: &[Found]) -> Vec<(u16, u64, u64)> {
+    let mut all: Vec<(u16, u64, u64)> = Vec::new();
     for f in found {
         let part =
             all.iter_mut().rev().find(|m| f.continued && m.0 == f.detector.0 && m.2 == f.start);
