@@ -66,11 +66,6 @@ pub enum Counted {
 }
 
 impl Policy {
-    /// Whether any rule has a limit, so that callers have to be told apart.
-    pub fn has_limits(&self) -> bool {
-        self.compiled.rules.iter().any(|rule| rule.limit.is_some())
-    }
-
     /// Counts something under the limits of the selected rules, at `now` in milliseconds of any clock that does not go back.
     /// Says what the strongest of the rules does whose limit is exceeded. Takes no lock and allocates nothing.
     pub fn count(

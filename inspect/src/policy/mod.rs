@@ -87,6 +87,8 @@ pub struct Policy {
 
 /// All of a policy but its mode, which the operator may change alone.
 struct Compiled {
+    /// A rule has a limit, so callers have to be told apart.
+    limited: bool,
     services: Vec<Service>,
     rules: Vec<Rule>,
     /// As [`Cause::ALL`]; none where the default of the mode holds.
@@ -112,7 +114,8 @@ impl Compiled {
             .filter_map(|rule| rule.detectors.as_ref())
             .fold(DetectorSet::EMPTY, |all, detectors| all.union(detectors));
         let scanner = Scanner::new(&catalog, &wanted);
-        Compiled { services, rules, exceptions, identities, catalog, scanner, fingerprint }
+        let limited = rules.iter().any(|rule| rule.limit.is_some());
+        Compiled { limited, services, rules, exceptions, identities, catalog, scanner, fingerprint }
     }
 }
 
@@ -206,7 +209,7 @@ impl Policy {
     /// Who sends a request, for the limits of its rules; nobody if no rule has one. `query` is that of its target, `key`
     /// keeps the hashes from being guessed.
     pub fn caller(&self, message: &Message<'_>, query: &[u8], key: &[u8; 16]) -> Caller {
-        if !self.has_limits() {
+        if !self.compiled.limited {
             return Caller::default();
         }
         identity::caller(&self.compiled.identities, message, query, key)

@@ -123,10 +123,13 @@ impl Pass<'_> {
 
     /// The places of a block at which one of the words probably begins.
     fn words_in(&self, block: &Block) -> u64 {
+        if self.scanner.words.is_empty() {
+            return 0;
+        }
         let block_and_more = self.padded.get(block.at..).and_then(|b| b.first_chunk::<PADDING>());
         let Some(bytes) = block_and_more else { return 0 };
         let there = PADDING.min(self.view.bytes.len() - block.at.min(self.view.bytes.len()));
-        if !self.view.binary || self.scanner.words.is_empty() {
+        if !self.view.binary {
             return self.scanner.words.hits(bytes, block.words, there);
         }
         // In protobuf the length in front of a string may be a letter or digit, but not the tag in front of that.
