@@ -39,6 +39,21 @@ fn table512(table: &[u8; 16]) -> __m512i {
 
 #[target_feature(enable = "avx512f,avx512bw")]
 fn avx512(tables: &Tables, padded: &[u8], from: usize, to: usize, tell: &mut dyn FnMut(Block)) {
+    if tables.words {
+        avx512_blocks::<true>(tables, padded, from, to, tell);
+    } else {
+        avx512_blocks::<false>(tables, padded, from, to, tell);
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+fn avx512_blocks<const WORDS: bool>(
+    tables: &Tables,
+    padded: &[u8],
+    from: usize,
+    to: usize,
+    tell: &mut dyn FnMut(Block),
+) {
     let low = tables.low.each_ref().map(|t| table512(t));
     let high = tables.high.each_ref().map(|t| table512(t));
     let nibble = _mm512_set1_epi8(15);
@@ -75,7 +90,7 @@ fn avx512(tables: &Tables, padded: &[u8], from: usize, to: usize, tell: &mut dyn
             _mm512_test_epi8_mask(_mm512_and_si512(buckets(0, a), buckets(1, b)), buckets(2, c));
         let runs = runs.step(digits, separators);
         let mut words = 0;
-        if tables.words {
+        if WORDS {
             let letter = |v: __m512i, first: u8| {
                 let first = _mm512_set1_epi8(first as i8);
                 _mm512_cmplt_epu8_mask(_mm512_sub_epi8(v, first), letters)
@@ -88,7 +103,7 @@ fn avx512(tables: &Tables, padded: &[u8], from: usize, to: usize, tell: &mut dyn
                 percents: _mm512_cmpeq_epi8_mask(a, _mm512_set1_epi8(b'%' as i8)),
             });
         }
-        if tables.words || runs | points != 0 {
+        if WORDS || runs | points != 0 {
             tell(Block { at, runs, points, words });
         }
         at += BLOCK;
@@ -111,6 +126,21 @@ fn table256(table: &[u8; 16]) -> __m256i {
 
 #[target_feature(enable = "avx2")]
 fn avx2(tables: &Tables, padded: &[u8], from: usize, to: usize, tell: &mut dyn FnMut(Block)) {
+    if tables.words {
+        avx2_blocks::<true>(tables, padded, from, to, tell);
+    } else {
+        avx2_blocks::<false>(tables, padded, from, to, tell);
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn avx2_blocks<const WORDS: bool>(
+    tables: &Tables,
+    padded: &[u8],
+    from: usize,
+    to: usize,
+    tell: &mut dyn FnMut(Block),
+) {
     let low = tables.low.each_ref().map(|t| table256(t));
     let high = tables.high.each_ref().map(|t| table256(t));
     let nibble = _mm256_set1_epi8(15);
@@ -143,7 +173,7 @@ fn avx2(tables: &Tables, padded: &[u8], from: usize, to: usize, tell: &mut dyn F
                 _mm256_or_si256(_mm256_cmpeq_epi8(a, space), _mm256_cmpeq_epi8(a, dash)),
                 _mm256_cmpeq_epi8(a, dot),
             ));
-            if tables.words {
+            if WORDS {
                 let letter = |v: __m256i, first: u8| {
                     let value = _mm256_sub_epi8(v, _mm256_set1_epi8(first as i8));
                     let last = _mm256_set1_epi8(25);
@@ -161,8 +191,8 @@ fn avx2(tables: &Tables, padded: &[u8], from: usize, to: usize, tell: &mut dyn F
             points |= !none & (u64::from(u32::MAX) << half);
         }
         let runs = runs.step(digits, separators);
-        let words = if tables.words { starts.step(Classes { digits, ..classes }) } else { 0 };
-        if tables.words || runs | points != 0 {
+        let words = if WORDS { starts.step(Classes { digits, ..classes }) } else { 0 };
+        if WORDS || runs | points != 0 {
             tell(Block { at, runs, points, words });
         }
         at += BLOCK;

@@ -226,7 +226,8 @@ impl Messages {
         self.masks = masks;
         t.heads.0 = head.start;
         let rules = t.upload.selection;
-        let unreadable = reading::begin(feed, &mut t.upload, rules, &head.fields, true);
+        let has_body = head.framing != Framing::None;
+        let unreadable = reading::begin(feed, &mut t.upload, rules, &head.fields, has_body);
         if t.response_rules.edits_body() && !feed.cx.settings.passive {
             make_readable(feed, &head.fields);
         }

@@ -35,14 +35,14 @@ pub fn begin(
         return false;
     }
     let mut coding = std::mem::take(&mut feed.cx.decoded);
-    codings(fields, &mut coding);
+    let sealed = codings_and_seal(fields, &mut coding);
     let decoder = decoder(&coding, fields);
     feed.cx.decoded = coding;
     let full = feed.cx.decoders_in_use() >= feed.cx.settings.limits.decoders;
     match decoder.and_then(|d| if full && d.is_some() { Err(Cause::Overload) } else { Ok(d) }) {
         Ok(decoder) => {
             content.begin(rules, Reading::Scan, binary);
-            content.sealed = SEALS.into_iter().find(|name| fields.find(name).is_some());
+            content.sealed = sealed;
             if let Some(decoder) = decoder {
                 content.sealed = Some(CODED);
                 content.undo(decoder, feed.cx.decoder_token());
@@ -85,13 +85,18 @@ fn is(name: &[u8], wanted: &[u8]) -> bool {
     tokens.eq(wanted.iter().copied())
 }
 
-/// All that the `Content-Encoding` fields list, as one list (RFC 9110 §5.3).
-fn codings(fields: &dyn HeadFields, list: &mut Vec<u8>) {
+/// All that the `Content-Encoding` fields list, as one list (RFC 9110 §5.3), and the field that seals the body, if any:
+/// in one pass, since this is asked of every message with a body.
+fn codings_and_seal(fields: &dyn HeadFields, list: &mut Vec<u8>) -> Option<&'static str> {
     list.clear();
+    let mut sealed = None;
     fields.each(&mut |name, value, _| {
         if is(name, b"content-encoding") {
             list.extend_from_slice(value);
             list.push(b',');
+        } else if sealed.is_none() {
+            sealed = SEALS.into_iter().find(|seal| name.eq_ignore_ascii_case(seal.as_bytes()));
         }
     });
+    sealed
 }
