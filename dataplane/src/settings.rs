@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
+use crate::engine::keys::{self, Key};
 use crate::port::RING_SLOTS;
 use crate::xdp;
 use crate::xdp::{Inspect, Ports, XdpSettings, default_dir};
@@ -104,6 +105,13 @@ pub struct Settings {
     /// The policy to begin with, while no management process has sent one.
     #[serde(default)]
     pub policy: Option<PathBuf>,
+    /// A file with the key of the tokens that `action: tokenize` writes; nodes with the same key write the same tokens. None:
+    /// a key that ends with the process.
+    #[serde(default)]
+    pub token_key_file: Option<PathBuf>,
+    /// The key in that file.
+    #[serde(skip)]
+    pub token_key: Option<Key>,
     /// The unix socket on which the management process listens.
     #[serde(default = "defaults::control_socket")]
     pub control_socket: PathBuf,
@@ -191,7 +199,12 @@ impl Settings {
     pub fn load(path: &Path) -> Result<Settings, SettingsError> {
         let source = fs::read_to_string(path)
             .map_err(|source| SettingsError::Read { path: path.to_owned(), source })?;
-        Settings::parse(&source, path)
+        let mut settings = Settings::parse(&source, path)?;
+        if let Some(file) = &settings.token_key_file {
+            let unfit = |problem| SettingsError::Unfit { path: path.to_owned(), problem };
+            settings.token_key = Some(keys::read(file).map_err(unfit)?);
+        }
+        Ok(settings)
     }
 
     /// Checks settings given as text; `path` is for messages.

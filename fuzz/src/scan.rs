@@ -30,7 +30,7 @@ pub fn scan(data: &[u8]) {
     for f in &whole {
         let detector = catalog.get(f.detector).expect("a known detector");
         let mut masked = content[f.start as usize..f.end as usize].to_vec();
-        mask_range(detector.mask_style, f.context, 0, &mut masked);
+        mask_range(detector.mask_style, f.context, &mut masked);
         let utf8 = std::str::from_utf8(&content[f.start as usize..f.end as usize]).is_ok();
         assert!(!utf8 || std::str::from_utf8(&masked).is_ok(), "a mask keeps UTF-8");
     }

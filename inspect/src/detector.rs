@@ -81,6 +81,15 @@ impl DetectorSet {
         out
     }
 
+    /// Every detector that is not in the other set.
+    pub fn without(&self, other: &DetectorSet) -> DetectorSet {
+        let mut out = *self;
+        for (a, b) in out.0.iter_mut().zip(other.0) {
+            *a &= !b;
+        }
+        out
+    }
+
     /// Whether the two sets share a detector.
     pub fn intersects(&self, other: &DetectorSet) -> bool {
         self.0.iter().zip(other.0).any(|(a, b)| a & b != 0)

@@ -199,6 +199,32 @@ fn the_status_tells_a_service_that_is_hardly_read() {
     assert!(weir.metrics().unwrap()[unread] > 0.0);
 }
 
+/// A rule about one path, for which the client's address pays.
+const PROBES: &str = "version: 1
+mode: enforce
+rules:
+  - {name: probes, paths: ['/.env'], action: drop-source, for: 6s}
+";
+
+#[test]
+fn who_breaks_a_rule_is_dropped_by_the_kernel_for_a_time() {
+    let topology = Topology::new().unwrap();
+    let site = Site::generate(7);
+    let _nginx = Nginx::start(&topology, &site).unwrap();
+    let mut weir = Weir::start(&topology, PROBES).unwrap();
+    weir.manage().unwrap();
+    let status = |path: &str| {
+        let answer = curl_with(&topology.client, Version::H1, path, &["-m", "1"]);
+        answer.map(|answer| answer.status)
+    };
+    assert_eq!(status(clean(&site)).unwrap(), 200);
+    assert_eq!(status("/.env").unwrap(), 403);
+    assert_eq!(status(clean(&site)).unwrap(), 0, "nothing of it gets through");
+    let list = weir.cli(&["block", "list", "--json"]).unwrap().stdout;
+    assert!(String::from_utf8_lossy(&list).contains(&format!("{CLIENT_V4}/32")));
+    wait_for("the end of it", SOON, || (status(clean(&site)).ok()? == 200).then_some(())).unwrap();
+}
+
 #[test]
 fn a_source_is_blocked_until_it_is_removed_or_its_time_is_over() {
     let topology = Topology::new().unwrap();

@@ -83,6 +83,7 @@ impl Client {
     /// One turn of the loop. Nothing in it waits.
     fn turn(&mut self) {
         self.drain();
+        self.end_rules();
         let mut wire = self.wire.take().or_else(|| self.connect());
         if let Some(w) = &mut wire
             && let Err(e) = self.exchange(w)
@@ -114,6 +115,16 @@ impl Client {
             }
         }
         self.count_lost(lost);
+    }
+
+    /// Takes out the rules that have ended.
+    fn end_rules(&self) {
+        let policy = self.shared.policy.load();
+        let today = policy.at(SystemTime::now());
+        if today.differs_in_time(&policy) {
+            tracing::info!("a rule of the policy has ended");
+            self.shared.policy.store(Arc::new(today));
+        }
     }
 
     fn count_lost(&self, lost: u64) {

@@ -4,6 +4,8 @@
 //! anything. So a SYN never leaves before the bypass of its addresses and ports has ended: an order that a packet of
 //! the old connection gave is followed by that of the SYN behind it.
 
+use std::net::IpAddr;
+
 use weir_reassembly::packet::{Flags, Packet};
 use weir_reassembly::time::Time;
 
@@ -32,6 +34,13 @@ pub enum Order {
     End {
         /// The direction.
         flow: Direction,
+    },
+    /// A client's packets are to be dropped.
+    DropSource {
+        /// Its address.
+        source: IpAddr,
+        /// Until then.
+        until: Time,
     },
 }
 

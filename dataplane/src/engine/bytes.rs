@@ -225,13 +225,13 @@ pub fn act<I: Io>(
                 }
             }
         }
-        Action::Refuse => {
+        Action::Refuse(answer) => {
             release(cx, io, flow, dir, outcome.clear);
             if dir == Dir::ToClient && flow.to_client.half.sent < outcome.clear {
                 // No buffer to part it from the end of the response before it, which the client lacks: no place for a 403.
                 return tombstone::reset_both(cx, io, flow, Reason::Blocked);
             }
-            tombstone::refuse(cx, io, now, slot, flow, dir);
+            tombstone::refuse(cx, io, now, slot, flow, (dir, answer));
         }
         Action::Reset => tombstone::reset_both(cx, io, flow, Reason::Blocked),
         Action::Drop => {

@@ -17,6 +17,9 @@ use super::session::{Edit, Session};
 use super::{Counters, EngineSettings, Io, Side};
 use crate::reason::Reason;
 
+/// Orders of one turn of the worker about addresses, a system call each.
+const MAX_ORDERS: usize = 64;
+
 /// Something that is to happen to a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due {
@@ -56,7 +59,7 @@ pub struct Context {
     /// Scratch: the service that the last fed bytes named.
     pub named: Option<Row>,
     pub events: VecDeque<Event>,
-    /// Changes of bypasses that the worker has not carried out yet.
+    /// What the XDP program is to be told, and the worker has not told it yet.
     pub orders: VecDeque<Order>,
     /// Scratch: the edits that the last fed bytes ask for.
     pub edits: Vec<Edit>,
@@ -219,6 +222,13 @@ impl Context {
             flow.session = Session::midstream();
         }
         flow
+    }
+
+    /// Asks the worker for something. Beyond the cap it is forgotten: the next finding asks again.
+    pub fn order(&mut self, order: Order) {
+        if self.orders.len() < MAX_ORDERS {
+            self.orders.push_back(order);
+        }
     }
 
     /// Asks for something to happen at a time.

@@ -2,12 +2,14 @@
 //!
 //! The same engine runs on AF_XDP frames, in `replay`, and in the simulation tests; they differ in their [`Io`].
 
+mod answer;
 pub mod bypass;
 mod bytes;
 mod context;
 pub mod counters;
 pub mod edit;
 mod flow;
+pub mod keys;
 pub mod limits;
 mod release;
 mod segment;
@@ -32,6 +34,7 @@ pub use counters::Counters;
 #[cfg(test)]
 use flow::Dir;
 use flow::{Flow, FlowKey, FlowTable, Slot};
+use keys::Keys;
 pub use limits::Limits;
 pub use services::ServiceBytes;
 
@@ -90,14 +93,14 @@ pub struct EngineSettings {
     /// A port is a veth: its other end may leave checksums to hardware that isn't there, and Weir completes them. (One in
     /// 65,536 packets that were damaged on a real wire looks the same.)
     pub partial_checksums: bool,
-    /// Ask for the bypass of flows that nobody reads any more ([`Engine::poll_bypass`]).
+    /// Ask for the bypass of flows that nobody reads any more ([`Engine::poll_order`]).
     pub bypass: bool,
     /// Report every request as an `http` event, not only those with a finding.
     pub log_requests: bool,
     /// What `Time(0)` is, in microseconds since the Unix epoch, for the timestamps of events.
     pub epoch_us: u64,
-    /// Key of the hash by which equal findings can be told from each other without telling what they are.
-    pub hash_key: [u8; 16],
+    /// By which equal values can be told from each other without telling what they are.
+    pub keys: Keys,
     /// Tells the flow ids of workers and restarts apart: the upper bits of the first id.
     pub first_flow_id: u64,
     /// Caps.
@@ -307,7 +310,7 @@ impl<B: Buffer> Engine<B> {
 
     /// The oldest change of a bypass not yet taken. They are to be carried out in this order, before any packet is sent
     /// that was given to `io` meanwhile.
-    pub fn poll_bypass(&mut self) -> Option<bypass::Order> {
+    pub fn poll_order(&mut self) -> Option<bypass::Order> {
         self.cx.orders.pop_front()
     }
 

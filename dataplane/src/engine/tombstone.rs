@@ -15,6 +15,7 @@ use weir_reassembly::packet::{Flags, Packet};
 use weir_reassembly::time::Time;
 
 use super::Io;
+use super::answer::Answer;
 use super::context::{Context, Timer};
 use super::edit::Say;
 use super::flow::{Dir, Flow, Slot, State};
@@ -29,23 +30,21 @@ const FIRST_RTO: Duration = Duration::from_millis(200);
 /// its own timer, which is a second or less at first (RFC 6298 §2.4).
 const LINGER: Duration = Duration::from_secs(1);
 
-/// The answer of an HTTP/1 refusal. It says nothing about the reason, so that nobody can probe the policy with it.
-pub const FORBIDDEN: &[u8] =
-    b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 26\r\n\
-Cache-Control: no-store\r\nConnection: close\r\n\r\nRefused by Weir's policy.\r\n";
-
 /// A refused request, or a response refused before any of it left, that waits until it may be answered.
 #[derive(Debug)]
 pub struct Refusal {
     /// The direction whose bytes are refused.
     pub dir: Dir,
+    answer: Answer,
     deadline: Time,
 }
 
 /// What is left of a flow that was answered by Weir.
 #[derive(Debug)]
 pub struct Tombstone {
-    /// What to say to the client until it is acknowledged begins here.
+    /// What to say to the client until it is acknowledged,
+    answer: Answer,
+    /// and where it begins.
     seq: u32,
     /// Up to here the client has acknowledged it.
     acked: u32,
@@ -68,7 +67,7 @@ pub fn refuse<I: Io>(
     now: Time,
     slot: Slot,
     flow: &mut Flow<I::Buf>,
-    dir: Dir,
+    (dir, answer): (Dir, Answer),
 ) {
     cx.counters.blocked += 1;
     let held: Vec<_> = flow.lane(dir).half.held.drain(..).collect();
@@ -82,7 +81,7 @@ pub fn refuse<I: Io>(
         return;
     }
     let deadline = now + cx.settings.limits.refusal_wait;
-    flow.refusal = Some(Refusal { dir, deadline });
+    flow.refusal = Some(Refusal { dir, answer, deadline });
     cx.schedule(deadline, slot, Timer::Refusal);
     answer_if_ready(cx, io, now, slot, flow);
 }
@@ -102,18 +101,20 @@ pub fn answer_if_ready<I: Io>(
     {
         return;
     }
+    let answer = refusal.answer;
     flow.refusal = None;
-    let say = segment::in_place_of(flow, Dir::ToClient, 0, FORBIDDEN);
+    let say = segment::in_place_of(flow, Dir::ToClient, 0, &[]);
     let tombstone = Tombstone {
         seq: say.seq,
         acked: say.seq,
-        end: say.seq.wrapping_add(FORBIDDEN.len() as u32 + 1),
+        end: say.seq.wrapping_add(answer.bytes().len() as u32 + 1),
         client_next: say.ack,
         client_fin: flow.to_server.half.fin.is_some(),
         over: false,
         rto: FIRST_RTO,
         repeat_at: now + FIRST_RTO,
         dies_at: now + cx.settings.limits.tombstone,
+        answer,
     };
     reset_end(cx, io, flow, Dir::ToServer);
     release::drop_waiting(cx, io, flow, Reason::Tombstone);
@@ -125,7 +126,8 @@ pub fn answer_if_ready<I: Io>(
 fn send_answer<I: Io>(cx: &mut Context, io: &mut I, flow: &mut Flow<I::Buf>, t: &Tombstone) {
     let flags = Flags::ACK | Flags::PSH | Flags::FIN;
     // From what the client lacks on, as any sender: some receivers take no FIN from behind bytes that they have.
-    let rest = FORBIDDEN.get(t.acked.wrapping_sub(t.seq) as usize..).unwrap_or_default();
+    let answer = t.answer.bytes();
+    let rest = answer.get(t.acked.wrapping_sub(t.seq) as usize..).unwrap_or_default();
     let say = segment::in_place_of(flow, Dir::ToClient, flags, rest);
     speak(cx, io, flow, Dir::ToClient, &Say { seq: t.acked, ack: t.client_next, ..say });
 }

@@ -1,6 +1,7 @@
 //! The loop of one worker. Reads as the packet's journey; everything it calls is bounded.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::engine::bypass::Order;
 use crate::engine::{Buffer, Counters, Engine, Io, Side};
 use crate::port::{BATCH, Frame, Ports};
 use crate::reason::Reason;
-use crate::xdp::{Heartbeat, Xdp};
+use crate::xdp::{Heartbeat, Prefix, Xdp, XdpError};
 
 /// How often the counters are published.
 const PUBLISH_EVERY: Duration = Duration::from_millis(10);
@@ -76,7 +77,7 @@ impl<'u> Worker<'u> {
             if deadline.is_some_and(|at| at <= now) {
                 self.engine.tick(&mut self.ports, now);
             }
-            self.bypass();
+            self.orders();
             self.mesh.notify();
             self.ports.turn();
             self.exchange();
@@ -102,17 +103,24 @@ impl<'u> Worker<'u> {
         }
     }
 
-    /// Tells the XDP program which flows need not come any more, and which must again; before anything is sent.
-    fn bypass(&mut self) {
-        while let Some(order) = self.engine.poll_bypass() {
+    /// Tells the XDP program which flows need not come any more, which must again, and whose packets to drop; before
+    /// anything is sent.
+    fn orders(&mut self) {
+        while let Some(order) = self.engine.poll_order() {
             let done = match order {
+                Order::DropSource { source, until } => self.drop_source(source, until),
                 Order::Begin { flow, from_seq, until } => self.xdp.bypass(&flow, from_seq, until.0),
                 Order::End { flow } => self.xdp.end_bypass(&flow).map(drop),
             };
             if let Err(error) = done {
-                tracing::error!(%error, "a bypass can't be changed");
+                tracing::error!(%error, ?order, "the XDP program can't be told");
             }
         }
+    }
+
+    fn drop_source(&self, source: IpAddr, until: Time) -> Result<(), XdpError> {
+        tracing::info!(%source, "its packets are dropped, as a rule says");
+        self.xdp.block(Prefix::host(source), until.0)
     }
 
     /// One batch from each source. Returns whether there was anything, and whether there is certainly more.

@@ -1,7 +1,6 @@
 //! Starting and stopping the workers.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +19,7 @@ use super::rest::Rest;
 use super::run::Worker;
 use super::urgency;
 use crate::control::Shared;
+use crate::engine::keys::Keys;
 use crate::engine::{Engine, EngineSettings, Side};
 use crate::port::{Memory, PortError, Ports};
 use crate::preflight::ethtool::Device;
@@ -164,8 +164,6 @@ fn cores(settings: &Settings) -> Result<Vec<CoreId>, WorkerError> {
 /// How the engines are to work, for this run of the process.
 fn engine_settings(settings: &Settings) -> io::Result<EngineSettings> {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let mut hash_key = [0; 16];
-    File::open("/dev/urandom")?.read_exact(&mut hash_key)?;
     Ok(EngineSettings {
         inspect: settings.inspection,
         passive: settings.placement == Placement::Mirror,
@@ -173,7 +171,7 @@ fn engine_settings(settings: &Settings) -> io::Result<EngineSettings> {
         bypass: settings.bypass,
         log_requests: settings.log_requests,
         epoch_us: (wall.as_micros() as u64).saturating_sub(now().0 / 1000),
-        hash_key,
+        keys: Keys::random(settings.token_key)?,
         // Below 2^53, which every JSON reader keeps: 17 bits of the start's second, 4 of the worker, 32 of the flow.
         first_flow_id: (wall.as_secs() & 0x1_ffff) << 36,
         ..EngineSettings::default()

@@ -125,6 +125,11 @@ impl Prefix {
         }
     }
 
+    /// The address alone.
+    pub fn host(addr: IpAddr) -> Prefix {
+        Prefix { addr, len: if addr.is_ipv4() { 32 } else { 128 } }
+    }
+
     /// The network address.
     pub fn addr(&self) -> IpAddr {
         self.addr

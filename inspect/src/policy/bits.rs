@@ -15,6 +15,10 @@ impl Bits {
         }
     }
 
+    pub fn contains(&self, index: usize) -> bool {
+        self.0.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
+    }
+
     pub fn intersects(&self, other: &Bits) -> bool {
         self.0.iter().zip(other.0).any(|(a, b)| a & b != 0)
     }
@@ -48,6 +52,7 @@ mod tests {
             set.insert(index);
         }
         assert_eq!(set.iter().collect::<Vec<_>>(), [0, 63, 64, 255]);
+        assert!(set.contains(64) && !set.contains(65) && !set.contains(256));
         let mut other = Bits::default();
         other.insert(1);
         assert!(!set.intersects(&other));

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::bits::{self, Bits};
+use super::cel::{CelError, Condition};
 use super::cidr::Cidr;
 use super::diagnostic::{Diagnostic, Pos, Report, did_you_mean};
 use super::given::Given;
@@ -97,11 +98,9 @@ impl Compiler {
                 }
             };
             let decision = given.decide(policy);
-            let found = decision.map_or(Expected::Pass, |d| match d.action {
-                Action::Alert => Expected::Alert,
-                Action::Mask | Action::Block if !d.enforced => Expected::Alert,
-                Action::Mask => Expected::Mask,
-                Action::Block => Expected::Block,
+            let found = decision.map_or(Expected::Pass, |d| match d.enforced {
+                true => Expected::of(d.action),
+                false => Expected::Alert,
             });
             let rule = decision.map(|d| policy.rule_name(d.rule)).unwrap_or_default();
             let other = test.rule.as_deref().filter(|wanted| *wanted != rule);
@@ -154,12 +153,19 @@ impl Compiler {
                 except: self.each(source.except, node, "except", Glob::parse),
                 sources: self.each(identity.source, identity_node, "source", Cidr::parse),
                 header: identity.header.map(|header| self.header(header, identity_node)),
+                when: source.when.and_then(|text| self.condition(&text, node.pos_of("when"))),
                 detectors: source.detect.map(|names| self.detector_set(&names, action, node)),
                 parts: parts(source.parts, action),
                 action,
                 mode: source.mode.unwrap_or(Mode::Enforce),
                 too_late: source.too_late.unwrap_or_default(),
-                limit: source.limit.and_then(|limit| self.limited(limit, source.lock_out, node)),
+                limit: self.limited(source.limit, source.lock_out.as_deref(), action, node),
+                severity: source.severity.unwrap_or_default(),
+                until: source.until.and_then(|text| self.time(&text, node.pos_of("until"))),
+                drops: source.lock_out.filter(|_| action == Action::DropSource).and_then(|text| {
+                    // What is wrong with it was reported.
+                    duration::seconds(&text).ok().map(|seconds| seconds * 1000)
+                }),
             }
         });
         compiled.collect()
@@ -167,25 +173,24 @@ impl Compiler {
 
     /// What the schema cannot say: which fields of a rule make sense together.
     fn check_combination(&mut self, rule: &source::Rule, node: &Node) {
-        let masks = rule.action == Some(Action::Mask);
+        let overwrites = rule.action.filter(|action| action.overwrites());
         let response = rule.detect.is_some() && rule.direction != Some(RuleDirection::Request);
         if rule.too_late.is_some() && !(rule.action == Some(Action::Block) && response) {
             let message = "`too-late` is about responses that are blocked for what they hold: it \
                            needs `detect`, `action: block`, and not `direction: request`";
             self.report.error(node.pos_of("too-late"), message);
         }
-        if rule.lock_out.is_some() && (rule.limit.is_none() || rule.action != Some(Action::Block)) {
-            let message = "`for` says how long callers over a limit are refused: it needs `limit` and `action: block`";
-            self.report.error(node.pos_of("for"), message);
-        }
+        self.check_penalty(rule, node);
         let parts = rule.parts.as_deref().unwrap_or_default();
         let url = || {
             let at = parts.iter().position(|p| *p == Part::Url);
             at.and_then(|i| node.items("parts").get(i)).map_or(node.pos, |n| n.pos)
         };
         if !node.has("detect") {
-            if masks {
-                self.report.error(node.pos_of("action"), "`mask` needs `detect`: what to mask");
+            if let Some(action) = overwrites {
+                let name = action.name();
+                let message = format!("`{name}` needs `detect`: what to {name}");
+                self.report.error(node.pos_of("action"), message);
             }
             if !parts.is_empty() {
                 let message = "`parts` needs `detect`: a rule without it is about the call itself";
@@ -196,19 +201,51 @@ impl Compiler {
                                only be `request`";
                 self.report.error(node.pos_of("direction"), message);
             }
-            let conditions = ["services", "methods", "paths", "except", "identity", "limit"];
-            if rule.action == Some(Action::Block) && !conditions.iter().any(|c| node.has(c)) {
-                let message = "the rule has no conditions, so it blocks every request";
-                self.report.warning(node.pos, message);
+            let conditions =
+                ["services", "methods", "paths", "except", "identity", "when", "limit"];
+            if conditions.iter().any(|c| node.has(c)) {
+                return;
             }
+            let every = match rule.action {
+                Some(Action::Bypass) => "so nothing is inspected",
+                Some(action) if action.refuses() => "so it blocks every request",
+                _ => return,
+            };
+            self.report.warning(node.pos, format!("the rule has no conditions, {every}"));
             return;
         }
-        if masks && parts.contains(&Part::Url) {
+        if overwrites.is_some() && parts.contains(&Part::Url) {
             let message = "a URL cannot be masked, only blocked: take `url` out of `parts`, or \
                            use `block`";
             self.report.error(url(), message);
         } else if parts == [Part::Url] && rule.direction == Some(RuleDirection::Response) {
             self.report.error(url(), "a response has no `url`");
+        }
+    }
+
+    /// Which actions go with `limit` and `for`.
+    fn check_penalty(&mut self, rule: &source::Rule, node: &Node) {
+        let Some(action) = rule.action else { return };
+        let (limited, lasts) = (rule.limit.is_some(), rule.lock_out.is_some());
+        let problem = match action {
+            Action::Quarantine | Action::DropSource if !lasts => {
+                Some(("action", "needs `for`: for how long"))
+            }
+            Action::RateLimit if !limited => Some(("action", "needs `limit`: how much is allowed")),
+            Action::RateLimit if rule.detect.is_some() => {
+                Some(("action", "is about calls, so it has no `detect`"))
+            }
+            Action::Bypass if limited => Some(("action", "has no `limit`")),
+            Action::Quarantine | Action::DropSource => None,
+            Action::Block if limited => None,
+            _ if lasts => Some((
+                "for",
+                "has no `for`; a `block` with `limit` has, `quarantine` and `drop-source`",
+            )),
+            _ => None,
+        };
+        if let Some((key, problem)) = problem {
+            self.report.error(node.pos_of(key), format!("`{}` {problem}", action.name()));
         }
     }
 
@@ -231,38 +268,75 @@ impl Compiler {
         extracts
     }
 
-    /// A rule's limit; none if something is wrong with it, which is reported.
+    /// A rule's limit; none if it has none, or if something is wrong with it, which is reported.
     fn limited(
         &mut self,
-        source: source::Limit,
-        lock_out: Option<String>,
+        source: Option<source::Limit>,
+        lock_out: Option<&str>,
+        action: Action,
         rule: &Node,
     ) -> Option<Limit> {
+        let lock = lock_out.and_then(|text| self.duration(text, rule.pos_of("for"), MAX_LOCK));
+        let lock = lock.filter(|_| action != Action::DropSource);
+        let Some(source) = source else {
+            // The first finding is one too many.
+            let lock = lock.filter(|_| action == Action::Quarantine)?;
+            let (measure, per, by) =
+                (Measure::Count, lock.min(MAX_PER * 1000), source::By::Identity);
+            let usage = Arc::new(Usage::new(per, false));
+            return Some(Limit { measure, most: 0, per, by, lock: Some(lock), usage });
+        };
         let node = rule.get("limit").unwrap_or(rule);
         if node.has("count") == node.has("distinct") {
             self.report.error(node.pos, "a limit is exactly one of `count` and `distinct`");
         }
-        let per = source.per.map(|text| self.duration(text, node.pos_of("per"), MAX_PER));
-        let lock = lock_out.map(|text| self.duration(text, rule.pos_of("for"), MAX_LOCK));
+        let per = source.per.and_then(|text| self.duration(&text, node.pos_of("per"), MAX_PER));
         // What is missing here was reported.
         let (measure, most) = match (source.count, source.distinct) {
             (Some(most), None) => (Measure::Count, most),
             (None, Some(most)) => (Measure::Distinct, most),
             _ => return None,
         };
-        let (per, lock) = (per??, lock.flatten());
+        let per = per?;
         let by = source.by.unwrap_or(source::By::Identity);
         let usage = Arc::new(Usage::new(per, measure == Measure::Distinct));
         Some(Limit { measure, most, per, by, lock, usage })
     }
 
     /// Milliseconds of a duration of at most so many seconds.
-    fn duration(&mut self, text: String, pos: Pos, most: u64) -> Option<u64> {
-        let checked = duration::seconds(&text).and_then(|seconds| match seconds <= most {
+    fn duration(&mut self, text: &str, pos: Pos, most: u64) -> Option<u64> {
+        let checked = duration::seconds(text).and_then(|seconds| match seconds <= most {
             true => Ok(seconds * 1000),
             false => Err(format!("`{text}` is too long; at most {} hours", most / 3600)),
         });
         checked.map_err(|message| self.report.error(pos, message)).ok()
+    }
+
+    /// A condition in CEL. Its errors name the character, since YAML may write it over several lines.
+    fn condition(&mut self, text: &str, pos: Pos) -> Option<Condition> {
+        let compiled = Condition::compile(text);
+        let report = |e: CelError| {
+            self.report.error(pos, format!("`when`: {}, at its character {}", e.problem, e.at));
+        };
+        compiled.map_err(report).ok()
+    }
+
+    /// A time in seconds since the Unix epoch; of a date its beginning in UTC. Past ones get a warning.
+    fn time(&mut self, text: &str, pos: Pos) -> Option<i64> {
+        let date = |text: &str| {
+            let date = text.parse::<jiff::civil::Date>().ok()?;
+            Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+        };
+        let Some(time) = text.parse::<jiff::Timestamp>().ok().or_else(|| date(text)) else {
+            let message =
+                format!("`{text}` is no time; write `2026-12-31` or `2026-12-31T08:00:00+01:00`");
+            self.report.error(pos, message);
+            return None;
+        };
+        if time <= jiff::Timestamp::now() {
+            self.report.warning(pos, "that is over, so the rule does nothing");
+        }
+        Some(time.as_second())
     }
 
     fn service_set(&mut self, named: &[String], node: &Node, services: &[Service]) -> Bits {
@@ -344,7 +418,7 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 /// The parts a rule looks at: all by default, but a URL cannot be masked.
 fn parts(given: Option<Vec<Part>>, action: Action) -> Parts {
     let default = match action {
-        Action::Mask => vec![Part::Headers, Part::Body],
+        action if action.overwrites() => vec![Part::Headers, Part::Body],
         _ => vec![Part::Headers, Part::Url, Part::Body],
     };
     given.unwrap_or(default).into_iter().fold(Parts::default(), Parts::with)

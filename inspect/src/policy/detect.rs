@@ -114,7 +114,7 @@ impl Compiler {
                 }
             };
             let is_attack = |id| self.catalog.get(id).is_some_and(|d| d.kind == Kind::Attack);
-            if action == Action::Mask && set.iter().any(is_attack) {
+            if action.overwrites() && set.iter().any(is_attack) {
                 let message = format!(
                     "`{name}` cannot be masked, only alerted on or blocked: an attack has no exact \
                      place"

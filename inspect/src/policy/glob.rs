@@ -1,6 +1,6 @@
 //! Path globs: `/api/**`, `/user/*/vehicle`.
 //!
-//! A path is compared segment by segment. `*` is any run of bytes within a segment, also none; `**`, a segment of its
+//! A path is compared segment by segment. `*` is any run of bytes within a segment, also none; `{id}` is a whole segment; `**`, a segment of its
 //! own, is any number of segments, also none. Empty segments do not count, so `/a//b/` is `/a/b`.
 
 /// Most segments of a request path that are told apart. A longer path fits every glob of `paths` and none of `except`:
@@ -15,6 +15,8 @@ pub(super) struct Glob(Box<[Segment]>);
 enum Segment {
     /// `**`
     Any,
+    /// `{id}`: one segment, whatever it is (a path parameter of OpenAPI).
+    Parameter,
     /// A segment without `*`.
     Exact(Box<[u8]>),
     /// A segment with `*`.
@@ -30,9 +32,13 @@ impl Glob {
         if let Some(c) = text.chars().find(|c| "?#".contains(*c)) {
             return Err(format!("the path `{text}` holds `{c}`, but paths are without query"));
         }
-        if text.contains(['{', '}']) {
+        let is_name = |name: &str| !name.is_empty() && !name.contains(['{', '}', '*']);
+        let parameter = |segment: &str| {
+            segment.strip_prefix('{').and_then(|s| s.strip_suffix('}')).is_some_and(is_name)
+        };
+        if text.split('/').any(|s| s.contains(['{', '}']) && !parameter(s)) {
             return Err(format!(
-                "the path `{text}` holds braces; write `*` for a variable segment"
+                "in the path `{text}` braces enclose no whole segment, as in `/user/{{id}}/vehicle`"
             ));
         }
         if text.contains('%') {
@@ -42,6 +48,7 @@ impl Glob {
         }
         let segments = text.split('/').filter(|s| !s.is_empty()).map(|segment| match segment {
             "**" => Ok(Segment::Any),
+            s if parameter(s) => Ok(Segment::Parameter),
             "." | ".." => Err(format!(
                 "the path `{text}` holds `{segment}`, but paths are compared after it is resolved"
             )),
@@ -59,7 +66,7 @@ impl Glob {
             path,
             |s| *s == Segment::Any,
             |segment, text| match segment {
-                Segment::Any => true,
+                Segment::Any | Segment::Parameter => true,
                 Segment::Exact(exact) => **exact == **text,
                 Segment::Wild(wild) => wildcard(wild, text, |b| *b == b'*', |a, b| a == b),
             },
@@ -240,7 +247,8 @@ mod tests {
         for (glob, part) in [
             ("api", "must begin with `/`"),
             ("/a?b", "without query"),
-            ("/user/{id}", "write `*`"),
+            ("/user/x{id}", "braces"),
+            ("/user/{}", "braces"),
             ("/a/**b", "must stand alone"),
             ("/a%20b", "after percent-decoding"),
             ("/a/../b", "after it is resolved"),

@@ -107,7 +107,7 @@ impl Policy {
         now: u64,
     ) -> Option<Decision> {
         let decision = self.decide(selection, part, detector);
-        if !selection.is_limited() {
+        if !selection.is_limited() || !selection.detectors(part).contains(detector) {
             return decision;
         }
         let counted = Counted::Value(part, detector, value());

@@ -35,10 +35,46 @@ pub enum Part {
 pub enum Action {
     /// Report it.
     Alert,
+    /// Overwrite the match in place with one that looks alike: the same value always becomes the same token.
+    Tokenize,
     /// Overwrite the match in place.
     Mask,
+    /// Refuse the request of a caller over the rule's limit, with status 429 where the answer is Weir's.
+    RateLimit,
     /// Refuse the request, or end the response.
     Block,
+    /// Block, and refuse the caller whatever the rule is about for a time.
+    Quarantine,
+    /// Block, and drop every packet of the client's address for a time.
+    DropSource,
+    /// Do not look for it, so that no other rule acts on it either.
+    Bypass,
+}
+
+impl Action {
+    /// The name in policies and events.
+    pub fn name(self) -> &'static str {
+        match self {
+            Action::Alert => "alert",
+            Action::Tokenize => "tokenize",
+            Action::Mask => "mask",
+            Action::RateLimit => "rate-limit",
+            Action::Block => "block",
+            Action::Quarantine => "quarantine",
+            Action::DropSource => "drop-source",
+            Action::Bypass => "bypass",
+        }
+    }
+
+    /// Whether it overwrites the match and lets the message go on.
+    pub fn overwrites(self) -> bool {
+        matches!(self, Action::Tokenize | Action::Mask)
+    }
+
+    /// Whether it ends the message.
+    pub fn refuses(self) -> bool {
+        matches!(self, Action::RateLimit | Action::Block | Action::Quarantine | Action::DropSource)
+    }
 }
 
 /// What becomes of a blocked response over HTTP/2 when no frame is left that could end its stream (design rule 3).
@@ -90,6 +126,36 @@ impl Cause {
             Cause::Midstream => "midstream",
             Cause::Overload => "overload",
             Cause::Undecodable => "undecodable",
+        }
+    }
+}
+
+/// How much a finding or a call matters to people; nothing is decided by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RuleSeverity {
+    /// Worth knowing.
+    Info,
+    /// Small harm.
+    Low,
+    /// What a rule is that says nothing else.
+    #[default]
+    Medium,
+    /// Somebody should look at it today,
+    High,
+    /// or now.
+    Critical,
+}
+
+impl RuleSeverity {
+    /// The name in policies and events.
+    pub fn name(self) -> &'static str {
+        match self {
+            RuleSeverity::Info => "info",
+            RuleSeverity::Low => "low",
+            RuleSeverity::Medium => "medium",
+            RuleSeverity::High => "high",
+            RuleSeverity::Critical => "critical",
         }
     }
 }

@@ -9,6 +9,7 @@
 //! [`Policy::select`] and [`Policy::decide`] run on the packet path: they take no lock and allocate nothing.
 
 mod bits;
+mod cel;
 mod cidr;
 mod compile;
 mod detect;
@@ -30,6 +31,7 @@ mod yaml;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use cidr::parse_cidr;
 pub use compile::{MAX_NAME, MAX_RULES, MAX_SERVICES};
@@ -39,7 +41,7 @@ pub use identity::Caller;
 pub use limit::Counted;
 pub use message::{
     Action, Cause, Direction, ExceptionAction, HeaderLookup, Message, Mode, NoHeaders, Part,
-    TooLate,
+    RuleSeverity, TooLate,
 };
 pub use schema::json_schema;
 pub use selection::{Decision, RuleId, Selection};
@@ -82,10 +84,12 @@ pub struct RuleOrder<'p> {
 #[derive(Clone)]
 pub struct Policy {
     mode: Mode,
+    /// The rules that have ended.
+    expired: Bits,
     compiled: Arc<Compiled>,
 }
 
-/// All of a policy but its mode, which the operator may change alone.
+/// All of a policy but its mode, which the operator may change alone, and the time.
 struct Compiled {
     /// A rule has a limit, so callers have to be told apart.
     limited: bool,
@@ -168,6 +172,7 @@ impl Policy {
             except: Vec::new(),
             sources: Vec::new(),
             header: None,
+            when: None,
             detectors: Some(every),
             parts: [Part::Headers, Part::Url, Part::Body]
                 .into_iter()
@@ -176,6 +181,9 @@ impl Policy {
             mode: Mode::Monitor,
             too_late: TooLate::default(),
             limit: None,
+            severity: RuleSeverity::Info,
+            until: None,
+            drops: None,
         };
         let exceptions = [None; Cause::ALL.len()];
         let compiled =
@@ -184,7 +192,25 @@ impl Policy {
     }
 
     fn new(mode: Mode, compiled: Compiled) -> Policy {
-        Policy { mode, compiled: Arc::new(compiled) }
+        let policy = Policy { mode, expired: Bits::default(), compiled: Arc::new(compiled) };
+        policy.at(SystemTime::now())
+    }
+
+    /// The same rules without those that have ended by then; cheap. (There is no clock on the packet path: whoever holds a
+    /// policy for long asks again.)
+    pub fn at(&self, now: SystemTime) -> Policy {
+        let now = now.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
+        let mut expired = Bits::default();
+        let rules = self.compiled.rules.iter().enumerate();
+        rules
+            .filter(|(_, r)| r.until.is_some_and(|at| at <= now))
+            .for_each(|(i, _)| expired.insert(i));
+        Policy { expired, ..self.clone() }
+    }
+
+    /// Whether the rules that have ended are others than in a policy of the same source.
+    pub fn differs_in_time(&self, other: &Policy) -> bool {
+        self.expired != other.expired
     }
 
     /// The mode of the whole.
@@ -217,7 +243,7 @@ impl Policy {
 
     /// The same rules under another mode; cheap.
     pub fn with_mode(&self, mode: Mode) -> Policy {
-        Policy { mode, compiled: Arc::clone(&self.compiled) }
+        Policy { mode, ..self.clone() }
     }
 
     /// A number that tells sources apart, the same in each process. No secret, and no proof against forgery.
@@ -277,6 +303,25 @@ impl Policy {
         self.mode == Mode::Enforce && rule.is_some_and(|r| r.mode == Mode::Enforce)
     }
 
+    /// How much a rule matters to people.
+    pub fn severity(&self, id: RuleId) -> RuleSeverity {
+        self.compiled
+            .rules
+            .get(usize::from(id.0))
+            .map_or_else(RuleSeverity::default, |r| r.severity)
+    }
+
+    /// For how many milliseconds a rule drops a caller's address.
+    pub fn drops(&self, id: RuleId) -> Option<u64> {
+        self.compiled.rules.get(usize::from(id.0)).and_then(|rule| rule.drops)
+    }
+
+    /// After how many seconds a caller that a rule refuses may try again, if the rule counts.
+    pub fn retry_after(&self, id: RuleId) -> Option<u64> {
+        let limit = self.compiled.rules.get(usize::from(id.0)).and_then(|r| r.limit.as_ref())?;
+        Some(limit.lock.unwrap_or(limit.per).div_ceil(1000))
+    }
+
     /// What a rule says of a response over HTTP/2 whose stream can't be ended any more.
     pub fn too_late(&self, id: RuleId) -> TooLate {
         self.compiled.rules.get(usize::from(id.0)).map_or_else(TooLate::default, |r| r.too_late)
@@ -315,10 +360,20 @@ impl Policy {
         }
         let mut path = None;
         let mut selection = Selection::default();
+        let mut bypassed = DetectorSet::EMPTY;
         for (index, rule) in self.compiled.rules.iter().enumerate() {
-            if rule.applies(message, &services, &mut path) {
-                selection.add(index, rule, self.mode);
+            if self.expired.contains(index) || !rule.applies(message, &services, &mut path) {
+                continue;
             }
+            match (rule.action, &rule.detectors) {
+                (Action::Bypass, _) if rule.mode == Mode::Monitor => {}
+                (Action::Bypass, None) => return Selection::default(),
+                (Action::Bypass, Some(detectors)) => bypassed = bypassed.union(detectors),
+                _ => selection.add(index, rule, self.mode),
+            }
+        }
+        if !bypassed.is_empty() {
+            selection.look_away(&bypassed);
         }
         selection
     }
@@ -331,6 +386,10 @@ impl Policy {
         part: Part,
         detector: DetectorId,
     ) -> Option<Decision> {
+        // The scanner of a body knows no message: it finds what any rule asks for.
+        if !selection.detectors(part).contains(detector) {
+            return None;
+        }
         selection
             .rules
             .iter()

@@ -1,11 +1,12 @@
 //! Compiled services and rules: the conditions, evaluated once a message, without allocation.
 
 use super::bits::Bits;
+use super::cel::Condition;
 use super::cidr::{Address, Cidr};
 use super::glob::{Glob, Path};
 use super::limit::Limit;
 use super::source::RuleDirection;
-use super::{Action, Message, Mode, Part, TooLate};
+use super::{Action, Message, Mode, Part, RuleSeverity, TooLate};
 use crate::detector::DetectorSet;
 
 /// A service; an empty list is any.
@@ -115,6 +116,7 @@ pub(super) struct Rule {
     pub except: Vec<Glob>,
     pub sources: Vec<Cidr>,
     pub header: Option<Header>,
+    pub when: Option<Condition>,
     /// None: the rule is about the call itself.
     pub detectors: Option<DetectorSet>,
     pub parts: Parts,
@@ -123,6 +125,11 @@ pub(super) struct Rule {
     pub too_late: TooLate,
     /// It applies only to callers that are over this.
     pub limit: Option<Limit>,
+    pub severity: RuleSeverity,
+    /// Seconds since the Unix epoch at which it ends.
+    pub until: Option<i64>,
+    /// Milliseconds for which a caller's address is dropped.
+    pub drops: Option<u64>,
 }
 
 /// A request header by which clients are told apart; no values is any value.
@@ -160,6 +167,7 @@ impl Rule {
                         || condition.values.iter().any(|v| v.as_bytes() == value)
                 })
             })
+            && self.when.as_ref().is_none_or(|when| when.holds(message))
     }
 }
 

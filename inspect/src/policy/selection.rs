@@ -36,7 +36,7 @@ impl Decision {
     }
 
     /// The stronger of two decisions: one that acts before one that only reports (a rule on trial must not weaken one
-    /// in force), then block before mask before alert, then `first`.
+    /// in force), then block before mask before tokenize before alert, then `first`.
     pub(super) fn stronger(first: Decision, second: Decision) -> Decision {
         if second.strength() > first.strength() { second } else { first }
     }
@@ -89,6 +89,11 @@ impl Selection {
                 *held = held.union(detectors);
             }
         }
+    }
+
+    /// Takes detectors out of all parts.
+    pub(super) fn look_away(&mut self, detectors: &DetectorSet) {
+        self.wanted.iter_mut().chain(&mut self.held).for_each(|set| *set = set.without(detectors));
     }
 
     /// What to look for in a part.

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::usage::MAX_DISTINCT;
-use super::{Action, Direction, ExceptionAction, Mode, Part, TooLate};
+use super::{Action, Direction, ExceptionAction, Mode, Part, RuleSeverity, TooLate};
 use crate::detector::Category;
 use crate::scan::MAX_MATCH;
 
@@ -37,7 +37,7 @@ pub(super) struct Source {
     #[schemars(length(min = 1))]
     pub detectors: Option<Vec<CustomDetector>>,
     /// What to do about what. Of several rules that apply, the strongest decides: an enforced one before a monitored
-    /// one, block before mask before alert, then the first in the file.
+    /// one, block before mask before tokenize before alert, then the first in the file.
     #[schemars(length(min = 1))]
     pub rules: Option<Vec<Rule>>,
     /// What the policy has to do about messages; one that it does something else about is an error.
@@ -124,6 +124,9 @@ pub(super) struct Rule {
     pub except: Option<Vec<String>>,
     /// Who asks.
     pub identity: Option<Identity>,
+    /// A condition in CEL, for what the others can't say: `request.headers['x-team'] != 'payments'`.
+    #[schemars(length(min = 1))]
+    pub when: Option<String>,
     /// What to look for: names of detectors, or `category:NAME`. Without it the rule is about the call itself.
     #[schemars(length(min = 1))]
     pub detect: Option<Vec<String>>,
@@ -137,7 +140,13 @@ pub(super) struct Rule {
     pub mode: Option<Mode>,
     /// The rule applies only to callers that are over this limit.
     pub limit: Option<Limit>,
-    /// For `limit` and `block`: for how long a caller that is over it is refused whatever the rule is about: `15m`.
+    /// How much it matters to people; events carry it. Default: `medium`.
+    pub severity: Option<RuleSeverity>,
+    /// The rule ends then: a date (its beginning, UTC) or a time: `2026-12-31`, `2026-12-31T08:00:00+01:00`.
+    #[schemars(length(min = 1))]
+    pub until: Option<String>,
+    /// For `limit` and `block`, and for `quarantine`: for how long a caller that is over the limit (has one finding) is refused
+    /// whatever the rule is about. For `drop-source`: for how long its address is. `15m`
     #[serde(rename = "for")]
     #[schemars(length(min = 1))]
     pub lock_out: Option<String>,
@@ -172,6 +181,7 @@ impl Rule {
             let values = header.values.as_ref().map(|v| format!(": {}", v.join(", ")));
             words.push(format!("with {name}{}", values.unwrap_or_default()));
         }
+        words.extend(self.when.as_ref().map(|when| format!("when {when}")));
         words.extend(self.detect.as_ref().map(|names| format!("that hold {}", names.join(", "))));
         if let Some(parts) = &self.parts {
             let names: Vec<_> = parts.iter().map(|p| format!("{p:?}").to_lowercase()).collect();
@@ -187,9 +197,11 @@ impl Rule {
             };
             words.push(format!("beyond {much} in {per} by one {by}"));
         }
-        words.extend(
-            self.lock_out.as_ref().map(|time| format!("and for {time} whatever else it asks")),
-        );
+        words.extend(self.lock_out.as_ref().map(|time| match self.action {
+            Some(Action::DropSource) => format!("and for {time} every packet of its address"),
+            _ => format!("and for {time} whatever else it asks"),
+        }));
+        words.extend(self.until.as_ref().map(|time| format!("until {time}")));
         words.join(" ")
     }
 }
@@ -341,8 +353,28 @@ pub(super) struct Given {
 pub(super) enum Expected {
     Pass,
     Alert,
+    Tokenize,
     Mask,
+    RateLimit,
     Block,
+    Quarantine,
+    DropSource,
+}
+
+impl Expected {
+    /// What an action comes to.
+    pub fn of(action: Action) -> Expected {
+        match action {
+            Action::Bypass => Expected::Pass,
+            Action::Alert => Expected::Alert,
+            Action::Tokenize => Expected::Tokenize,
+            Action::Mask => Expected::Mask,
+            Action::RateLimit => Expected::RateLimit,
+            Action::Block => Expected::Block,
+            Action::Quarantine => Expected::Quarantine,
+            Action::DropSource => Expected::DropSource,
+        }
+    }
 }
 
 impl std::fmt::Display for Expected {
@@ -350,8 +382,12 @@ impl std::fmt::Display for Expected {
         f.write_str(match self {
             Expected::Pass => "`pass`",
             Expected::Alert => "`alert`",
+            Expected::Tokenize => "`tokenize`",
             Expected::Mask => "`mask`",
+            Expected::RateLimit => "`rate-limit`",
             Expected::Block => "`block`",
+            Expected::Quarantine => "`quarantine`",
+            Expected::DropSource => "`drop-source`",
         })
     }
 }

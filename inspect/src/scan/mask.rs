@@ -1,5 +1,9 @@
 //! Overwriting a match in place, and showing a little of it.
 
+use std::hash::Hasher;
+
+use siphasher::sip::SipHasher24;
+
 use super::catalog::{Detector, MaskStyle};
 use super::view::Context;
 
@@ -11,15 +15,21 @@ const NINE: u8 = b'9';
 
 /// Overwrites a whole match in place; see [`mask_range`].
 pub fn mask(detector: &Detector, context: Context, bytes: &mut [u8]) {
-    mask_range(detector.mask_style, context, 0, bytes);
+    mask_range(detector.mask_style, context, bytes);
 }
 
-/// Overwrites a part of a match in place: `bytes`, which lie `offset` bytes behind the match's beginning. The length
-/// stays, UTF-8 stays UTF-8, and a JSON document stays valid: in a bare number digits become digits, and in a string
-/// quotes and their backslashes are left.
+/// Overwrites a part of a match in place. The length stays, UTF-8 stays UTF-8, and a JSON document stays valid: in a
+/// bare number digits become digits, and in a string quotes and their backslashes are left.
 ///
 /// It needs no other part of the match, so a match that lies in several packets is masked packet by packet.
-pub fn mask_range(style: MaskStyle, context: Context, _offset: u64, bytes: &mut [u8]) {
+pub fn mask_range(style: MaskStyle, context: Context, bytes: &mut [u8]) {
+    replace(style, bytes, |_, b| {
+        if b.is_ascii_digit() && context != Context::InString { NINE } else { STAR }
+    });
+}
+
+/// Replaces what of a match a mask hides: `by` is given a byte's place in `bytes` and the byte.
+fn replace(style: MaskStyle, bytes: &mut [u8], by: impl Fn(usize, u8) -> u8) {
     let mut escaped = false;
     for i in 0..bytes.len() {
         let next = bytes.get(i + 1).copied();
@@ -33,8 +43,46 @@ pub fn mask_range(style: MaskStyle, context: Context, _offset: u64, bytes: &mut 
         };
         escaped = escapes;
         if replaced {
-            *b = if b.is_ascii_digit() && context != Context::InString { NINE } else { STAR };
+            *b = by(i, *b);
         }
+    }
+}
+
+/// What stands for a value: the same value under the same key has the same token, and without the key nobody can find the
+/// value of a token, nor the token of a value. (A pseudonym in the sense of GDPR article 4(5).)
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Token(u64);
+
+impl Token {
+    /// That of a value. Of a match longer than [`MAX_MATCH`](super::MAX_MATCH) its beginning is the value.
+    pub fn new(key: &[u8; 16], value: &[u8]) -> Token {
+        let mut hasher = SipHasher24::new_with_key(key);
+        hasher.write(value);
+        Token(hasher.finish())
+    }
+
+    /// Overwrites a part of the match that lies `offset` bytes behind its beginning, hiding what a mask hides. Digits
+    /// become digits and letters letters, so that what reads the value still can. A token that begins with a digit
+    /// begins with 9: a number without a leading zero, and nobody's card.
+    pub fn write(self, style: MaskStyle, offset: u64, bytes: &mut [u8]) {
+        replace(style, bytes, |i, b| {
+            let at = offset + i as u64;
+            let letter = |first: u8| first + self.random(at, 26);
+            match b {
+                b'0'..=b'9' if at == 0 => NINE,
+                b'0'..=b'9' => b'0' + self.random(at, 10),
+                b'A'..=b'Z' => letter(b'A'),
+                _ => letter(b'a'),
+            }
+        });
+    }
+
+    /// The number below `end` for a place: splitmix64 (Steele et al. 2014) of what the hash made of the value.
+    fn random(self, at: u64, end: u8) -> u8 {
+        let mut z = self.0.wrapping_add((at + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ z >> 31) % u64::from(end)) as u8
     }
 }
 
@@ -59,4 +107,49 @@ pub fn sample(detector: &Detector, matched: &[u8]) -> String {
         out.push(if keep && visible(*b) { char::from(*b) } else { '*' });
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(key: u8, value: &str) -> String {
+        let mut bytes = value.as_bytes().to_vec();
+        Token::new(&[key; 16], value.as_bytes()).write(MaskStyle::Alphanumeric, 0, &mut bytes);
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_token_looks_like_its_value_and_is_the_same_each_time() {
+        let value = "4111-1111 1111.1111 Ab";
+        let written = token(1, value);
+        assert_eq!(written, token(1, value));
+        assert_ne!(written, token(2, value), "another key");
+        assert_ne!(written, token(1, "4111-1111 1111.1112 Ab"), "another value");
+        assert!(written.starts_with('9'), "{written}");
+        let shape = |c: char| match c {
+            '0'..='9' => 'd',
+            'A'..='Z' => 'U',
+            'a'..='z' => 'l',
+            other => other,
+        };
+        assert!(written.chars().map(shape).eq(value.chars().map(shape)), "{written}");
+        let changed = written.chars().zip(value.chars()).filter(|(a, b)| a != b).count();
+        assert!(changed > 10, "{written}");
+    }
+
+    #[test]
+    fn a_token_is_the_same_written_in_parts() {
+        let value = b"sk_live_4eC39HqLyjWDarjtT1zdp7dc";
+        let token = Token::new(&[3; 16], value);
+        let mut whole = value.to_vec();
+        token.write(MaskStyle::All, 0, &mut whole);
+        for cut in 0..value.len() {
+            let mut parts = value.to_vec();
+            let (first, second) = parts.split_at_mut(cut);
+            token.write(MaskStyle::All, 0, first);
+            token.write(MaskStyle::All, cut as u64, second);
+            assert_eq!(parts, whole, "{cut}");
+        }
+    }
 }

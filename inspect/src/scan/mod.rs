@@ -54,7 +54,7 @@ pub use catalog::{
     Catalog, CustomDetector, CustomKind, Detector, DetectorError, Kind, MAX_MATCH, MaskStyle,
 };
 pub use found::Found;
-pub use mask::{mask, mask_range, sample};
+pub use mask::{Token, mask, mask_range, sample};
 pub use view::Context;
 
 use crate::detector::{DetectorId, DetectorSet};

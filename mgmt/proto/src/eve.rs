@@ -176,6 +176,7 @@ fn grpc(m: &Grpc) -> Object {
 fn finding(m: &Finding) -> Object {
     let mut o = Object::new();
     text(&mut o, "rule", &m.rule);
+    text(&mut o, "severity", &m.severity);
     text(&mut o, "detector", &m.detector);
     text(&mut o, "category", &m.category);
     o.insert("action".into(), m.action().name().into());
@@ -204,6 +205,7 @@ fn finding(m: &Finding) -> Object {
 fn block(m: &Block) -> Object {
     let mut o = Object::new();
     text(&mut o, "rule", &m.rule);
+    text(&mut o, "severity", &m.severity);
     text(&mut o, "how", &m.how);
     text(&mut o, "reason", &m.reason);
     text(&mut o, "service", &m.service);

@@ -94,8 +94,12 @@ impl Action {
     pub fn name(self) -> &'static str {
         match self {
             Action::Alert => "alert",
+            Action::Tokenize => "tokenize",
             Action::Mask => "mask",
+            Action::RateLimit => "rate-limit",
             Action::Block => "block",
+            Action::Quarantine => "quarantine",
+            Action::DropSource => "drop-source",
         }
     }
 }

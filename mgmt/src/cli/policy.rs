@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
-use weir_inspect::policy::{Action, Diagnostic, Mode, Policy, RuleOrder, Severity};
+use weir_inspect::policy::{Diagnostic, Mode, Policy, RuleOrder, Severity};
 
 use super::client::Client;
 use super::style::Style;
@@ -131,11 +131,7 @@ fn explain(file: &Path, as_json: bool) -> Outcome {
     let order = policy.in_order();
     let width = order.iter().map(|rule| rule.name.len()).max().unwrap_or(0);
     for (n, rule) in (1..).zip(&order) {
-        let action = match rule.action {
-            Action::Alert => "alert",
-            Action::Mask => "mask",
-            Action::Block => "block",
-        };
+        let action = rule.action.name();
         if as_json {
             let RuleOrder { name, about, acts, .. } = rule;
             let line =
@@ -143,10 +139,10 @@ fn explain(file: &Path, as_json: bool) -> Outcome {
             text.push_str(&format!("{line}\n"));
             continue;
         }
-        let does = format!("{action:<5}");
+        let does = format!("{action:<11}");
         let does = match (rule.acts, rule.action) {
-            (true, Action::Block) => style.bad(&does),
-            (true, Action::Mask) => style.warn(&does),
+            (true, action) if action.refuses() => style.bad(&does),
+            (true, action) if action.overwrites() => style.warn(&does),
             _ => style.dim(&does),
         };
         let only = if rule.acts { "" } else { " (only reported)" };

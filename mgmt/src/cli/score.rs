@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
 use serde_json::json;
-use weir_inspect::policy::{Action, Decision, Direction, HeaderLookup, Message, Policy};
+use weir_inspect::policy::{Decision, Direction, HeaderLookup, Message, Policy};
 use weir_inspect::request::Request;
 use weir_inspect::scan::decode_url;
 use weir_inspect::score::{BLOCK_FROM, Finding, Score, score};
@@ -109,7 +109,7 @@ fn by_policy(policy: &Policy, request: &Request, scored: &Score) -> &'static str
     };
     let found = scored.findings.iter().filter_map(decide);
     let decisions: Vec<Decision> = selection.verdict().into_iter().chain(found).collect();
-    let blocks = |d: &Decision| d.acts() && d.action == Action::Block;
+    let blocks = |d: &Decision| d.acts() && d.action.refuses();
     match decisions.iter().any(blocks) {
         true => "block",
         false if decisions.is_empty() => "pass",

@@ -216,10 +216,10 @@ impl Trial {
         let at = |name: &str| format!("/{kind}/{name}");
         let (effect, sample) = match kind.as_str() {
             "leak" | "attack" => match text(&at("action")).as_str() {
-                "mask" => {
+                "mask" | "tokenize" => {
                     (Effect::Mask, format!("{} {}", text(&at("detector")), text(&at("sample"))))
                 }
-                "block" => {
+                "block" | "quarantine" | "drop-source" => {
                     (Effect::Block, format!("{} {}", text(&at("detector")), text(&at("sample"))))
                 }
                 _ => return None,

@@ -95,14 +95,10 @@ pub fn masked(bytes: &[u8]) -> Vec<u8> {
     let scanner = policy.scanner();
     scanner.scan(&mut ScanState::default(), bytes, true, scanner.active(), &mut found);
     let mut masked = bytes.to_vec();
-    let mut opened = 0;
     for f in &found {
         let detector = policy.catalog().get(f.detector).expect("a detector");
-        if !f.continued {
-            opened = f.start;
-        }
         let part = &mut masked[f.start as usize..f.end as usize];
-        mask_range(detector.mask_style, f.context, f.start - opened, part);
+        mask_range(detector.mask_style, f.context, part);
     }
     masked
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use weir_inspect::decode::Decoder;
 use weir_inspect::detector::DetectorId;
 use weir_inspect::policy::{Action, Cause, Decision, Part, RuleId, Selection};
-use weir_inspect::scan::{Found, ScanState};
+use weir_inspect::scan::{Found, ScanState, Token};
 
 use super::Feed;
 use super::edits::Edit;
@@ -71,7 +71,8 @@ pub struct Content {
     binary: bool,
     state: ScanState,
     extents: VecDeque<Extent>,
-    last_detector: Option<(DetectorId, Decision)>,
+    /// What the last finding was, what is done about it, and its token, for the parts of it that follow.
+    last: Option<(DetectorId, Decision, Token)>,
 }
 
 impl Content {
@@ -87,7 +88,7 @@ impl Content {
         self.masked = false;
         self.blocked_by = None;
         self.extents.clear();
-        self.last_detector = None;
+        self.last = None;
         if matches!(reading, Reading::Scan | Reading::Encoded) {
             self.state.reset();
             self.state.set_binary(binary);
@@ -266,22 +267,26 @@ impl Content {
 
     /// What follows from a finding. True: an enforced rule ends the message.
     fn found(&mut self, feed: &mut Feed<'_>, request: &Request, f: &Found) -> bool {
-        let decision = if f.continued {
-            self.last_detector.filter(|(id, _)| *id == f.detector).map(|(_, d)| d)
+        let decided = if f.continued {
+            self.last.filter(|(id, ..)| *id == f.detector).map(|(_, d, token)| (d, token))
         } else {
-            let value = || report::keyed(feed, self.state.matched(f));
+            let matched = self.state.matched(f);
+            let value = || feed.cx.settings.keys.hash(matched);
             let found = (Part::Body, f.detector);
             let now = feed.now.millis();
-            request.policy.decide_for(&self.selection, request.caller, found, value, now)
+            let decision =
+                request.policy.decide_for(&self.selection, request.caller, found, value, now);
+            decision.map(|d| (d, feed.cx.settings.keys.token(matched)))
         };
-        let Some(decision) = decision else { return false };
-        self.last_detector = Some((f.detector, decision));
+        let Some((decision, token)) = decided else { return false };
+        self.last = Some((f.detector, decision, token));
         let acts = decision.enforced && !feed.cx.settings.passive;
-        let blocks = acts && (decision.action == Action::Block || self.sealed.is_some());
+        let blocks = acts && (decision.action.refuses() || self.sealed.is_some());
         let blocks = blocks && decision.action != Action::Alert;
-        let masks = acts && decision.action == Action::Mask && !blocks;
+        let masks = acts && decision.action.overwrites() && !blocks;
         if blocks {
             self.blocked_by = Some(decision.rule);
+            feed.drop_source(&request.policy, decision);
         }
         if !f.continued {
             let finding = Finding {
@@ -302,8 +307,11 @@ impl Content {
             let done =
                 if f.continued { f.start.saturating_sub(self.state.open_start()) } else { 0 };
             for (skip, at, len) in self.ranges(f.start, f.end) {
-                let edit = Edit::mask(at, len, done + skip, detector.mask_style, f.context);
-                feed.cx.edits.push(edit);
+                let (skip, style) = (done + skip, detector.mask_style);
+                feed.cx.edits.push(match decision.action {
+                    Action::Tokenize if masks => Edit::tokenize(at, len, skip, style, token),
+                    _ => Edit::mask(at, len, style, f.context),
+                });
             }
             feed.cx.counters.masked += u64::from(masks && !f.continued);
             self.masked |= masks;

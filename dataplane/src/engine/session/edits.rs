@@ -1,6 +1,6 @@
 //! What is to be overwritten on the wire, by stream offsets. Lengths never change (design rule 3).
 
-use weir_inspect::scan::{Context as Surroundings, MaskStyle, mask_range};
+use weir_inspect::scan::{Context as Surroundings, MaskStyle, Token, mask_range};
 
 /// One range of a direction's stream to overwrite.
 #[derive(Clone, Debug)]
@@ -17,8 +17,10 @@ enum How {
     Bytes(Vec<u8>),
     /// The same byte everywhere.
     Fill(u8),
-    /// A finding, masked by its detector's rule. `skip`: bytes of the match before this range.
-    Mask { style: MaskStyle, surroundings: Surroundings, skip: u64 },
+    /// A finding, masked by its detector's rule.
+    Mask { style: MaskStyle, surroundings: Surroundings },
+    /// A finding, replaced by its token. `skip`: bytes of the match before this range.
+    Tokenize { style: MaskStyle, token: Token, skip: u64 },
 }
 
 impl Edit {
@@ -32,15 +34,15 @@ impl Edit {
         Edit { at, len, how: How::Fill(byte) }
     }
 
-    /// Masks a part of a match: the part has `len` bytes, and `skip` bytes of the match come before it.
-    pub fn mask(
-        at: u64,
-        len: u64,
-        skip: u64,
-        style: MaskStyle,
-        surroundings: Surroundings,
-    ) -> Edit {
-        Edit { at, len, how: How::Mask { style, surroundings, skip } }
+    /// Masks a part of a match.
+    pub fn mask(at: u64, len: u64, style: MaskStyle, surroundings: Surroundings) -> Edit {
+        Edit { at, len, how: How::Mask { style, surroundings } }
+    }
+
+    /// Replaces a part of a match by the same part of its token: the part has `len` bytes, and `skip` bytes of the match come
+    /// before it.
+    pub fn tokenize(at: u64, len: u64, skip: u64, style: MaskStyle, token: Token) -> Edit {
+        Edit { at, len, how: How::Tokenize { style, token, skip } }
     }
 
     /// Stream offset just past the range.
@@ -59,9 +61,10 @@ impl Edit {
                     *to = *new;
                 }
             }
-            How::Mask { style, surroundings, skip } => {
-                mask_range(*style, *surroundings, skip + skipped, bytes);
+            How::Mask { style, surroundings } => {
+                mask_range(*style, *surroundings, bytes);
             }
+            How::Tokenize { style, token, skip } => token.write(*style, skip + skipped, bytes),
         }
     }
 }

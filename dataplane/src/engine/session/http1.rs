@@ -11,7 +11,7 @@ use super::etag::Place;
 use super::reading;
 use super::report;
 use super::transaction::{EachField, FieldMask, HeadFields, SPARE, Transaction};
-use super::{Action, Dir, Feed, Outcome};
+use super::{Action, Answer, Dir, Feed, Outcome};
 
 /// The protocol changes at this stream offset.
 pub struct Switch {
@@ -77,7 +77,7 @@ impl HeadFields for Fields<'_> {
 enum Next {
     Go,
     /// This and everything after it is refused.
-    Refuse(u64),
+    Refuse(u64, Answer),
     Exception(Cause),
     Reset,
     Switch,
@@ -113,7 +113,7 @@ impl Http1Session {
             };
             match messages.event(feed, event, other) {
                 Next::Go => {}
-                Next::Refuse(from) => return messages.refuse(feed.dir, from),
+                Next::Refuse(from, answer) => return messages.refuse(feed.dir, from, answer),
                 Next::Exception(cause) => return feed.exception(cause, end),
                 Next::Reset => return Outcome::action(at, Action::Reset),
                 Next::Switch => return Outcome::clear(end),
@@ -136,7 +136,7 @@ impl Http1Session {
         };
         match next {
             Next::Reset => Outcome::action(at, Action::Reset),
-            Next::Refuse(from) => messages.refuse(feed.dir, from),
+            Next::Refuse(from, answer) => messages.refuse(feed.dir, from, answer),
             _ => Outcome::clear(at),
         }
     }
@@ -144,7 +144,7 @@ impl Http1Session {
     /// What is held in a direction must go; a match that is complete but for what follows it is decided first.
     pub fn expire(&mut self, feed: &mut Feed<'_>) -> Outcome {
         match self.messages.expire(feed) {
-            Next::Refuse(from) => self.messages.refuse(feed.dir, from),
+            Next::Refuse(from, answer) => self.messages.refuse(feed.dir, from, answer),
             Next::Reset => Outcome::action(feed.at, Action::Reset),
             _ => Outcome::clear(feed.at),
         }
@@ -176,11 +176,11 @@ impl Http1Session {
 impl Messages {
     /// What a direction says from an offset on is refused. No response to a refused request will ever come, so the
     /// answer must not wait for it.
-    fn refuse(&mut self, dir: Dir, from: u64) -> Outcome {
+    fn refuse(&mut self, dir: Dir, from: u64, answer: Answer) -> Outcome {
         if dir == Dir::ToServer {
             self.in_flight.retain(|t| t.heads.0 < from);
         }
-        Outcome::action(from, Action::Refuse)
+        Outcome::action(from, Action::Refuse(answer))
     }
 
     fn hold(&self, dir: Dir) -> Option<u64> {
@@ -234,8 +234,9 @@ impl Messages {
         self.h2c = h2c(&head.fields);
         let known = responses.expect_response(method);
         self.in_flight.push_back(t);
-        if verdict.refused || unreadable {
-            return Next::Refuse(head.start);
+        let unreadable = unreadable.then_some(Answer::Forbidden);
+        if let Some(answer) = verdict.refused.or(unreadable) {
+            return Next::Refuse(head.start, answer);
         }
         if known { Next::Go } else { Next::Exception(Cause::Memory) }
     }
@@ -294,7 +295,10 @@ impl Messages {
         }
         let has_body = head.framing != Framing::None;
         let unreadable = reading::begin(feed, &mut t.download, rules, fields, has_body);
-        if refused || unreadable { Next::Refuse(head.start) } else { Next::Go }
+        if refused || unreadable {
+            return Next::Refuse(head.start, Answer::Forbidden);
+        }
+        Next::Go
     }
 
     /// A piece of a body.
@@ -400,7 +404,7 @@ impl Messages {
 /// An enforced rule ends the message whose head lies at `head_at`.
 fn blocked(feed: &Feed<'_>, head_at: u64) -> Next {
     // Once a part of it has left, the server or the client would take what follows for the rest of it.
-    if head_at >= feed.sent { Next::Refuse(head_at) } else { Next::Reset }
+    if head_at >= feed.sent { Next::Refuse(head_at, Answer::Forbidden) } else { Next::Reset }
 }
 
 fn version(v: Version) -> &'static str {
@@ -417,7 +421,7 @@ fn mask_fields(feed: &mut Feed<'_>, t: &Transaction, masks: &mut Vec<FieldMask>)
         let Some(detector) = t.request.policy.catalog().get(mask.found.detector) else { continue };
         let at = mask.place as u64 + mask.found.start;
         let len = mask.found.end - mask.found.start;
-        feed.cx.edits.push(Edit::mask(at, len, 0, detector.mask_style, mask.found.context));
+        feed.cx.edits.push(Edit::mask(at, len, detector.mask_style, mask.found.context));
         feed.cx.counters.masked += 1;
     }
 }

@@ -321,7 +321,7 @@ impl Streams {
         let rules = t.upload.selection;
         let unreadable = reading::begin(feed, &mut t.upload, rules, block, true);
         let acts = !feed.cx.settings.passive;
-        let refuse = acts && (verdict.refused || unreadable);
+        let refuse = acts && (verdict.refused.is_some() || unreadable);
         if refuse {
             feed.cx.counters.blocked += 1;
             // The server will answer by itself that the request is malformed; that answer is nobody's secret.

@@ -19,9 +19,14 @@ mod reading;
 mod report;
 mod transaction;
 
+use std::time::Duration;
+
+use weir_inspect::policy::{self, Decision, Policy};
 use weir_proto::AppProto;
 use weir_reassembly::time::Time;
 
+pub use super::answer::Answer;
+use super::bypass::Order;
 use super::context::Context;
 use super::flow::{Conn, Dir};
 use crate::reason::Reason;
@@ -38,7 +43,7 @@ pub enum Action {
     /// Nothing more is inspected; everything passes for this reason.
     Pass(Reason),
     /// What this direction says from `clear` on is refused with an HTTP/1 answer.
-    Refuse,
+    Refuse(Answer),
     /// Both ends are reset.
     Reset,
     /// Everything is dropped, silently.
@@ -86,6 +91,16 @@ impl Feed<'_> {
             Reset => Action::Reset,
         };
         Outcome::action(clear, action)
+    }
+
+    /// The client's address is to be dropped, if that is what a rule says that acts.
+    fn drop_source(&mut self, policy: &Policy, decision: Decision) {
+        if decision.action != policy::Action::DropSource {
+            return;
+        }
+        let Some(drops) = policy.drops(decision.rule) else { return };
+        let until = self.now + Duration::from_millis(drops);
+        self.cx.order(Order::DropSource { source: self.conn.client.0, until });
     }
 }
 

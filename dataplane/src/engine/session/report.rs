@@ -1,9 +1,7 @@
 //! What is told about findings, refusals and requests. A raw match never leaves: a masked sample and a keyed hash do.
 
-use std::hash::Hasher;
 use std::net::IpAddr;
 
-use siphasher::sip::SipHasher24;
 use weir_inspect::detector::{Category, DetectorId};
 use weir_inspect::policy::{self, Decision, Part};
 use weir_inspect::scan::sample;
@@ -109,18 +107,17 @@ fn service(feed: &Feed<'_>, request: &Request) -> String {
     id.map(|id| policy.service_name(id).to_owned()).unwrap_or_default()
 }
 
-/// Tells equal values from others, and nothing else about them.
-pub fn keyed(feed: &Feed<'_>, value: &[u8]) -> u64 {
-    let mut hasher = SipHasher24::new_with_key(&feed.cx.settings.hash_key);
-    hasher.write(value);
-    hasher.finish()
+/// Tells equal values from others for a day, and nothing else about them.
+fn shown(feed: &Feed<'_>, hash: u64) -> Vec<u8> {
+    let now = feed.cx.wall_clock(feed.now);
+    feed.cx.settings.keys.shown(hash, now).to_be_bytes().to_vec()
 }
 
 /// Who sent the request, if that was looked for.
-fn identity(request: &Request) -> Vec<u8> {
+fn identity(feed: &Feed<'_>, request: &Request) -> Vec<u8> {
     match request.caller.identity {
         0 => Vec::new(),
-        identity => identity.to_be_bytes().to_vec(),
+        identity => shown(feed, identity),
     }
 }
 
@@ -134,8 +131,14 @@ pub fn finding(feed: &mut Feed<'_>, request: &Request, f: &Finding<'_>) {
         category: category(detector.category).to_owned(),
         action: match f.decision.action {
             policy::Action::Alert => proto::Action::Alert,
+            policy::Action::Tokenize => proto::Action::Tokenize,
             policy::Action::Mask => proto::Action::Mask,
+            policy::Action::RateLimit => proto::Action::RateLimit,
             policy::Action::Block => proto::Action::Block,
+            policy::Action::Quarantine => proto::Action::Quarantine,
+            policy::Action::DropSource => proto::Action::DropSource,
+            // Nothing is found where it is not looked for.
+            policy::Action::Bypass => proto::Action::Alert,
         }
         .into(),
         enforced: f.acts,
@@ -152,12 +155,13 @@ pub fn finding(feed: &mut Feed<'_>, request: &Request, f: &Finding<'_>) {
         .into(),
         service: service(feed, request),
         sample: sample(detector, f.matched),
-        hash: keyed(feed, f.matched).to_be_bytes().to_vec(),
-        identity: identity(request),
+        hash: shown(feed, feed.cx.settings.keys.hash(f.matched)),
+        identity: identity(feed, request),
         start: f.start,
         end: f.end,
         released_bytes: 0,
         confidence: f.confidence,
+        severity: request.policy.severity(f.decision.rule).name().to_owned(),
         reason: f.reason.to_owned(),
     };
     let (finding, mut http, grpc) = (Some(finding), http(request), grpc(request));
@@ -194,19 +198,21 @@ pub fn blocked(
     acts: bool,
     reason: &str,
 ) {
-    let how = match (acts, request.stream) {
-        (false, _) => "alert",
-        (true, 0) => "http403",
-        (true, _) => "h2-malformed",
+    let how = match (acts, request.stream, decision.action) {
+        (false, ..) => "alert",
+        (true, 0, policy::Action::RateLimit) => "http429",
+        (true, 0, _) => "http403",
+        (true, ..) => "h2-malformed",
     };
     let block = proto::Block {
         rule: request.policy.rule_name(decision.rule).to_owned(),
         how: how.to_owned(),
         reason: reason.to_owned(),
+        severity: request.policy.severity(decision.rule).name().to_owned(),
         service: service(feed, request),
         http: Some(http(request)),
         grpc: grpc(request),
-        identity: identity(request),
+        identity: identity(feed, request),
     };
     tell(feed, request, Body::Block(block));
 }

@@ -13,7 +13,7 @@ use super::content::{Content, Reading};
 use super::etag::Etag;
 use super::grpc::Call;
 use super::report::{self, Finding};
-use super::{Dir, Feed};
+use super::{Answer, Dir, Feed};
 
 /// Longest URL, host or other field kept for events; the rest is cut off there. Rules see the whole.
 const KEPT: usize = 2048;
@@ -87,8 +87,15 @@ impl HeaderLookup for Lookup<'_> {
 /// What the policy says of a request's head.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HeadVerdict {
-    /// An enforced rule refuses it.
-    pub refused: bool,
+    /// An enforced rule refuses it, with this answer.
+    pub refused: Option<Answer>,
+}
+
+impl HeadVerdict {
+    /// For what a part of it holds.
+    fn forbids(&mut self, refuses: bool) {
+        self.refused = self.refused.or(refuses.then_some(Answer::Forbidden));
+    }
 }
 
 /// A finding in a header field that an enforced rule masks: the field's place and the range in its value.
@@ -185,21 +192,22 @@ impl Transaction {
         self.response_rules = policy.select(&Message { direction: Direction::Response, ..message });
         let query = url.iter().position(|b| *b == b'?').and_then(|at| url.get(at + 1..));
         let query = query.unwrap_or_default();
-        self.request.caller = policy.caller(&message, query, &feed.cx.settings.hash_key);
+        self.request.caller = policy.caller(&message, query, &feed.cx.settings.keys.values);
         let over = self.over_limit(feed, &rules, &path);
         feed.cx.decoded = path;
         let mut verdict = HeadVerdict::default();
         if let Some(decision) = rules.verdict() {
-            verdict.refused |= self.call(feed, decision, "the call itself");
+            verdict.refused = self.call(feed, decision, "the call itself");
         }
         if let Some(decision) = over {
-            verdict.refused |= self.call(feed, decision, "its caller is over the limit");
+            let answer = self.call(feed, decision, "its caller is over the limit");
+            verdict.refused = verdict.refused.or(answer);
         }
         if rules.scans(Part::Url) {
-            verdict.refused |= self.url(feed, &rules, url);
+            verdict.forbids(self.url(feed, &rules, url));
         }
         if rules.scans(Part::Headers) {
-            verdict.refused |= self.fields(feed, &rules, fields, masks);
+            verdict.forbids(self.fields(feed, &rules, fields, masks));
         }
         self.upload.selection = rules;
         verdict
@@ -226,7 +234,7 @@ impl Transaction {
             return None;
         }
         let (policy, caller, now) = (&self.request.policy, self.request.caller, feed.now.millis());
-        let counted = Counted::Call(report::keyed(feed, path));
+        let counted = Counted::Call(feed.cx.settings.keys.hash(path));
         policy
             .count(rules, caller, counted, now)
             .or_else(|| policy.locked_out(rules, caller, now))
@@ -234,11 +242,20 @@ impl Transaction {
     }
 
     /// A rule about the call, and not about what it holds.
-    fn call(&mut self, feed: &mut Feed<'_>, decision: Decision, why: &str) -> bool {
+    fn call(&mut self, feed: &mut Feed<'_>, decision: Decision, why: &str) -> Option<Answer> {
         let acts = decision.acts() && !feed.cx.settings.passive;
         self.request.alerted = true;
         report::blocked(feed, &self.request, decision, acts, why);
-        acts && decision.action == Action::Block
+        if !acts || !decision.action.refuses() {
+            return None;
+        }
+        let policy = &self.request.policy;
+        feed.drop_source(policy, decision);
+        let retry_after = policy.retry_after(decision.rule).unwrap_or_default();
+        Some(match decision.action {
+            Action::RateLimit => Answer::TooManyRequests { retry_after },
+            _ => Answer::Forbidden,
+        })
     }
 
     /// What the rule that ended the response says if its stream can't be ended any more.
@@ -310,7 +327,7 @@ impl Transaction {
         for f in &found {
             let matched = bytes.get(f.start as usize..f.end as usize).unwrap_or_default();
             let (caller, now) = (self.request.caller, feed.now.millis());
-            let value = || report::keyed(feed, matched);
+            let value = || feed.cx.settings.keys.hash(matched);
             let Some(decision) = policy.decide_for(rules, caller, (part, f.detector), value, now)
             else {
                 continue;
@@ -329,14 +346,17 @@ impl Transaction {
             };
             self.request.alerted = true;
             report::finding(feed, &self.request, &finding);
-            let refuses = acts && decision.action == Action::Block;
+            let refuses = acts && decision.action.refuses();
+            if refuses {
+                feed.drop_source(&policy, decision);
+            }
             blocks |= refuses;
             // A response over HTTP/2 is ended in its DATA: its fields still pass, for HPACK.
             let passes = feed.dir == Dir::ToClient && self.request.stream != 0;
             if refuses && feed.dir == Dir::ToClient {
                 self.blocked_by = Some(decision.rule);
             }
-            if acts && (decision.action == Action::Mask || (refuses && passes)) {
+            if acts && (decision.action.overwrites() || (refuses && passes)) {
                 mask(*f);
             }
         }

@@ -9,14 +9,14 @@ fn open() -> Play {
 }
 
 fn orders(p: &mut Play) -> Vec<Order> {
-    std::iter::from_fn(|| p.engine.poll_bypass()).collect()
+    std::iter::from_fn(|| p.engine.poll_order()).collect()
 }
 
 /// The source ports of the directions whose bypass was ended.
 fn ended(p: &mut Play) -> Vec<u16> {
     let port = |order| match order {
         Order::End { flow } => flow.src_port,
-        Order::Begin { .. } => panic!("{order:?}"),
+        other => panic!("{other:?}"),
     };
     orders(p).into_iter().map(port).collect()
 }

@@ -34,7 +34,7 @@ fn read(p: &mut Play, token: &str, ssn: &str) -> String {
 }
 
 /// Another connection through the same engine.
-fn again(mut p: Play) -> Play {
+pub fn again(mut p: Play) -> Play {
     let (c, s) = (p.seq.0.wrapping_add(100_000), p.seq.1.wrapping_add(100_000));
     p.packet(Dir::ToServer, c, 0, Flags::RST, b"");
     p.wait(31_000);

@@ -1,0 +1,118 @@
+//! What rules do beside masking and blocking.
+
+use std::net::IpAddr;
+
+use super::*;
+use crate::engine::bypass::Order;
+
+const GET: &str = "GET /people HTTP/1.1\r\nHost: a\r\n\r\n";
+
+fn answer(body: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
+
+fn rules(rules: &str) -> String {
+    format!("version: 1\nmode: enforce\nrules:\n{rules}")
+}
+
+/// What the client gets of an answer that comes in pieces of this size.
+fn asked(p: &mut Play, body: &str, size: usize) -> String {
+    p.say(Dir::ToServer, GET);
+    p.take();
+    for piece in answer(body).as_bytes().chunks(size) {
+        p.say(Dir::ToClient, piece);
+    }
+    p.ack(Dir::ToServer);
+    let heard = p.bytes(Dir::ToClient);
+    heard.split_once("\r\n\r\n").map_or(heard.clone(), |(_, body)| body.to_owned())
+}
+
+#[test]
+fn a_token_is_the_same_wherever_the_value_is_cut() {
+    let policy =
+        rules("  - {name: t, direction: response, detect: [payment-card], action: tokenize}\n");
+    let body = |card: &str| format!("{{\"a\": \"{card}\", \"n\": {}}}", card.replace(' ', ""));
+    let mut p = Play::open(&policy);
+    let sent = body("4111 1111 1111 1111");
+    let whole = asked(&mut p, &sent, 2000);
+    assert_eq!(whole.len(), sent.len());
+    let json: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    let (spaced, number) = (json["a"].as_str().unwrap(), json["n"].as_u64().unwrap().to_string());
+    assert!(spaced.starts_with('9') && spaced.chars().filter(|c| *c == ' ').count() == 3);
+    assert!(number.starts_with('9') && number.len() == 16);
+    assert!(!whole.contains("1111"), "{whole}");
+    for size in 1..60 {
+        assert_eq!(asked(&mut p, &sent, size), whole, "by {size}");
+    }
+    assert_ne!(asked(&mut p, &body("5555 5555 5555 4444"), 2000), whole);
+}
+
+#[test]
+fn beyond_a_rate_the_client_is_told_when_to_come_again() {
+    let mut p =
+        Play::open(&rules("  - {name: r, limit: {count: 1, per: 2m}, action: rate-limit}\n"));
+    assert_eq!(asked(&mut p, "ok", 2000), "ok");
+    p.say(Dir::ToServer, GET);
+    let heard = p.bytes(Dir::ToClient);
+    assert!(heard.starts_with("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 120\r\n"), "{heard}");
+}
+
+#[test]
+fn one_finding_puts_its_caller_into_quarantine() {
+    let policy = rules(
+        "  - {name: q, direction: request, parts: [body], detect: [aws-access-key], action: quarantine, for: 1h}\n",
+    );
+    let mut p = Play::open(&policy);
+    let body = "{\"k\":\"AKIAQ7DMXKGT4ZPLBV2N\"}";
+    let post =
+        format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    assert_eq!(asked(&mut p, "before", 2000), "before");
+    p.say(Dir::ToServer, post);
+    assert!(p.bytes(Dir::ToClient).starts_with("HTTP/1.1 403"));
+    let mut p = limits::again(p);
+    p.say(Dir::ToServer, GET);
+    assert!(p.bytes(Dir::ToClient).starts_with("HTTP/1.1 403"), "whatever it asks");
+    let mut p = limits::again(p);
+    p.wait(3_600_000);
+    assert_eq!(asked(&mut p, "after", 2000), "after");
+}
+
+#[test]
+fn the_worker_is_told_whose_packets_to_drop() {
+    let policy =
+        rules("  - {name: d, paths: [/people], action: drop-source, for: 10m, severity: high}\n");
+    let mut p = Play::open(&policy);
+    p.say(Dir::ToServer, GET);
+    assert!(p.bytes(Dir::ToClient).starts_with("HTTP/1.1 403"));
+    let Some(Order::DropSource { source, until }) = p.engine.poll_order() else {
+        panic!("no order")
+    };
+    assert_eq!((source, until.0 - p.now.0), (IpAddr::from([10, 0, 0, 1]), 600_000_000_000));
+    let events = format!("{:?}", std::iter::from_fn(|| p.engine.poll_event()).collect::<Vec<_>>());
+    assert!(events.contains("severity: \"high\""), "{events}");
+}
+
+#[test]
+fn a_mirror_drops_nobody() {
+    let policy = rules("  - {name: d, paths: [/people], action: drop-source, for: 10m}\n");
+    let settings = EngineSettings { passive: true, ..Default::default() };
+    let (compiled, _) = Policy::compile(&policy).unwrap();
+    let mut engine = Engine::new(EngineSettings { inspect: true, ..settings }, Arc::new(compiled));
+    let mut wire = Wire::default();
+    let f = frame(CLIENT, SERVER, 1, 1, Flags::ACK, GET.as_bytes());
+    engine.handle(&mut wire, Time(1), Side::A, f);
+    assert!(engine.poll_order().is_none());
+}
+
+#[test]
+fn what_is_bypassed_is_not_looked_for() {
+    let policy = rules(
+        "  - {name: mask, direction: response, detect: [payment-card, us-ssn], action: mask}
+  - {name: known, paths: [/people], detect: [payment-card], action: bypass, until: 2999-01-01}
+  - {name: over, paths: [/people], detect: [us-ssn], action: bypass, until: 2001-01-01}\n",
+    );
+    let mut p = Play::open(&policy);
+    let body = "card 4111 1111 1111 1111, ssn 536-22-8726";
+    assert_eq!(asked(&mut p, body, 2000), "card 4111 1111 1111 1111, ssn ***-**-****");
+    assert_eq!(p.engine.counters().findings, 1);
+}
