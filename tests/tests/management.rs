@@ -395,4 +395,11 @@ rules:
     assert!(weir.apply(&LIMITED.replace("15m", "1h")).unwrap().0);
     assert_eq!(status("alice", Version::H1, page), 403, "still locked out");
     assert_eq!(status("bob", Version::H1, page), 200);
+    let touched = || {
+        let said = weir.cli(&["access", "--detector", "us-ssn", "--json"]).ok()?.stdout;
+        serde_json::from_slice::<serde_json::Value>(said.split(|b| *b == b'\n').next()?).ok()
+    };
+    let entry = wait_for("who touched what", SOON, touched).unwrap();
+    assert_eq!(entry["day"], serde_json::json!({"findings": 1, "distinct": 1}), "{entry}");
+    assert!(entry["caller"].as_str().is_some_and(|c| c.len() == 16), "a hash: {entry}");
 }

@@ -9,7 +9,7 @@ use super::cidr::Cidr;
 use super::diagnostic::{Diagnostic, Pos, Report, did_you_mean};
 use super::given::Given;
 use super::glob::Glob;
-use super::identity::{self, Extract, Place};
+use super::identity::{Extract, Place};
 use super::limit::{Limit, Measure};
 use super::rule::{self, Host, Parts, Rule, Service};
 use super::source::{self, Expected, RuleDirection, Source};
@@ -60,10 +60,8 @@ impl Compiler {
             }
         };
         let services = self.services(source.services.unwrap_or_default(), root.items("services"));
-        let identities = match source.identities {
-            Some(tokens) => self.identities(tokens, root.items("identities")),
-            None => identity::default(),
-        };
+        let identities =
+            source.identities.map(|tokens| self.identities(tokens, root.items("identities")));
         self.detectors(source.detectors.unwrap_or_default(), root.items("detectors"));
         let rules = source.rules.unwrap_or_default();
         let rules = self.rules(rules, root.items("rules"), &services);

@@ -91,8 +91,8 @@ pub struct Policy {
 
 /// All of a policy but its mode, which the operator may change alone, and the time.
 struct Compiled {
-    /// A rule has a limit, so callers have to be told apart.
-    limited: bool,
+    /// Callers have to be told apart: a rule has a limit, or the policy says where their tokens stand.
+    callers: bool,
     services: Vec<Service>,
     rules: Vec<Rule>,
     /// As [`Cause::ALL`]; none where the default of the mode holds.
@@ -109,7 +109,7 @@ impl Compiled {
         services: Vec<Service>,
         rules: Vec<Rule>,
         exceptions: [Option<ExceptionAction>; Cause::ALL.len()],
-        identities: Vec<Extract>,
+        identities: Option<Vec<Extract>>,
         catalog: Catalog,
         fingerprint: u64,
     ) -> Compiled {
@@ -118,8 +118,9 @@ impl Compiled {
             .filter_map(|rule| rule.detectors.as_ref())
             .fold(DetectorSet::EMPTY, |all, detectors| all.union(detectors));
         let scanner = Scanner::new(&catalog, &wanted);
-        let limited = rules.iter().any(|rule| rule.limit.is_some());
-        Compiled { limited, services, rules, exceptions, identities, catalog, scanner, fingerprint }
+        let callers = identities.is_some() || rules.iter().any(|rule| rule.limit.is_some());
+        let identities = identities.unwrap_or_else(identity::default);
+        Compiled { callers, services, rules, exceptions, identities, catalog, scanner, fingerprint }
     }
 }
 
@@ -186,8 +187,7 @@ impl Policy {
             drops: None,
         };
         let exceptions = [None; Cause::ALL.len()];
-        let compiled =
-            Compiled::new(Vec::new(), vec![rule], exceptions, identity::default(), catalog, 0);
+        let compiled = Compiled::new(Vec::new(), vec![rule], exceptions, None, catalog, 0);
         Policy::new(Mode::Monitor, compiled)
     }
 
@@ -232,10 +232,11 @@ impl Policy {
         }
     }
 
-    /// Who sends a request, for the limits of its rules; nobody if no rule has one. `query` is that of its target, `key`
+    /// Who sends a request, for the limits of its rules; nobody if no rule has one and the
+    /// policy does not say where tokens stand. `query` is that of its target, `key`
     /// keeps the hashes from being guessed.
     pub fn caller(&self, message: &Message<'_>, query: &[u8], key: &[u8; 16]) -> Caller {
-        if !self.compiled.limited {
+        if !self.compiled.callers {
             return Caller::default();
         }
         identity::caller(&self.compiled.identities, message, query, key)

@@ -252,7 +252,8 @@ fn stats(m: &Stats) -> Object {
     o
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as events write them: lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut s, b| {
         let _ = write!(s, "{b:02x}");
         s

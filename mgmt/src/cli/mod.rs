@@ -1,6 +1,7 @@
 //! `weir`: the operator's command line. Speaks to `weir-mgmt` over its unix socket; what needs no running system
 //! (`policy check`, `scan`, `score`, `validate`, `replay`) works without one.
 
+mod access;
 mod block;
 mod client;
 mod events;
@@ -53,6 +54,8 @@ enum Command {
     /// Block sources in the kernel: add, remove, list
     #[command(subcommand)]
     Block(block::Command),
+    /// Show who touched what: findings and different values by caller, service, endpoint and detector
+    Access(access::Args),
     /// Show the last events, and those to come
     Events(events::Args),
     /// Show all counters and their rates, refreshed each second
@@ -117,6 +120,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Status { json } => status::run(&client, json),
         Command::Policy(command) => policy::run(&client, command),
         Command::Block(command) => block::run(&client, command),
+        Command::Access(args) => access::run(&client, &args),
         Command::Events(args) => events::run(&client, &args),
         Command::Top(args) => top::run(&client, &args),
         Command::Replay(args) => replay::run(args),

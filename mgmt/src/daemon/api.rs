@@ -8,6 +8,7 @@
 //! | `GET /api/v1/counters` | every counter | both |
 //! | `GET /api/v1/events?n=&type=&follow=true` | JSON lines | both |
 //! | `GET /api/v1/policy` | `revision`, `source` | both |
+//! | `GET /api/v1/access?caller=&service=&detector=` | who touched what: `entries` | unix socket only |
 //! | `GET /api/v1/blocks` | blocked sources: `total`, `sources` | unix socket only |
 //! | `POST /api/v1/blocks` with `cidr`, `seconds` | the same, then | unix socket only |
 //! | `POST /api/v1/blocks/remove` with `cidr` | the same; 404 if it was not blocked | unix socket only |
@@ -29,6 +30,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use weir_inspect::policy::MAX_SOURCE_BYTES;
 
+use super::access::Wanted;
 use super::eventlog::Line;
 use super::hub::blocks::{self, Ask, BlockError};
 use super::hub::{Applied, Hub, diagnostics};
@@ -46,6 +48,7 @@ pub(super) fn operator(hub: Arc<Hub>) -> Router {
     // The limit is above the policy's own, whose message is the better one.
     let change = Router::new()
         .route("/api/v1/policy", post(apply))
+        .route("/api/v1/access", get(access))
         .route("/api/v1/blocks", get(list_blocks).post(add_block))
         .route("/api/v1/blocks/remove", post(remove_block))
         .layer(DefaultBodyLimit::max(2 * MAX_SOURCE_BYTES));
@@ -126,6 +129,10 @@ struct AddRequest {
 #[serde(deny_unknown_fields)]
 struct RemoveRequest {
     cidr: String,
+}
+
+async fn access(State(hub): HubState, Query(wanted): Query<Wanted>) -> Json<Value> {
+    Json(hub.access(&wanted))
 }
 
 async fn list_blocks(State(hub): HubState) -> Response {

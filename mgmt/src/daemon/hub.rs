@@ -4,7 +4,7 @@ pub(super) mod blocks;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
@@ -14,6 +14,7 @@ use weir_proto::{
 };
 use weir_proto::{eve, to_data_plane::Message};
 
+use super::access::{Access, Wanted};
 use super::eventlog::{EventLog, lock};
 use super::store::{Revision, Store};
 use crate::mode_name;
@@ -35,6 +36,7 @@ pub(super) struct Hub {
     /// Held over a whole request about blocked sources: one at a time.
     block_turn: tokio::sync::Mutex<()>,
     link: Mutex<Link>,
+    access: Mutex<Access>,
     pub events: EventLog,
 }
 
@@ -89,6 +91,7 @@ impl Hub {
             current: Mutex::new(current.map(Arc::new)),
             block_turn: tokio::sync::Mutex::default(),
             link: Mutex::new(Link::default()),
+            access: Mutex::default(),
             events,
         })
     }
@@ -150,7 +153,11 @@ impl Hub {
             link.last_seen = Some(Instant::now());
             usize::try_from(known).unwrap_or(usize::MAX)
         };
-        self.events.append(batch.events.get(known..).unwrap_or_default());
+        let new = batch.events.get(known..).unwrap_or_default();
+        let mut access = lock(&self.access);
+        new.iter().for_each(|event| access.add(event));
+        drop(access);
+        self.events.append(new);
         ToDataPlane { message: Some(Message::EventsAck(EventsAck { next_seq: end })) }
     }
 
@@ -261,6 +268,12 @@ impl Hub {
         let stored = self.events.stored();
         all.extend(stored.iter().map(|(t, n)| Sample::count("events_total", &[("type", t)], *n)));
         all
+    }
+
+    /// Who touched what in the last day.
+    pub(super) fn access(&self, wanted: &Wanted) -> Value {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        lock(&self.access).to_json(wanted, now.as_micros() as u64)
     }
 
     /// What `weir status` prints.

@@ -9,6 +9,7 @@
 //!
 //! It runs without privileges, and the data plane does not need it: it may crash, stop and restart at any time.
 
+mod access;
 mod api;
 mod control;
 mod eventlog;
