@@ -20,7 +20,7 @@ use weir_dataplane::replay::Replay;
 use weir_dataplane::settings::Settings;
 use weir_dataplane::worker::{Workers, now, samples};
 use weir_dataplane::xdp::{self, Attached, FallbackWatch, Stat, Stats, Xdp};
-use weir_inspect::policy::Policy;
+use weir_inspect::policy::{self, Policy};
 use weir_proto::{BlockRequest, Sample};
 
 /// The data plane of Weir: ports, workers and the XDP program.
@@ -198,8 +198,7 @@ fn replay(
     let policy = match policy {
         Some(path) => {
             let name = path.display().to_string();
-            let source = std::fs::read_to_string(&path)
-                .map_err(|e| (Failure::Usage, format!("the policy {name} can't be read: {e}")))?;
+            let source = policy::read_files(&path).map_err(as_failure(Failure::Usage))?;
             let compiled = Policy::compile(&source).map_err(|diagnostics| {
                 let lines: Vec<_> = diagnostics.iter().map(|d| d.in_file(&name)).collect();
                 (Failure::Usage, format!("the policy is refused:\n{}", lines.join("\n")))
@@ -248,9 +247,7 @@ fn wall_clock_us() -> u64 {
 fn starting_policy(settings: &Settings) -> Result<Shared, (Failure, String)> {
     let given = match &settings.policy {
         Some(path) => {
-            let source = std::fs::read_to_string(path).map_err(|e| {
-                (Failure::Usage, format!("the policy {} can't be read: {e}", path.display()))
-            })?;
+            let source = policy::read_files(path).map_err(as_failure(Failure::Usage))?;
             Some((path.display().to_string(), source))
         }
         None => None,

@@ -218,7 +218,11 @@ impl Client {
             let dir = self.settings.state_dir.display();
             let message = format!("in force, but not kept for the next start: {dir}: {e}");
             tracing::error!("policy revision {revision} is {message}");
-            diagnostics.push(weir_proto::Diagnostic { warning: true, message, line: 0, column: 0 });
+            diagnostics.push(weir_proto::Diagnostic {
+                warning: true,
+                message,
+                ..Default::default()
+            });
         }
         self.source = Some(kept.source);
         tracing::info!("policy revision {revision} in force");
@@ -249,5 +253,6 @@ fn diagnostic(d: &Diagnostic) -> weir_proto::Diagnostic {
         column: u32::try_from(d.column).unwrap_or(u32::MAX),
         warning: d.severity == Severity::Warning,
         message: d.message.clone(),
+        file: d.file.clone().unwrap_or_default(),
     }
 }

@@ -85,6 +85,11 @@ impl Cidr {
         }
     }
 
+    /// Whether an address is in both ranges.
+    pub fn overlaps(&self, other: &Cidr) -> bool {
+        self.contains(other.network) || other.contains(self.network)
+    }
+
     /// Whether the address is in the range.
     pub fn contains(&self, address: Address) -> bool {
         self.network.v4 == address.v4 && address.bits & self.mask == self.network.bits
@@ -110,6 +115,13 @@ mod tests {
             assert!(contains(inside), "{range} {inside}");
             assert!(!contains(outside), "{range} {outside}");
         }
+    }
+
+    #[test]
+    fn ranges_overlap_if_one_holds_the_other() {
+        let overlap = |a: &str, b: &str| Cidr::parse(a).unwrap().overlaps(&Cidr::parse(b).unwrap());
+        assert!(overlap("10.0.0.0/8", "10.2.0.0/16") && overlap("10.2.0.0/16", "10.0.0.0/8"));
+        assert!(!overlap("10.1.0.0/16", "10.2.0.0/16") && !overlap("0.0.0.0/0", "::/0"));
     }
 
     #[test]

@@ -11,11 +11,12 @@ use super::given::Given;
 use super::glob::Glob;
 use super::identity::{Extract, Place};
 use super::limit::{Limit, Measure};
-use super::rule::{self, Host, Parts, Rule, Service};
+use super::parts::{Parts, Scope, Tests};
+use super::rule::{self, Host, Rule, Service};
 use super::source::{self, Expected, RuleDirection, Source};
 use super::usage::Usage;
-use super::yaml::{self, Node};
-use super::{Action, Compiled, Mode, Part, Policy, schema};
+use super::yaml::Node;
+use super::{Action, Compiled, Mode, Part, Policy, bundle, schema};
 use crate::duration;
 use crate::scan::Catalog;
 
@@ -31,8 +32,12 @@ pub const MAX_NAME: usize = 64;
 
 /// Compiles a policy; see [`Policy::compile`].
 pub(super) fn compile(source: &str) -> Result<(Policy, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let mut compiler =
-        Compiler { report: Report::default(), catalog: Catalog::builtin(), refused: Vec::new() };
+    let mut compiler = Compiler {
+        report: Report::default(),
+        scope: Scope::default(),
+        catalog: Catalog::builtin(),
+        refused: Vec::new(),
+    };
     match compiler.compile(source) {
         Some(policy) => Ok((policy, compiler.report.into_sorted())),
         None => Err(compiler.report.into_sorted()),
@@ -42,6 +47,8 @@ pub(super) fn compile(source: &str) -> Result<(Policy, Vec<Diagnostic>), Vec<Dia
 /// What is known while a policy is being compiled.
 pub(super) struct Compiler {
     pub(super) report: Report,
+    /// Whose file is being compiled.
+    pub(super) scope: Scope,
     pub(super) catalog: Catalog,
     /// Names of own detectors with errors: rules that name them are not wrong too.
     pub(super) refused: Vec<String>,
@@ -50,27 +57,16 @@ pub(super) struct Compiler {
 impl Compiler {
     fn compile(&mut self, source: &str) -> Option<Policy> {
         let fingerprint = fnv1a(source.as_bytes());
-        let root = yaml::parse(source, &mut self.report)?;
-        let root = schema::check(root, &mut self.report)?;
-        let source: Source = match serde_json::from_value(root.to_json()) {
-            Ok(source) => source,
-            Err(error) => {
-                self.report.error(root.pos, error.to_string());
-                return None;
-            }
-        };
-        let services = self.services(source.services.unwrap_or_default(), root.items("services"));
+        let (main, _) = bundle::parts(source);
+        let (mut main, root) = self.read::<Source>(main, schema::check)?;
         let identities =
-            source.identities.map(|tokens| self.identities(tokens, root.items("identities")));
-        self.detectors(source.detectors.unwrap_or_default(), root.items("detectors"));
-        let rules = source.rules.unwrap_or_default();
-        let rules = self.rules(rules, root.items("rules"), &services);
-        if !root.has("rules") {
+            main.identities.take().map(|tokens| self.identities(tokens, root.items("identities")));
+        let Parts { services, rules, tests } = self.parts(&mut main, &root, source);
+        if rules.is_empty() && !root.has("rules") {
             self.report.warning(root.pos, "the policy has no rules, so nothing is inspected");
         }
-        let tests = source.tests.unwrap_or_default();
-        let mode = source.mode.unwrap_or(Mode::Monitor);
-        let e = source.exceptions.unwrap_or_default();
+        let mode = main.mode.unwrap_or(Mode::Monitor);
+        let e = main.exceptions.unwrap_or_default();
         let exceptions = [e.memory, e.parser_error, e.midstream, e.overload, e.undecodable];
         // Compiling the scanner is the dear part, and of no use to a policy that is refused.
         if self.report.has_errors() {
@@ -79,7 +75,11 @@ impl Compiler {
         let catalog = std::mem::replace(&mut self.catalog, Catalog::builtin());
         let compiled = Compiled::new(services, rules, exceptions, identities, catalog, fingerprint);
         let policy = Policy::new(mode, compiled);
-        self.tests(tests, root.items("tests"), &policy.with_mode(Mode::Enforce));
+        let enforced = policy.with_mode(Mode::Enforce);
+        for Tests { scope, tests, nodes } in tests {
+            self.enter(scope);
+            self.tests(tests, &nodes, &enforced);
+        }
         (!self.report.has_errors()).then_some(policy)
     }
 
@@ -88,7 +88,7 @@ impl Compiler {
         for (test, node) in sources.into_iter().zip(nodes) {
             // What is missing here was reported.
             let (Some(given), Some(expected)) = (test.given, test.expect) else { continue };
-            let given = match Given::read(given, policy) {
+            let given = match Given::read(given, policy, &self.scope) {
                 Ok(given) => given,
                 Err(message) => {
                     self.report.error(node.pos_of("given"), message);
@@ -101,7 +101,7 @@ impl Compiler {
                 false => Expected::Alert,
             });
             let rule = decision.map(|d| policy.rule_name(d.rule)).unwrap_or_default();
-            let other = test.rule.as_deref().filter(|wanted| *wanted != rule);
+            let other = test.rule.as_deref().filter(|wanted| self.scope.full(wanted) != rule);
             if found != expected || other.is_some() {
                 let wanted = test.rule.map(|r| format!(" by `{r}`")).unwrap_or_default();
                 let by = decision.map(|_| format!(" by `{rule}`")).unwrap_or_default();
@@ -111,27 +111,28 @@ impl Compiler {
         }
     }
 
-    fn services(&mut self, sources: Vec<source::Service>, nodes: &[Node]) -> Vec<Service> {
-        self.limit("services", nodes, MAX_SERVICES);
-        let mut names = HashSet::new();
-        let compiled = sources.into_iter().zip(nodes).map(|(source, node)| Service {
+    pub(super) fn services(
+        &mut self,
+        sources: Vec<source::Service>,
+        nodes: &[Node],
+        services: &mut Vec<Service>,
+    ) {
+        self.limit("services", nodes, MAX_SERVICES.saturating_sub(services.len()));
+        let mut names = services.iter().map(|s| s.name.clone()).collect();
+        services.extend(sources.into_iter().zip(nodes).map(|(source, node)| Service {
             name: self.name(source.name, node, "service", &mut names),
+            scope: self.scope.addresses.clone(),
             addresses: self.each(source.addresses, node, "addresses", Cidr::parse),
             ports: source.ports.unwrap_or_default(),
             hosts: self.each(source.hosts, node, "hosts", Host::parse),
-        });
-        compiled.collect()
+        }));
     }
 
-    fn rules(
-        &mut self,
-        sources: Vec<source::Rule>,
-        nodes: &[Node],
-        services: &[Service],
-    ) -> Vec<Rule> {
-        self.limit("rules", nodes, MAX_RULES);
-        let mut names = HashSet::new();
-        let compiled = sources.into_iter().zip(nodes).map(|(mut source, node)| {
+    pub(super) fn rules(&mut self, sources: Vec<source::Rule>, nodes: &[Node], parts: &mut Parts) {
+        let Parts { services, rules, .. } = parts;
+        self.limit("rules", nodes, MAX_RULES.saturating_sub(rules.len()));
+        let mut names = rules.iter().map(|r| r.name.clone()).collect();
+        rules.extend(sources.into_iter().zip(nodes).map(|(mut source, node)| {
             self.check_combination(&source, node);
             let action = source.action.unwrap_or(Action::Alert);
             let about = source.about();
@@ -145,6 +146,7 @@ impl Compiler {
                 name: self.name(source.name, node, "rule", &mut names),
                 about,
                 direction,
+                scope: self.scope.addresses.clone(),
                 services: source.services.map(|named| self.service_set(&named, node, services)),
                 methods: self.each(source.methods, node, "methods", method),
                 paths: self.each(source.paths, node, "paths", Glob::parse),
@@ -153,7 +155,7 @@ impl Compiler {
                 header: identity.header.map(|header| self.header(header, identity_node)),
                 when: source.when.and_then(|text| self.condition(&text, node.pos_of("when"))),
                 detectors: source.detect.map(|names| self.detector_set(&names, action, node)),
-                parts: parts(source.parts, action),
+                parts: looked_at(source.parts, action),
                 action,
                 mode: source.mode.unwrap_or(Mode::Enforce),
                 too_late: source.too_late.unwrap_or_default(),
@@ -165,8 +167,7 @@ impl Compiler {
                     duration::seconds(&text).ok().map(|seconds| seconds * 1000)
                 }),
             }
-        });
-        compiled.collect()
+        }));
     }
 
     /// What the schema cannot say: which fields of a rule make sense together.
@@ -340,10 +341,11 @@ impl Compiler {
     fn service_set(&mut self, named: &[String], node: &Node, services: &[Service]) -> Bits {
         let mut set = Bits::default();
         for (name, item) in named.iter().zip(node.items("services")) {
-            match services.iter().position(|s| s.name == *name) {
+            match services.iter().position(|s| s.name == self.scope.full(name)) {
                 Some(index) => set.insert(index),
                 None => {
-                    let hint = did_you_mean(name, services.iter().map(|s| s.name.as_str()));
+                    let own = services.iter().filter(|s| self.scope.sees(&s.name));
+                    let hint = did_you_mean(name, own.map(|s| self.scope.own(&s.name)));
                     self.report.error(item.pos, format!("there is no service `{name}`{hint}"));
                 }
             }
@@ -378,14 +380,14 @@ impl Compiler {
         } else if let Some(c) = name.chars().find(|c| !plain(*c)) {
             let message = format!("a name holds letters, digits, `-`, `_` and `.`, but not `{c}`");
             self.report.error(pos, message);
-        } else if !taken.insert(name.clone()) {
+        } else if !taken.insert(self.scope.full(&name)) {
             self.report.error(pos, format!("a {of} `{name}` is already defined above"));
         }
-        name
+        self.scope.full(&name)
     }
 
     /// Compiles each text of a list; an error stands at its item.
-    fn each<T>(
+    pub(super) fn each<T>(
         &mut self,
         texts: Option<Vec<String>>,
         node: &Node,
@@ -414,12 +416,12 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 }
 
 /// The parts a rule looks at: all by default, but a URL cannot be masked.
-fn parts(given: Option<Vec<Part>>, action: Action) -> Parts {
+fn looked_at(given: Option<Vec<Part>>, action: Action) -> rule::Parts {
     let default = match action {
         action if action.overwrites() => vec![Part::Headers, Part::Body],
         _ => vec![Part::Headers, Part::Url, Part::Body],
     };
-    given.unwrap_or(default).into_iter().fold(Parts::default(), Parts::with)
+    given.unwrap_or(default).into_iter().fold(rule::Parts::default(), rule::Parts::with)
 }
 
 /// Methods are case-sensitive (RFC 9110 §9.1): `get` would never match.

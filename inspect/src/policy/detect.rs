@@ -86,7 +86,11 @@ impl Compiler {
                     "`{name}` begins with no fixed text, so it is tried at nearly every byte: \
                      scanning becomes about ten times slower"
                 );
-                self.report.warning(node.pos_of(key), message);
+                match self.scope.tenant {
+                    // All traffic would pay for it, not only the tenant's.
+                    Some(_) => self.report.error(node.pos_of(key), message),
+                    None => self.report.warning(node.pos_of(key), message),
+                }
                 true
             }
             Ok(_) => true,
@@ -134,18 +138,24 @@ impl Compiler {
                 let hint = did_you_mean(category, CATEGORIES);
                 return Err(format!("there is no category `{category}`{hint}"));
             };
-            let members = self.catalog.iter().filter(|d| d.category == wanted);
+            let members =
+                self.catalog.iter().filter(|d| d.category == wanted && self.scope.sees(&d.name));
             members.for_each(|d| set.insert(d.id));
             if set.is_empty() && self.refused.is_empty() {
                 return Err(format!("no detector is of category `{category}`"));
             }
-        } else if let Some(detector) = self.catalog.by_name(name) {
+        } else if let Some(detector) = self
+            .catalog
+            .by_name(&self.scope.full(name))
+            .or_else(|| self.catalog.by_name(name).filter(|d| self.scope.sees(&d.name)))
+        {
             set.insert(detector.id);
-        } else if !self.refused.iter().any(|refused| refused == name) {
+        } else if !self.refused.contains(&self.scope.full(name)) {
             let hint = if CATEGORIES.contains(&name) {
                 format!("; did you mean `{CATEGORY}{name}`?")
             } else {
-                did_you_mean(name, self.catalog.iter().map(|d| d.name.as_str()))
+                let seen = self.catalog.iter().filter(|d| self.scope.sees(&d.name));
+                did_you_mean(name, seen.map(|d| self.scope.own(&d.name)))
             };
             return Err(format!("there is no detector `{name}`{hint}"));
         }

@@ -25,6 +25,8 @@ pub struct Pos {
 pub struct Diagnostic {
     /// Whether the policy is refused because of it.
     pub severity: Severity,
+    /// The file that a main file names, if it is in one.
+    pub file: Option<String>,
     /// Line, from 1.
     pub line: usize,
     /// Column in characters, from 1.
@@ -36,7 +38,7 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// The diagnostic as compilers print it: `file:line:column: error: message`.
     pub fn in_file(&self, file: &str) -> String {
-        format!("{file}:{self}")
+        if self.file.is_some() { self.to_string() } else { format!("{file}:{self}") }
     }
 }
 
@@ -46,13 +48,20 @@ impl fmt::Display for Diagnostic {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
+        if let Some(file) = &self.file {
+            write!(f, "{file}:")?;
+        }
         write!(f, "{}:{}: {severity}: {}", self.line, self.column, self.message)
     }
 }
 
 /// Collects diagnostics, so that an operator sees all errors of a policy at once.
 #[derive(Debug, Default)]
-pub(super) struct Report(Vec<Diagnostic>);
+pub(super) struct Report {
+    all: Vec<Diagnostic>,
+    /// The file that is being read; none: the main one.
+    pub(super) file: Option<String>,
+}
 
 impl Report {
     pub(super) fn error(&mut self, pos: Pos, message: impl Into<String>) {
@@ -64,17 +73,18 @@ impl Report {
     }
 
     fn push(&mut self, severity: Severity, Pos { line, column }: Pos, message: String) {
-        self.0.push(Diagnostic { severity, line, column, message });
+        let file = self.file.clone();
+        self.all.push(Diagnostic { severity, file, line, column, message });
     }
 
     pub(super) fn has_errors(&self) -> bool {
-        self.0.iter().any(|d| d.severity == Severity::Error)
+        self.all.iter().any(|d| d.severity == Severity::Error)
     }
 
     /// All diagnostics in the order of the source.
     pub(super) fn into_sorted(mut self) -> Vec<Diagnostic> {
-        self.0.sort_by_key(|d| (d.line, d.column));
-        self.0
+        self.all.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+        self.all
     }
 }
 

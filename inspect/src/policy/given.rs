@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use super::parts::Scope;
 use super::rule::Host;
 use super::source::Given as Source;
 use super::{Decision, Direction, HeaderLookup, Message, Part, Policy, Selection};
@@ -49,10 +50,10 @@ impl Fields {
 
 impl Given {
     /// What a test says of its message. The error says what of it makes no sense.
-    pub fn read(source: Source, policy: &Policy) -> Result<Given, String> {
+    pub fn read(source: Source, policy: &Policy, scope: &Scope) -> Result<Given, String> {
         let (mut server, mut host) = (SERVER, source.host);
         if let Some(name) = &source.service {
-            let named = policy.compiled.services.iter().find(|s| s.name == *name);
+            let named = policy.compiled.services.iter().find(|s| s.name == scope.full(name));
             let service = named.ok_or_else(|| format!("there is no service `{name}`"))?;
             let address = service.addresses.first().map_or(server.ip(), |cidr| cidr.address());
             server = SocketAddr::new(address, service.ports.first().copied().unwrap_or(80));

@@ -9,6 +9,7 @@
 //! [`Policy::select`] and [`Policy::decide`] run on the packet path: they take no lock and allocate nothing.
 
 mod bits;
+mod bundle;
 mod cel;
 mod cidr;
 mod compile;
@@ -19,6 +20,7 @@ mod glob;
 mod identity;
 mod limit;
 mod message;
+mod parts;
 mod rule;
 mod schema;
 mod selection;
@@ -33,6 +35,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub use bundle::{read_files, replace_tenant};
 pub use cidr::parse_cidr;
 pub use compile::{MAX_NAME, MAX_RULES, MAX_SERVICES};
 pub use diagnostic::{Diagnostic, Pos, Severity};
@@ -167,6 +170,7 @@ impl Policy {
             name: "monitor-all".into(),
             about: "everything".into(),
             direction: RuleDirection::Both,
+            scope: None,
             services: None,
             methods: Vec::new(),
             paths: Vec::new(),
@@ -336,7 +340,7 @@ impl Policy {
                 covering.insert(index);
             }
         }
-        self.compiled.rules.iter().any(|r| r.services.is_none_or(|s| s.intersects(&covering)))
+        self.compiled.rules.iter().any(|rule| rule.covers_flow(dst, &covering))
     }
 
     /// What happens to traffic that cannot be inspected: as the policy says, else open in `monitor` and closed in

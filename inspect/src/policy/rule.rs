@@ -1,5 +1,7 @@
 //! Compiled services and rules: the conditions, evaluated once a message, without allocation.
 
+use std::sync::Arc;
+
 use super::bits::Bits;
 use super::cel::Condition;
 use super::cidr::{Address, Cidr};
@@ -13,6 +15,8 @@ use crate::detector::DetectorSet;
 #[derive(Debug, Default)]
 pub(super) struct Service {
     pub name: String,
+    /// The addresses of its tenant, if it has one.
+    pub scope: Option<Arc<[Cidr]>>,
     pub addresses: Vec<Cidr>,
     pub ports: Vec<u16>,
     pub hosts: Vec<Host>,
@@ -23,6 +27,7 @@ impl Service {
     pub fn covers_flow(&self, dst: Address, port: u16) -> bool {
         (self.ports.is_empty() || self.ports.contains(&port))
             && (self.addresses.is_empty() || self.addresses.iter().any(|c| c.contains(dst)))
+            && within(&self.scope, dst)
     }
 
     /// Whether a message to this address and host belongs to the service. `host` is without port.
@@ -31,6 +36,11 @@ impl Service {
             && (self.hosts.is_empty()
                 || host.is_some_and(|host| self.hosts.iter().any(|h| h.covers(host))))
     }
+}
+
+/// Whether an address belongs to a tenant, if there is one.
+fn within(scope: &Option<Arc<[Cidr]>>, dst: Address) -> bool {
+    scope.as_ref().is_none_or(|addresses| addresses.iter().any(|c| c.contains(dst)))
 }
 
 /// A host name, or all names below a domain.
@@ -109,6 +119,8 @@ pub(super) struct Rule {
     /// Its conditions in words.
     pub about: String,
     pub direction: RuleDirection,
+    /// The addresses of its tenant, if it has one.
+    pub scope: Option<Arc<[Cidr]>>,
     /// None: any, also none of the named ones.
     pub services: Option<Bits>,
     pub methods: Vec<String>,
@@ -141,6 +153,11 @@ pub(super) struct Header {
 }
 
 impl Rule {
+    /// Whether it could be about a message to this address, of services that cover it.
+    pub fn covers_flow(&self, dst: Address, covering: &Bits) -> bool {
+        within(&self.scope, dst) && self.services.is_none_or(|named| named.intersects(covering))
+    }
+
     /// Whether the rule's conditions hold for the message. Cheap ones first; `path` is split when it is first needed.
     pub fn applies<'a>(
         &self,
@@ -149,7 +166,7 @@ impl Rule {
         path: &mut Option<Path<'a>>,
     ) -> bool {
         self.direction.includes(message.direction)
-            && self.services.is_none_or(|named| named.intersects(services))
+            && self.covers_flow(message.dst.into(), services)
             && (self.methods.is_empty()
                 || self.methods.iter().any(|m| m.as_bytes() == message.method))
             && (self.sources.is_empty() || {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde_json::Value as Json;
 
 use super::diagnostic::{Pos, Report, did_you_mean};
-use super::source::Source;
+use super::source::{Further, Source};
 use super::yaml::{Key, Node, Value};
 
 /// The JSON Schema (draft 2020-12) of a policy, for editors and CI; published as `configs/policy.schema.json`.
@@ -48,6 +48,17 @@ fn forbid_null(schema: &mut Json) {
 pub(super) fn check(node: Node, report: &mut Report) -> Option<Node> {
     static SCHEMA: LazyLock<Json> = LazyLock::new(json_schema);
     Checker { root: &SCHEMA }.check(node, &SCHEMA, "a policy", report)
+}
+
+/// The same for a file that is included, or a tenant's: a [`Further`].
+pub(super) fn check_further(node: Node, report: &mut Report) -> Option<Node> {
+    static SCHEMA: LazyLock<Json> = LazyLock::new(|| {
+        let mut schema = Json::from(schemars::schema_for!(Further));
+        forbid_null(&mut schema);
+        schema
+    });
+    let what = "a file that a policy names";
+    Checker { root: &SCHEMA }.check(node, &SCHEMA, what, report)
 }
 
 /// Knows as much of JSON Schema as the derived schema uses.

@@ -26,6 +26,12 @@ pub(super) struct Source {
     /// What happens to traffic that cannot be inspected, by cause. Default: `pass` in monitor; in enforce `drop` for
     /// overload and `reset` for the others.
     pub exceptions: Option<Exceptions>,
+    /// Further files with `services`, `detectors`, `rules` and `tests`, beside this one; their rules come after its own.
+    #[schemars(length(min = 1))]
+    pub include: Option<Vec<String>>,
+    /// Whose services are whose: each tenant has a file of its own, whose rules are about its addresses only.
+    #[schemars(length(min = 1))]
+    pub tenants: Option<Vec<Tenant>>,
     /// The services behind Weir, for rules to name.
     #[schemars(length(min = 1))]
     pub services: Option<Vec<Service>>,
@@ -43,6 +49,42 @@ pub(super) struct Source {
     /// What the policy has to do about messages; one that it does something else about is an error.
     #[schemars(length(min = 1))]
     pub tests: Option<Vec<Test>>,
+}
+
+/// A file that is included, or a tenant's.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Further {
+    /// As in the main file; only this file's rules can name them.
+    #[schemars(length(min = 1))]
+    pub services: Option<Vec<Service>>,
+    /// As in the main file.
+    #[schemars(length(min = 1))]
+    pub detectors: Option<Vec<CustomDetector>>,
+    /// As in the main file.
+    #[schemars(length(min = 1))]
+    pub rules: Option<Vec<Rule>>,
+    /// As in the main file.
+    #[schemars(length(min = 1))]
+    pub tests: Option<Vec<Test>>,
+}
+
+/// A tenant: whatever its file says is about its addresses alone, and what it names is its own.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Tenant {
+    /// Its name; events call its rules and services `NAME/…`.
+    #[schemars(required, length(min = 1))]
+    pub name: Option<String>,
+    /// The addresses of its services: IPs or CIDR ranges. No two tenants share one.
+    #[schemars(required, length(min = 1))]
+    pub addresses: Option<Vec<String>>,
+    /// Its file, beside this one.
+    #[schemars(required, length(min = 1))]
+    pub file: Option<String>,
+    /// Most rules that it may have. Default: 32.
+    #[schemars(range(min = 1, max = 256))]
+    pub max_rules: Option<u32>,
 }
 
 /// What happens to traffic that cannot be inspected, by cause.

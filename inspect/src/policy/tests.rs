@@ -54,6 +54,46 @@ fn every_error_is_reported_with_its_line_and_column() {
     }
 }
 
+const TENANTS: &str = "version: 1
+mode: enforce
+tenants:
+  - {name: a, addresses: [10.1.0.0/16], file: a.yaml}
+  - {name: b, addresses: [10.2.0.0/16], file: b.yaml}
+rules:
+  - {name: all, direction: response, detect: [payment-card], action: mask}
+--- # file: a.yaml
+services: [{name: shop, ports: [80]}]
+detectors: [{name: order, category: pci, literal: 'ORDER-'}]
+rules:
+  - {name: all, services: [shop], detect: ['category:pci', order], action: block}
+tests:
+  - {given: {server: '10.1.0.9:80', body: 'ORDER-'}, expect: block, rule: all}
+  - {given: {service: shop, server: '10.2.0.9:80', body: 'ORDER-'}, expect: pass}
+--- # file: b.yaml
+rules:
+  - {name: all, detect: ['category:pci'], action: alert}
+tests:
+  - {given: {server: '10.2.0.9:80', body: 'ORDER-'}, expect: pass}
+  - {given: {server: '10.2.0.9:80', response: '4111 1111 1111 1111'}, expect: mask}
+  - {given: {server: '10.3.0.9:80', body: '4111 1111 1111 1111'}, expect: pass}
+";
+
+#[test]
+fn a_tenants_file_is_about_its_own_addresses_alone() {
+    let policy = compiled(TENANTS);
+    let names: Vec<_> = policy.in_order().iter().map(|rule| rule.name.to_owned()).collect();
+    assert_eq!(names, ["a/all", "all", "b/all"]);
+    let service =
+        policy.service_of([10, 1, 0, 9].into(), 80, None).map(|id| policy.service_name(id));
+    assert_eq!(service, Some("a/shop"));
+    assert_eq!(policy.service_of([10, 2, 0, 9].into(), 80, None), None);
+    // Another text for one tenant changes nothing for the other.
+    let less = replace_tenant(TENANTS, "a", "rules: [{name: x, detect: [email], action: mask}]\n")
+        .unwrap();
+    let policy = compiled(&less);
+    assert_eq!(policy.in_order().len(), 3);
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {

@@ -47,12 +47,12 @@ fn a_mask_in_parts_is_the_mask_of_the_whole() {
     let text = b"-----BEGIN PRIVATE KEY-----\\nMIIE 4111-1111";
     for style in [MaskStyle::Digits, MaskStyle::Alphanumeric, MaskStyle::All] {
         let mut whole = text.to_vec();
-        mask_range(style, Context::InString, 0, &mut whole);
+        mask_range(style, Context::InString, &mut whole);
         for cut in 0..text.len() {
             let mut parts = text.to_vec();
             let (a, b) = parts.split_at_mut(cut);
-            mask_range(style, Context::InString, 0, a);
-            mask_range(style, Context::InString, cut as u64, b);
+            mask_range(style, Context::InString, a);
+            mask_range(style, Context::InString, b);
             assert_eq!(parts, whole);
         }
     }
@@ -61,7 +61,7 @@ fn a_mask_in_parts_is_the_mask_of_the_whole() {
 #[test]
 fn quotes_survive_a_mask() {
     let mut text = br#"password":"a\"b\\","x":12"#.to_vec();
-    mask_range(MaskStyle::All, Context::InString, 0, &mut text);
+    mask_range(MaskStyle::All, Context::InString, &mut text);
     assert_eq!(text, br#"********"*"*\"*\\"*"*"***"#);
 }
 

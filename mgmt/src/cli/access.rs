@@ -117,7 +117,7 @@ mod tests {
         assert!(
             text.contains("GET /people/{id}") && text.ends_with("and 1 more; `-n` shows them\n")
         );
-        assert_eq!(lines(&[entry.clone()], 5), format!("{entry}\n"));
+        assert_eq!(lines(std::slice::from_ref(&entry), 5), format!("{entry}\n"));
         assert_eq!(table(&[], 5), "nothing was found in the last day\n");
         assert_eq!(encoded("a b/ü"), "a%20b%2F%C3%BC");
     }

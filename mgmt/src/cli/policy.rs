@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
-use weir_inspect::policy::{Diagnostic, Mode, Policy, RuleOrder, Severity};
+use weir_inspect::policy::{
+    Diagnostic, Mode, Policy, RuleOrder, Severity, read_files, replace_tenant,
+};
 
 use super::client::Client;
 use super::style::Style;
@@ -27,6 +29,9 @@ pub(super) enum Command {
     Apply {
         /// The policy, or `-` for standard input
         file: PathBuf,
+        /// The file is that of this tenant of the policy in force: all else of it stays
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<String>,
         /// The answer as JSON
         #[arg(long)]
         json: bool,
@@ -65,8 +70,16 @@ pub(super) enum ModeName {
 pub(super) fn run(client: &Client, command: Command) -> Outcome {
     match command {
         Command::Check { file, json } => check(&file, json),
-        Command::Apply { file, json } => {
-            apply(client, source(&file)?, &file.display().to_string(), json)
+        Command::Apply { file, tenant, json } => {
+            let source = match tenant {
+                Some(tenant) => {
+                    let now = client.get("/api/v1/policy")?;
+                    let now = now.get("source").and_then(Value::as_str).unwrap_or_default();
+                    replace_tenant(now, &tenant, &source(&file)?).map_err(Failure::new)?
+                }
+                None => source(&file)?,
+            };
+            apply(client, source, &file.display().to_string(), json)
         }
         Command::Explain { file, json } => explain(&file, json),
         Command::Try(args) => trial::run(client, &args),
@@ -89,10 +102,14 @@ pub(super) fn run(client: &Client, command: Command) -> Outcome {
     }
 }
 
+/// A policy with the files that it names; from standard input one alone.
 pub(super) fn source(file: &Path) -> Result<String, Failure> {
+    if file != Path::new("-") {
+        return read_files(file).map_err(Failure::new);
+    }
     String::from_utf8(read(file)?).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
-        Failure::new(format!("{} is not a policy: not UTF-8 at byte {at}", file.display()))
+        Failure::new(format!("this is not a policy: not UTF-8 at byte {at}"))
     })
 }
 
@@ -106,9 +123,10 @@ fn check(file: &Path, as_json: bool) -> Outcome {
         let severity = if d.severity == Severity::Error { "error" } else { "warning" };
         if as_json {
             let Diagnostic { line, column, message, .. } = d;
-            json!({"file": name, "line": line, "column": column, "severity": severity, "message": message}).to_string()
+            json!({"file": d.file.as_deref().unwrap_or(&name), "line": line, "column": column, "severity": severity, "message": message}).to_string()
         } else {
-            located(&name, d.line as u64, d.column as u64, severity, &d.message)
+            let file = d.file.as_deref().unwrap_or(&name);
+            located(file, d.line as u64, d.column as u64, severity, &d.message)
         }
     };
     let mut text: String = diagnostics.iter().map(|d| line(d) + "\n").collect();
@@ -173,7 +191,8 @@ fn apply(client: &Client, source: String, name: &str, as_json: bool) -> Outcome 
             let number = |key| d.get(key).and_then(Value::as_u64).unwrap_or(0);
             let get = |key| d.get(key).and_then(Value::as_str).unwrap_or_default();
             let (line, column) = (number("line"), number("column"));
-            text.push_str(&located(name, line, column, get("severity"), get("message")));
+            let file = Some(get("file")).filter(|f| !f.is_empty()).unwrap_or(name);
+            text.push_str(&located(file, line, column, get("severity"), get("message")));
             text.push('\n');
         }
         let revision = answer.get("revision").and_then(Value::as_u64).unwrap_or(0);
@@ -197,7 +216,10 @@ fn apply(client: &Client, source: String, name: &str, as_json: bool) -> Outcome 
 
 /// What is wrong with a policy, a line each.
 pub(super) fn refused(name: &str, diagnostics: &[Diagnostic]) -> Failure {
-    let line = |d: &Diagnostic| located(name, d.line as u64, d.column as u64, "error", &d.message);
+    let line = |d: &Diagnostic| {
+        let file = d.file.as_deref().unwrap_or(name);
+        located(file, d.line as u64, d.column as u64, "error", &d.message)
+    };
     let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error);
     let lines = errors.map(line).collect::<Vec<_>>().join("\n");
     Failure::new(format!("{name} is refused\n{lines}"))

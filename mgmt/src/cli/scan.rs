@@ -10,7 +10,7 @@ use weir_inspect::detector::DetectorSet;
 use weir_inspect::policy::Policy;
 use weir_inspect::scan::{Catalog, Found, ScanState, Scanner, sample};
 
-use super::{Failure, Outcome, output, read};
+use super::{Failure, Outcome, output, policy, read};
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -55,7 +55,7 @@ pub(super) fn run(args: &Args) -> Outcome {
 
 /// Reads and compiles a policy.
 pub(super) fn compile(file: &Path) -> Result<Policy, Failure> {
-    let source = String::from_utf8_lossy(&read(file)?).into_owned();
+    let source = policy::source(file)?;
     let name = file.display().to_string();
     Policy::compile(&source).map(|(policy, _)| policy).map_err(|errors| {
         let all: Vec<String> = errors.iter().map(|e| e.in_file(&name)).collect();

@@ -323,6 +323,7 @@ fn to_proto(d: &Diagnostic) -> weir_proto::Diagnostic {
         column: u32::try_from(d.column).unwrap_or(u32::MAX),
         warning: d.severity == Severity::Warning,
         message: d.message.clone(),
+        file: d.file.clone().unwrap_or_default(),
     }
 }
 
@@ -330,7 +331,9 @@ fn to_proto(d: &Diagnostic) -> weir_proto::Diagnostic {
 pub(super) fn diagnostics(all: &[weir_proto::Diagnostic]) -> Vec<Value> {
     let one = |d: &weir_proto::Diagnostic| {
         let severity = if d.warning { "warning" } else { "error" };
-        json!({ "line": d.line, "column": d.column, "severity": severity, "message": d.message })
+        json!({
+            "file": d.file, "line": d.line, "column": d.column, "severity": severity, "message": d.message,
+        })
     };
     all.iter().map(one).collect()
 }

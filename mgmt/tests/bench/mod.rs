@@ -308,7 +308,7 @@ impl DataPlane {
     /// Answers that it is refused.
     pub fn refuse(&mut self, policy: &ApplyPolicy, line: u32, column: u32, message: &str) {
         let message = message.into();
-        let diagnostics = vec![Diagnostic { line, column, warning: false, message }];
+        let diagnostics = vec![Diagnostic { line, column, message, ..Default::default() }];
         self.send(Message::PolicyResult(PolicyResult {
             revision: policy.revision,
             ok: false,

@@ -1,0 +1,135 @@
+//! A policy of several files: the main one, those that it includes, and those of its tenants. It travels as one text, in which
+//! each further file follows a line that names it.
+
+use std::fs;
+use std::path::Path;
+
+use super::diagnostic::Report;
+use super::yaml::{self, Node, Value};
+
+/// What stands before a file's name between two files: a document's beginning in YAML, and a comment.
+const SEPARATOR: &str = "--- # file: ";
+
+/// The main file's text, and each further file's name and text.
+pub(super) fn parts(source: &str) -> (&str, Vec<(&str, &str)>) {
+    let line = |rest: &str| {
+        let at = rest.find(SEPARATOR)?;
+        (at == 0 || rest.get(..at)?.ends_with('\n')).then_some(at)
+    };
+    let end = line(source).unwrap_or(source.len());
+    let (main, mut rest) = source.split_at_checked(end).unwrap_or((source, ""));
+    let mut further = Vec::new();
+    while let Some(named) = rest.strip_prefix(SEPARATOR) {
+        let (name, text) = named.split_once('\n').unwrap_or((named, ""));
+        let end = line(text).unwrap_or(text.len());
+        let (text, after) = text.split_at_checked(end).unwrap_or((text, ""));
+        further.push((name.trim(), text));
+        rest = after;
+    }
+    (main, further)
+}
+
+/// The files that a main file names, in the order in which they follow: what it includes, then its tenants' by their names.
+fn named(main: &str) -> Vec<(Option<String>, String)> {
+    // What is wrong with it is said when it is compiled.
+    let Some(root) = yaml::parse(main, &mut Report::default()) else { return Vec::new() };
+    let text = |node: &Node| match &node.value {
+        Value::Text(text) => Some(text.clone()),
+        _ => None,
+    };
+    let included = root.items("include").iter().filter_map(|node| Some((None, text(node)?)));
+    let tenants = root.items("tenants").iter();
+    let tenants =
+        tenants.filter_map(|t| Some((Some(text(t.get("name")?)?), text(t.get("file")?)?)));
+    included.chain(tenants).collect()
+}
+
+fn join(main: &str, further: &[(String, String)]) -> String {
+    let mut source = main.to_owned();
+    for (name, text) in further {
+        if !source.ends_with('\n') {
+            source.push('\n');
+        }
+        source.push_str(&format!("{SEPARATOR}{name}\n{text}"));
+    }
+    source
+}
+
+/// Reads a policy with the files that it names, which are looked for beside it.
+///
+/// # Errors
+/// A sentence about the file that can't be read.
+pub fn read_files(file: &Path) -> Result<String, String> {
+    let read = |path: &Path| {
+        let bytes = fs::read(path).map_err(|e| format!("can't read {}: {e}", path.display()))?;
+        String::from_utf8(bytes).map_err(|e| {
+            let at = e.utf8_error().valid_up_to();
+            format!("{} is not a policy: not UTF-8 at byte {at}", path.display())
+        })
+    };
+    let main = read(file)?;
+    let directory = file.parent().unwrap_or(Path::new(""));
+    let further = named(&main).into_iter().map(|(_, name)| {
+        let text = read(&directory.join(&name)).map_err(|e| format!("{}: {e}", file.display()))?;
+        Ok((name, text))
+    });
+    let further = further.collect::<Result<Vec<_>, String>>()?;
+    Ok(join(&main, &further))
+}
+
+/// The policy with another text for one tenant; all else stays.
+///
+/// # Errors
+/// A sentence, if the policy has no such tenant.
+pub fn replace_tenant(source: &str, tenant: &str, text: &str) -> Result<String, String> {
+    let (main, further) = parts(source);
+    let named = named(main);
+    let file = named.iter().find(|(name, _)| name.as_deref() == Some(tenant));
+    let Some((_, file)) = file else {
+        return Err(format!("the policy in force has no tenant `{tenant}`"));
+    };
+    let replaced = further.iter().map(|(name, old)| {
+        let new = if name == file { text } else { old };
+        ((*name).to_owned(), new.to_owned())
+    });
+    Ok(join(main, &replaced.collect::<Vec<_>>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAIN: &str = "version: 1\ninclude: [a.yaml]\ntenants:\n  - {name: t, file: t.yaml}\n";
+
+    #[test]
+    fn what_is_joined_comes_apart_again() {
+        let further = [
+            ("a.yaml".to_owned(), "rules: []\n".to_owned()),
+            ("t.yaml".to_owned(), "x: 1".to_owned()),
+        ];
+        let source = join(MAIN, &further);
+        assert_eq!(parts(&source), (MAIN, vec![("a.yaml", "rules: []\n"), ("t.yaml", "x: 1")]));
+        assert_eq!(parts(MAIN), (MAIN, vec![]));
+        assert_eq!(parts(""), ("", vec![]));
+        let other = replace_tenant(&source, "t", "y: 2\n").unwrap();
+        assert_eq!(parts(&other).1, [("a.yaml", "rules: []\n"), ("t.yaml", "y: 2\n")]);
+        assert!(replace_tenant(&source, "u", "").unwrap_err().contains("no tenant `u`"));
+    }
+
+    #[test]
+    fn files_are_looked_for_beside_the_policy() {
+        let dir = std::env::temp_dir().join(format!("weir-bundle-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let main = dir.join("policy.yaml");
+        fs::write(&main, MAIN).unwrap();
+        fs::write(dir.join("a.yaml"), "rules: []\n").unwrap();
+        let missing = read_files(&main).unwrap_err();
+        assert!(
+            missing.contains("policy.yaml: can't read") && missing.contains("t.yaml"),
+            "{missing}"
+        );
+        fs::write(dir.join("t.yaml"), "x: 1\n").unwrap();
+        assert_eq!(parts(&read_files(&main).unwrap()).1.len(), 2);
+        fs::remove_dir_all(&dir).unwrap();
+    }
+}

@@ -1,0 +1,189 @@
+//! Compiling the files of a policy one after the other: whose names are whose, and about whose addresses its rules are.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use super::cidr::Cidr;
+use super::compile::Compiler;
+use super::rule::{Rule, Service};
+use super::source::{self, Further, Source};
+use super::yaml::{self, Node};
+use super::{Action, Pos, bundle, schema};
+
+/// Most rules of a tenant that has no `max-rules`.
+const TENANT_RULES: u32 = 32;
+
+/// Whose file is being compiled.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scope {
+    /// The file; none: the main one.
+    file: Option<String>,
+    /// The name of a tenant; none: the operator's own files.
+    pub tenant: Option<String>,
+    /// The tenant's addresses.
+    pub addresses: Option<Arc<[Cidr]>>,
+    max_rules: Option<u32>,
+}
+
+impl Scope {
+    /// A name of this file as the whole policy knows it.
+    pub fn full(&self, name: &str) -> String {
+        match &self.tenant {
+            Some(tenant) => format!("{tenant}/{name}"),
+            None => name.to_owned(),
+        }
+    }
+
+    /// A name of the whole policy as this file says it.
+    pub fn own<'n>(&self, full: &'n str) -> &'n str {
+        full.rsplit_once('/').map_or(full, |(_, name)| name)
+    }
+
+    /// Whether this file may use what is called so: what is its own, and what is no tenant's.
+    pub fn sees(&self, full: &str) -> bool {
+        full.split_once('/').is_none_or(|(owner, _)| self.tenant.as_deref() == Some(owner))
+    }
+}
+
+/// The tests of one file, and their places.
+pub(super) struct Tests {
+    pub scope: Scope,
+    pub tests: Vec<source::Test>,
+    pub nodes: Vec<Node>,
+}
+
+/// What the files of a policy come to.
+#[derive(Default)]
+pub(super) struct Parts {
+    pub services: Vec<Service>,
+    pub rules: Vec<Rule>,
+    /// Tests, to be run when the whole is compiled.
+    pub tests: Vec<Tests>,
+}
+
+impl Compiler {
+    /// Parses a file and holds it to its schema.
+    pub(super) fn read<T: DeserializeOwned>(
+        &mut self,
+        text: &str,
+        check: fn(Node, &mut super::diagnostic::Report) -> Option<Node>,
+    ) -> Option<(T, Node)> {
+        let root = yaml::parse(text, &mut self.report)?;
+        let root = check(root, &mut self.report)?;
+        match serde_json::from_value(root.to_json()) {
+            Ok(source) => Some((source, root)),
+            Err(error) => {
+                self.report.error(root.pos, error.to_string());
+                None
+            }
+        }
+    }
+
+    /// Compiles all files: the main one, what it includes, then the tenants'.
+    pub(super) fn parts(&mut self, main: &mut Source, root: &Node, source: &str) -> Parts {
+        let named = self.further(main, root, source);
+        let first = Further {
+            services: main.services.take(),
+            detectors: main.detectors.take(),
+            rules: main.rules.take(),
+            tests: main.tests.take(),
+        };
+        let mut parts = Parts::default();
+        self.part(first, root, &mut parts);
+        for (scope, text) in named {
+            self.enter(scope);
+            if let Some((further, root)) = self.read(text, schema::check_further) {
+                self.part(further, &root, &mut parts);
+            }
+        }
+        self.enter(Scope::default());
+        parts
+    }
+
+    /// What follows is about this file.
+    pub(super) fn enter(&mut self, scope: Scope) {
+        self.report.file = scope.file.clone();
+        self.scope = scope;
+    }
+
+    fn part(&mut self, file: Further, root: &Node, parts: &mut Parts) {
+        let services = file.services.unwrap_or_default();
+        self.services(services, root.items("services"), &mut parts.services);
+        self.detectors(file.detectors.unwrap_or_default(), root.items("detectors"));
+        if self.scope.tenant.is_some() {
+            let most = self.scope.max_rules.unwrap_or(TENANT_RULES) as usize;
+            self.limit("rules of this tenant", root.items("rules"), most);
+            for (rule, node) in file.rules.iter().flatten().zip(root.items("rules")) {
+                if rule.action == Some(Action::Bypass) {
+                    let message = "a tenant can't bypass: it would overrule the operator's rules; use `except`";
+                    self.report.error(node.pos_of("action"), message);
+                }
+            }
+        }
+        self.rules(file.rules.unwrap_or_default(), root.items("rules"), parts);
+        let tests = file.tests.unwrap_or_default();
+        let nodes = root.items("tests").to_vec();
+        parts.tests.push(Tests { scope: self.scope.clone(), tests, nodes });
+    }
+
+    /// The files that the main one names, with their texts.
+    fn further<'s>(
+        &mut self,
+        main: &Source,
+        root: &Node,
+        source: &'s str,
+    ) -> Vec<(Scope, &'s str)> {
+        let mut scopes = Vec::new();
+        for (name, node) in main.include.iter().flatten().zip(root.items("include")) {
+            scopes.push((Scope { file: Some(name.clone()), ..Scope::default() }, node.pos));
+        }
+        for (tenant, node) in main.tenants.iter().flatten().zip(root.items("tenants")) {
+            if let Some(scope) = self.tenant(tenant, node, &scopes) {
+                scopes.push((scope, node.pos_of("file")));
+            }
+        }
+        let (_, texts) = bundle::parts(source);
+        let mut named = Vec::new();
+        for (scope, pos) in scopes {
+            let file = scope.file.as_deref().unwrap_or_default();
+            match texts.iter().find(|(name, _)| *name == file) {
+                Some((_, text)) => named.push((scope, *text)),
+                None => {
+                    let message = format!(
+                        "`{file}` did not come with the policy; `weir policy` and the data plane's settings read it from beside it"
+                    );
+                    self.report.error(pos, message);
+                }
+            }
+        }
+        named
+    }
+
+    /// A tenant's scope; none if its file is missing or already named, which is reported.
+    fn tenant(
+        &mut self,
+        source: &source::Tenant,
+        node: &Node,
+        before: &[(Scope, Pos)],
+    ) -> Option<Scope> {
+        let mut taken = before.iter().filter_map(|(scope, _)| scope.tenant.clone()).collect();
+        let name = self.name(source.name.clone(), node, "tenant", &mut taken);
+        let addresses = self.each(source.addresses.clone(), node, "addresses", Cidr::parse);
+        for (other, _) in before {
+            let mut theirs = other.addresses.iter().flat_map(|a| a.iter());
+            if theirs.any(|t| addresses.iter().any(|own| own.overlaps(t))) {
+                let other = other.tenant.as_deref().unwrap_or_default();
+                let message = format!("some of these addresses are those of the tenant `{other}`");
+                self.report.error(node.pos_of("addresses"), message);
+            }
+        }
+        let file = Some(source.file.clone()?);
+        if before.iter().any(|(other, _)| other.file == file) {
+            self.report.error(node.pos_of("file"), "this file is already named above");
+            return None;
+        }
+        let max_rules = source.max_rules;
+        Some(Scope { file, tenant: Some(name), addresses: Some(addresses.into()), max_rules })
+    }
+}
