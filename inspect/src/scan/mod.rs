@@ -95,14 +95,13 @@ pub(crate) fn is_whole(detector: &str, value: &[u8]) -> bool {
 pub struct Scanner {
     active: DetectorSet,
     search: Search,
+    /// Of the words in it, each has an index of `patterns`, or behind them of `besides`.
     tables: Tables,
     patterns: Vec<(DetectorId, Arc<Matcher>)>,
     besides: Vec<(DetectorId, Arc<Beside>)>,
-    /// What begins with a word: an index of `patterns`, or behind them of `besides`.
-    words: Words,
     /// By first byte: which of `patterns` can begin with it, without those of `words` and `slow`.
     by_first: Vec<Vec<u16>>,
-    /// What begins with a word is so little that the search for points finds it, and `words` is empty.
+    /// What begins with a word is so little that the search for points finds it, and there are no words in `tables`.
     few_words: bool,
     /// Which of `patterns` have no prefix, so that they are tried at every byte.
     slow: Vec<u16>,
@@ -209,7 +208,6 @@ impl Scanner {
             tables: Tables::new(&[]),
             patterns: Vec::new(),
             besides: Vec::new(),
-            words: Words::new(std::iter::empty()),
             by_first: vec![Vec::new(); 256],
             few_words: false,
             slow: Vec::new(),
@@ -232,9 +230,9 @@ impl Scanner {
                 Find::Beside(beside) => scanner.besides.push((detector.id, Arc::clone(beside))),
             }
         }
-        scanner.sort_patterns();
+        let words = scanner.sort_patterns();
         scanner.tables = Tables::new(&buckets::distribute(scanner.beginnings()));
-        scanner.tables.words = !scanner.words.is_empty();
+        scanner.tables.words = words;
         scanner
     }
 
@@ -247,8 +245,8 @@ impl Scanner {
         words.flatten().filter_map(|word| word.first_chunk().copied()).collect()
     }
 
-    /// Notes by what each pattern and each value beside a word is found.
-    fn sort_patterns(&mut self) {
+    /// Notes by what each pattern and each value beside a word is found; returns the words.
+    fn sort_patterns(&mut self) -> Words {
         let mut beginnings = Vec::new();
         self.few_words = self.besides.is_empty() && self.first_three().len() <= FEW_WORDS;
         for (i, (_, matcher)) in (0..).zip(&self.patterns) {
@@ -266,7 +264,7 @@ impl Scanner {
         for (i, (_, beside)) in (self.patterns.len() as u16..).zip(&self.besides) {
             beginnings.extend(beside.beginnings().into_iter().map(|b| (b, i)));
         }
-        self.words = Words::new(beginnings.into_iter());
+        Words::new(beginnings.into_iter())
     }
 
     /// The detectors it was made for.

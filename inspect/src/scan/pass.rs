@@ -3,7 +3,7 @@
 use super::beside::begins_word;
 use super::catalog::Check;
 use super::found::{Found, Known, Outcome};
-use super::simd::{BLOCK, Block, MIN_RUN, PADDING};
+use super::simd::{Block, Input, MIN_RUN};
 use super::stream::Open;
 use super::view::{Context, View, is_separator};
 use super::{Ends, MAX_HOLD, ScanState, Scanner, card, email, iban, phone, ssn, wire, words};
@@ -32,8 +32,6 @@ enum Claim {
 struct Pass<'a> {
     scanner: &'a Scanner,
     view: &'a View<'a>,
-    /// The view's bytes with their padding.
-    padded: &'a [u8],
     ends: Ends,
     active: &'a DetectorSet,
     hold: &'a DetectorSet,
@@ -67,7 +65,6 @@ pub(super) fn run(
     let mut pass = Pass {
         scanner,
         view,
-        padded,
         ends,
         active,
         hold,
@@ -81,11 +78,12 @@ pub(super) fn run(
         held: end,
     };
     pass.follow_open();
-    (scanner.search)(&scanner.tables, padded, from, end, &mut |block| pass.block(block));
+    let input = Input { padded, from, to: end, binary: view.binary };
+    (scanner.search)(&scanner.tables, &input, &mut |block| pass.block(block));
     for at in end.saturating_sub(OPEN_POINTS).max(from)..end {
         pass.point(at);
     }
-    if !view.last && !scanner.words.is_empty() {
+    if !view.last && !scanner.tables.words.is_empty() {
         (end.saturating_sub(words::KEY - 1).max(from)..end).for_each(|at| pass.open_word(at));
     }
     if !scanner.slow.is_empty() {
@@ -103,8 +101,7 @@ impl Pass<'_> {
     /// Candidates in order of their places, so that of two matches of a detector the first wins. (A
     /// run's bit lies ten digits behind its beginning; no point that matters lies between.)
     fn block(&mut self, block: Block) {
-        let words = self.words_in(&block);
-        let mut bits = block.points | block.runs | words;
+        let mut bits = block.points | block.runs | block.words;
         while bits != 0 {
             let bit = bits & bits.wrapping_neg();
             bits ^= bit;
@@ -115,38 +112,16 @@ impl Pass<'_> {
             if block.points & bit != 0 && at + OPEN_POINTS < self.view.bytes.len() {
                 self.point(at);
             }
-            if words & bit != 0 && at + words::KEY <= self.view.bytes.len() {
+            if block.words & bit != 0 && at + words::KEY <= self.view.bytes.len() {
                 self.word(at);
             }
         }
     }
 
-    /// The places of a block at which one of the words probably begins.
-    fn words_in(&self, block: &Block) -> u64 {
-        if self.scanner.words.is_empty() {
-            return 0;
-        }
-        let block_and_more = self.padded.get(block.at..).and_then(|b| b.first_chunk::<PADDING>());
-        let Some(bytes) = block_and_more else { return 0 };
-        let there = PADDING.min(self.view.bytes.len() - block.at.min(self.view.bytes.len()));
-        if !self.view.binary {
-            return self.scanner.words.hits(bytes, block.words, there);
-        }
-        // In protobuf the length in front of a string may be a letter or digit, but not the tag in front of that.
-        let mut places = block.words;
-        for (i, b) in bytes.iter().enumerate().take(BLOCK).filter(|(_, b)| b.is_ascii_alphabetic())
-        {
-            let at = block.at + i;
-            let tag = |n: usize| self.view.before(at, n).is_some_and(|b| b & 7 == 2);
-            places |= u64::from(b.is_ascii_alphabetic() && (tag(2) || tag(3))) << i;
-        }
-        self.scanner.words.hits(bytes, places, there)
-    }
-
     /// Puts a place to what begins with the word there.
     fn word(&mut self, at: usize) {
         let scanner = self.scanner;
-        for i in scanner.words.at(self.view.bytes.get(at..).unwrap_or(&[])) {
+        for i in scanner.tables.words.at(self.view.bytes.get(at..).unwrap_or(&[])) {
             match usize::from(i).checked_sub(scanner.patterns.len()) {
                 None => self.pattern(i, at),
                 Some(i) => self.beside(i, at),
@@ -192,7 +167,7 @@ impl Pass<'_> {
         let text =
             self.view.bytes.get(at..(at + words::KEY).min(self.view.bytes.len())).unwrap_or(&[]);
         let first = text.first().and_then(|b| self.scanner.by_first.get(usize::from(*b)));
-        let by_word = self.scanner.words.at(text);
+        let by_word = self.scanner.tables.words.at(text);
         for i in by_word.chain(first.into_iter().flatten().copied()) {
             let Some((id, matcher)) = self.scanner.patterns.get(usize::from(i)) else { continue };
             if self.active.contains(*id) {
@@ -214,7 +189,7 @@ impl Pass<'_> {
             return;
         }
         let scanner = self.scanner;
-        for i in scanner.words.at(text) {
+        for i in scanner.tables.words.at(text) {
             self.unsettled = self.unsettled.min(at);
             // A value beside the word begins behind it.
             let Some((id, _)) = scanner.patterns.get(usize::from(i)) else { continue };

@@ -7,10 +7,12 @@
 //!   `(dd`, `+d`. Found with the nibble shuffles of Teddy (Langdale; also in Hyperscan and the `memchr` crate): each of
 //!   eight buckets is a bit, and for each of the three bytes two 16-entry tables (low and high nibble) tell which buckets
 //!   agree. It may err towards "yes".
-//! - `words`: a letter here may begin a word. What begins with a word is looked up by its first bytes ([`super::words`]):
-//!   eight buckets cannot tell hundreds of names apart, but few bytes begin a word.
+//! - `words`: a letter here begins a word, and it may be one that is looked for. They are looked up by their first bytes
+//!   ([`super::words`]): eight buckets cannot tell hundreds of names apart, but few bytes begin a word.
 //!
 //! All variants (AVX-512BW, AVX2, portable) give the same masks, bit by bit.
+
+use super::words::Words;
 
 /// Bytes a block.
 pub(super) const BLOCK: usize = 64;
@@ -33,14 +35,15 @@ pub(super) struct Tables {
     pub low: [[u8; 16]; 3],
     /// For each of the three bytes: buckets by high nibble.
     pub high: [[u8; 16]; 3],
-    /// Whether to look for the beginnings of words.
-    pub words: bool,
+    /// Which words to look for.
+    pub words: Words,
 }
 
 impl Tables {
     /// Tables for up to eight buckets; each is a list of three-byte patterns.
     pub fn new(buckets: &[Vec<[ByteSet; 3]>]) -> Tables {
-        let mut tables = Tables { low: [[0; 16]; 3], high: [[0; 16]; 3], words: false };
+        let mut tables =
+            Tables { low: [[0; 16]; 3], high: [[0; 16]; 3], words: Words::new(std::iter::empty()) };
         for (bit, bucket) in buckets.iter().take(8).enumerate() {
             for sets in bucket {
                 for ((set, low), high) in sets.iter().zip(&mut tables.low).zip(&mut tables.high) {
@@ -57,6 +60,18 @@ impl Tables {
     }
 }
 
+/// What is searched.
+#[derive(Clone, Copy)]
+pub(super) struct Input<'a> {
+    /// The bytes with [`PADDING`] zero bytes behind them.
+    pub padded: &'a [u8],
+    /// From where and how far to search.
+    pub from: usize,
+    pub to: usize,
+    /// Whether it is protobuf, where framing in front of a word may look like letters.
+    pub binary: bool,
+}
+
 /// One block that holds a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Block {
@@ -66,7 +81,7 @@ pub(super) struct Block {
     pub runs: u64,
     /// Where something may begin.
     pub points: u64,
-    /// Where a word may begin.
+    /// Where one of the words may begin.
     pub words: u64,
 }
 
@@ -112,6 +127,8 @@ pub(super) struct Classes {
     pub backslashes: u64,
     /// Percent signs.
     pub percents: u64,
+    /// What may be the tag of a string in protobuf: the wire type 2 in the lowest three bits. Nothing in other content.
+    pub tags: u64,
 }
 
 /// Carries the search for the beginnings of words from block to block.
@@ -122,9 +139,9 @@ pub(super) struct Starts {
 
 impl Starts {
     /// As it is in front of `at`.
-    pub fn at(bytes: &[u8], at: usize) -> Starts {
+    pub fn at(input: &Input) -> Starts {
         let mut before = Classes::default();
-        let near = bytes.get(at.saturating_sub(REACH)..at).unwrap_or(&[]);
+        let near = input.padded.get(input.from.saturating_sub(REACH)..input.from).unwrap_or(&[]);
         // The last byte before a block is the highest bit of the block before it.
         for (b, bit) in near.iter().rev().zip((0..64).rev()) {
             before.letters |= u64::from(b.is_ascii_alphabetic()) << bit;
@@ -132,12 +149,14 @@ impl Starts {
             before.digits |= u64::from(b.is_ascii_digit()) << bit;
             before.backslashes |= u64::from(*b == b'\\') << bit;
             before.percents |= u64::from(*b == b'%') << bit;
+            before.tags |= u64::from(input.binary && *b & 7 == 2) << bit;
         }
         Starts { before }
     }
 
     /// Takes the classes of the next block; returns which letters begin a word: behind no letter or digit, a capital
-    /// behind a small letter (`apiKey`), or behind an escape (`\n`, `\u0020`, `%20`).
+    /// behind a small letter (`apiKey`), behind an escape (`\n`, `\u0020`, `%20`), or behind a tag of protobuf and a length
+    /// of one or two bytes: the length may be a letter or digit.
     #[inline(always)]
     pub fn step(&mut self, now: Classes) -> u64 {
         let old = self.before;
@@ -146,15 +165,16 @@ impl Starts {
         let capital = shifted(now.capitals, old.capitals, 1);
         let escaped = shifted(now.backslashes, old.backslashes, 2)
             | shifted(now.backslashes, old.backslashes, 6)
-            | shifted(now.percents, old.percents, 3);
+            | shifted(now.percents, old.percents, 3)
+            | shifted(now.tags, old.tags, 2)
+            | shifted(now.tags, old.tags, 3);
         self.before = now;
         now.letters & (!inner | now.capitals & !capital | escaped)
     }
 }
 
-/// What a variant of the search is: the tables, the bytes with [`PADDING`] zero bytes behind them, from where and how
-/// far to search, and whom to tell.
-pub(super) type Search = fn(&Tables, &[u8], usize, usize, &mut dyn FnMut(Block));
+/// What a variant of the search is: the tables, what to search, and whom to tell.
+pub(super) type Search = fn(&Tables, &Input, &mut dyn FnMut(Block));
 
 /// The fastest variant that this processor has.
 pub(super) fn best() -> Search {
@@ -170,12 +190,13 @@ pub(super) fn variants() -> Vec<(&'static str, Search)> {
 }
 
 /// The search without vector instructions.
-fn portable(tables: &Tables, padded: &[u8], from: usize, to: usize, tell: &mut dyn FnMut(Block)) {
+fn portable(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
     let mut runs = Runs::default();
-    let mut starts = Starts::at(padded, from);
-    let mut at = from;
-    while at < to {
-        let Some(bytes) = padded.get(at..at + PADDING) else { return };
+    let mut starts = Starts::at(input);
+    let mut at = input.from;
+    while at < input.to {
+        let bytes = input.padded.get(at..).and_then(|b| b.first_chunk::<PADDING>());
+        let Some(bytes) = bytes else { return };
         let (mut digits, mut separators, mut points) = (0, 0, 0);
         let mut classes = Classes::default();
         for (i, three) in bytes.windows(3).take(BLOCK).enumerate() {
@@ -185,6 +206,7 @@ fn portable(tables: &Tables, padded: &[u8], from: usize, to: usize, tell: &mut d
             classes.capitals |= u64::from(a.is_ascii_uppercase()) << i;
             classes.backslashes |= u64::from(*a == b'\\') << i;
             classes.percents |= u64::from(*a == b'%') << i;
+            classes.tags |= u64::from(input.binary && a & 7 == 2) << i;
             separators |= u64::from(super::view::is_separator(*a)) << i;
             let buckets = |k: usize, byte: u8| {
                 let nibble = |table: &[[u8; 16]; 3], n: u8| {
@@ -198,8 +220,9 @@ fn portable(tables: &Tables, padded: &[u8], from: usize, to: usize, tell: &mut d
             }
         }
         let runs = runs.step(digits, separators);
-        let words = if tables.words { starts.step(Classes { digits, ..classes }) } else { 0 };
-        if tables.words || runs | points != 0 {
+        let starts = starts.step(Classes { digits, ..classes });
+        let words = tables.words.hits(bytes, starts, PADDING.min(input.to - at));
+        if runs | points | words != 0 {
             tell(Block { at, runs, points, words });
         }
         at += BLOCK;
@@ -214,11 +237,18 @@ mod tests {
     use super::*;
     use crate::detector::DetectorSet;
 
-    fn blocks(search: Search, tables: &Tables, text: &[u8], from: usize) -> Vec<Block> {
+    fn blocks(
+        search: Search,
+        tables: &Tables,
+        text: &[u8],
+        from: usize,
+        binary: bool,
+    ) -> Vec<Block> {
         let mut padded = text.to_vec();
         padded.resize(text.len() + PADDING, 0);
         let mut all = Vec::new();
-        search(tables, &padded, from, text.len(), &mut |block| all.push(block));
+        let input = Input { padded: &padded, from, to: text.len(), binary };
+        search(tables, &input, &mut |block| all.push(block));
         all
     }
 
@@ -244,14 +274,14 @@ mod tests {
 
     #[test]
     fn words_begin_where_they_are_seen_to() {
-        let mut tables = Tables::new(&[]);
-        tables.words = true;
         // The letters of "Qqnu" begin words, and no others do; `n` and `u` are those of escapes.
         let text = r"Qb qd_Qf=1gh QhQK-qm \nqp \u0020qr %2fqs éqv 9x ".repeat(3);
+        let mut tables = Tables::new(&[]);
+        tables.words = Words::new(text.as_bytes().windows(4).map(|four| (four.to_vec(), 0)));
         for from in 0..text.len() {
             let letters = text.bytes().enumerate().skip(from);
             let begins = letters.filter(|(_, b)| b"Qqnu".contains(b)).map(|(i, _)| i);
-            let found: Vec<usize> = blocks(portable, &tables, text.as_bytes(), from)
+            let found: Vec<usize> = blocks(portable, &tables, text.as_bytes(), from, false)
                 .iter()
                 .flat_map(|b| (0..64).filter(|i| b.words >> i & 1 == 1).map(|i| b.at + i))
                 .collect();
@@ -261,15 +291,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn all_variants_agree(text in text(), from in 0usize..70) {
+        fn all_variants_agree(text in text(), from in 0usize..70, binary: bool) {
             let catalog = Catalog::builtin();
             let mut all = DetectorSet::EMPTY;
             catalog.iter().for_each(|d| all.insert(d.id));
             let tables = &Scanner::new(&catalog, &all).tables;
             let from = from.min(text.len());
-            let expected = blocks(portable, tables, &text, from);
+            let expected = blocks(portable, tables, &text, from, binary);
             for (name, search) in variants() {
-                prop_assert_eq!(&blocks(search, tables, &text, from), &expected, "{}", name);
+                prop_assert_eq!(&blocks(search, tables, &text, from, binary), &expected, "{}", name);
             }
         }
 
@@ -277,7 +307,7 @@ mod tests {
         #[test]
         fn runs_are_found_where_they_are(text in "[0-9 .a-]{0,300}") {
             let tables = Tables::new(&[]);
-            let found: Vec<usize> = blocks(portable, &tables, text.as_bytes(), 0)
+            let found: Vec<usize> = blocks(portable, &tables, text.as_bytes(), 0, false)
                 .iter()
                 .flat_map(|b| (0..64).filter(|i| b.runs >> i & 1 == 1).map(|i| b.at + i))
                 .collect();

@@ -3,24 +3,36 @@
 
 use std::arch::x86_64::*;
 
-use super::simd::{BLOCK, Block, Classes, PADDING, Runs, Search, Starts, Tables};
+use super::simd::{BLOCK, Block, Classes, Input, PADDING, Runs, Search, Starts, Tables};
+use super::words::Words;
 
 /// The variants that this processor has, the fastest last.
 pub(super) fn variants() -> Vec<(&'static str, Search)> {
     let mut all: Vec<(&'static str, Search)> = Vec::new();
+    // The bit manipulation that the filter of words lives on; every processor with AVX2 has it.
+    if !is_x86_feature_detected!("bmi1") || !is_x86_feature_detected!("bmi2") {
+        return all;
+    }
     if is_x86_feature_detected!("avx2") {
-        all.push(("avx2", |tables, padded, from, to, tell| {
-            // SAFETY: this processor has AVX2.
-            unsafe { avx2(tables, padded, from, to, tell) }
+        all.push(("avx2", |tables, input, tell| {
+            // SAFETY: this processor has AVX2 and BMI.
+            unsafe { avx2(tables, input, tell) }
         }));
     }
     if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512f") {
-        all.push(("avx512bw", |tables, padded, from, to, tell| {
-            // SAFETY: this processor has AVX-512F and AVX-512BW.
-            unsafe { avx512(tables, padded, from, to, tell) }
+        all.push(("avx512bw", |tables, input, tell| {
+            // SAFETY: this processor has AVX-512F, AVX-512BW and BMI.
+            unsafe { avx512(tables, input, tell) }
         }));
     }
     all
+}
+
+/// [`Words::hits`]. Not inlined: with wider vectors at hand, the compiler fetches one number at a time into them.
+#[inline(never)]
+#[target_feature(enable = "bmi1,bmi2")]
+fn hits(words: &Words, block: &[u8; PADDING], starts: u64, there: usize) -> u64 {
+    words.hits(block, starts, PADDING.min(there))
 }
 
 #[inline]
@@ -37,21 +49,19 @@ fn table512(table: &[u8; 16]) -> __m512i {
     _mm512_broadcast_i32x4(unsafe { _mm_loadu_si128(table.as_ptr().cast()) })
 }
 
-#[target_feature(enable = "avx512f,avx512bw")]
-fn avx512(tables: &Tables, padded: &[u8], from: usize, to: usize, tell: &mut dyn FnMut(Block)) {
-    if tables.words {
-        avx512_blocks::<true>(tables, padded, from, to, tell);
-    } else {
-        avx512_blocks::<false>(tables, padded, from, to, tell);
+#[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2")]
+fn avx512(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
+    match (tables.words.is_empty(), input.binary) {
+        (true, _) => avx512_blocks::<false, false>(tables, input, tell),
+        (false, false) => avx512_blocks::<true, false>(tables, input, tell),
+        (false, true) => avx512_blocks::<true, true>(tables, input, tell),
     }
 }
 
-#[target_feature(enable = "avx512f,avx512bw")]
-fn avx512_blocks<const WORDS: bool>(
+#[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2")]
+fn avx512_blocks<const WORDS: bool, const BINARY: bool>(
     tables: &Tables,
-    padded: &[u8],
-    from: usize,
-    to: usize,
+    input: &Input,
     tell: &mut dyn FnMut(Block),
 ) {
     let low = tables.low.each_ref().map(|t| table512(t));
@@ -62,10 +72,11 @@ fn avx512_blocks<const WORDS: bool>(
     let (space, dash, dot) =
         (_mm512_set1_epi8(b' ' as i8), _mm512_set1_epi8(b'-' as i8), _mm512_set1_epi8(b'.' as i8));
     let mut runs = Runs::default();
-    let mut starts = Starts::at(padded, from);
-    let mut at = from;
-    while at < to {
-        let Some(block) = padded.get(at..at + PADDING) else { return };
+    let mut starts = Starts::at(input);
+    let mut at = input.from;
+    while at < input.to {
+        let block = input.padded.get(at..).and_then(|b| b.first_chunk::<PADDING>());
+        let Some(block) = block else { return };
         let buckets = |k: usize, bytes: __m512i| {
             let (Some(low), Some(high)) = (low.get(k), high.get(k)) else { return bytes };
             let upper = _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), nibble);
@@ -95,15 +106,24 @@ fn avx512_blocks<const WORDS: bool>(
                 let first = _mm512_set1_epi8(first as i8);
                 _mm512_cmplt_epu8_mask(_mm512_sub_epi8(v, first), letters)
             };
-            words = starts.step(Classes {
+            let is = |b: u8| _mm512_cmpeq_epi8_mask(a, _mm512_set1_epi8(b as i8));
+            let classes = Classes {
                 letters: letter(_mm512_or_si512(a, _mm512_set1_epi8(0x20)), b'a'),
                 capitals: letter(a, b'A'),
                 digits,
-                backslashes: _mm512_cmpeq_epi8_mask(a, _mm512_set1_epi8(b'\\' as i8)),
-                percents: _mm512_cmpeq_epi8_mask(a, _mm512_set1_epi8(b'%' as i8)),
-            });
+                backslashes: is(b'\\'),
+                percents: is(b'%'),
+                tags: match BINARY {
+                    true => _mm512_cmpeq_epi8_mask(
+                        _mm512_and_si512(a, _mm512_set1_epi8(7)),
+                        _mm512_set1_epi8(2),
+                    ),
+                    false => 0,
+                },
+            };
+            words = hits(&tables.words, block, starts.step(classes), input.to - at);
         }
-        if WORDS || runs | points != 0 {
+        if runs | points | words != 0 {
             tell(Block { at, runs, points, words });
         }
         at += BLOCK;
@@ -124,21 +144,19 @@ fn table256(table: &[u8; 16]) -> __m256i {
     _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(table.as_ptr().cast()) })
 }
 
-#[target_feature(enable = "avx2")]
-fn avx2(tables: &Tables, padded: &[u8], from: usize, to: usize, tell: &mut dyn FnMut(Block)) {
-    if tables.words {
-        avx2_blocks::<true>(tables, padded, from, to, tell);
-    } else {
-        avx2_blocks::<false>(tables, padded, from, to, tell);
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+fn avx2(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
+    match (tables.words.is_empty(), input.binary) {
+        (true, _) => avx2_blocks::<false, false>(tables, input, tell),
+        (false, false) => avx2_blocks::<true, false>(tables, input, tell),
+        (false, true) => avx2_blocks::<true, true>(tables, input, tell),
     }
 }
 
-#[target_feature(enable = "avx2")]
-fn avx2_blocks<const WORDS: bool>(
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+fn avx2_blocks<const WORDS: bool, const BINARY: bool>(
     tables: &Tables,
-    padded: &[u8],
-    from: usize,
-    to: usize,
+    input: &Input,
     tell: &mut dyn FnMut(Block),
 ) {
     let low = tables.low.each_ref().map(|t| table256(t));
@@ -148,10 +166,11 @@ fn avx2_blocks<const WORDS: bool>(
     let (space, dash, dot) =
         (_mm256_set1_epi8(b' ' as i8), _mm256_set1_epi8(b'-' as i8), _mm256_set1_epi8(b'.' as i8));
     let mut runs = Runs::default();
-    let mut starts = Starts::at(padded, from);
-    let mut at = from;
-    while at < to {
-        let Some(block) = padded.get(at..at + PADDING) else { return };
+    let mut starts = Starts::at(input);
+    let mut at = input.from;
+    while at < input.to {
+        let block = input.padded.get(at..).and_then(|b| b.first_chunk::<PADDING>());
+        let Some(block) = block else { return };
         let buckets = |k: usize, bytes: __m256i| {
             let (Some(low), Some(high)) = (low.get(k), high.get(k)) else { return bytes };
             let upper = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble);
@@ -184,6 +203,10 @@ fn avx2_blocks<const WORDS: bool>(
                 classes.capitals |= letter(a, b'A');
                 classes.backslashes |= is(b'\\');
                 classes.percents |= is(b'%');
+                if BINARY {
+                    let wire_type = _mm256_and_si256(a, _mm256_set1_epi8(7));
+                    classes.tags |= mask(_mm256_cmpeq_epi8(wire_type, _mm256_set1_epi8(2)));
+                }
             }
             let hits =
                 _mm256_and_si256(_mm256_and_si256(buckets(0, a), buckets(1, b)), buckets(2, c));
@@ -191,8 +214,14 @@ fn avx2_blocks<const WORDS: bool>(
             points |= !none & (u64::from(u32::MAX) << half);
         }
         let runs = runs.step(digits, separators);
-        let words = if WORDS { starts.step(Classes { digits, ..classes }) } else { 0 };
-        if WORDS || runs | points != 0 {
+        let words = match WORDS {
+            true => {
+                let starts = starts.step(Classes { digits, ..classes });
+                hits(&tables.words, block, starts, input.to - at)
+            }
+            false => 0,
+        };
+        if runs | points | words != 0 {
             tell(Block { at, runs, points, words });
         }
         at += BLOCK;

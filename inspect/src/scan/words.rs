@@ -1,35 +1,25 @@
 //! What begins with a word, looked up by its first four bytes.
 //!
 //! The vectorised search tells where words begin ([`super::simd`]). Each of these places costs a hash and a bit of a
-//! table that stays in the nearest cache; only where it is set are the bytes themselves looked up. Words of ordinary text
-//! share their first four letters with one of hundreds of names, so where there are so many, long names have a second
-//! table by seven.
+//! table that stays in the nearest cache; only where it is set are the bytes themselves looked up.
 
-use super::simd::{BLOCK, PADDING};
+use super::simd::PADDING;
 
 /// Bytes that are looked up.
 pub(super) const KEY: usize = 4;
-/// Bytes by which long words are told from others first, if there are more words than [`MANY`].
-const LONG: usize = 7;
-const MANY: usize = 1000;
-/// Logarithm of the bits in a table: 8 KB, two of which leave room in the smallest first-level cache.
-const BITS: u32 = 16;
+/// Logarithm of the entries of the first table: 16 KB, a third to a half of the smallest first-level caches.
+const BITS: u32 = 12;
 
 /// Places that are looked up at once; a block of 64 bytes of text has about six, and seldom more than these.
 const BATCH: usize = 8;
 /// Bytes behind the key that are compared, too.
 pub(super) const MORE: usize = 8;
 
-/// A set of hashes, one bit each.
-type Table = Box<[u64; 1 << (BITS - 6)]>;
-
 /// Words, each with the index of what begins with it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Words {
-    /// Words by [`KEY`] bytes.
-    short: Table,
-    /// Instead of that, those of which [`LONG`] bytes are certain.
-    long: Option<Table>,
+    /// Which words there may be: an entry by the hash of the first four bytes, a bit of it by the first one.
+    likely: Box<[u32; 1 << BITS]>,
     /// In the order of their keys.
     keys: Vec<Word>,
     /// By hash: a key and where in `keys` it begins, counted from 1; 0 where there is none. At most half full, so that a
@@ -64,33 +54,15 @@ fn fold_more(bytes: &[u8]) -> u64 {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn hash(key: u32) -> u32 {
     key.wrapping_mul(0x9e37_79b1)
 }
 
-/// As [`hash`], of seven bytes.
-#[inline]
-fn hash_long(key: u64) -> u32 {
-    ((key << 8).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
-}
-
-/// The word of a table and the number of the bit in it that stand for a hash.
-#[inline]
-fn slot(hash: u32) -> (usize, u32) {
-    let slot = hash >> (32 - BITS);
-    (slot as usize / 64, slot % 64)
-}
-
-#[inline]
-fn is_set(table: &Table, hash: u32) -> u64 {
-    let (word, bit) = slot(hash);
-    table.get(word).map_or(0, |w| w >> bit & 1)
-}
-
-fn set(table: &mut Table, hash: u32) {
-    let (word, bit) = slot(hash);
-    table.iter_mut().skip(word).take(1).for_each(|w| *w |= 1 << bit);
+/// The entry of a key among those that tell which are likely.
+#[inline(always)]
+fn entry(key: u32) -> usize {
+    (hash(key) >> (32 - BITS)) as usize
 }
 
 /// The places of a table at which a key may stand, the likeliest first.
@@ -102,11 +74,8 @@ fn probe(key: u32, size: usize) -> impl Iterator<Item = usize> {
 impl Words {
     /// Words by their beginnings: four bytes at least, and up to twelve count.
     pub fn new(beginnings: impl Iterator<Item = (Vec<u8>, u16)>) -> Words {
-        let beginnings: Vec<(Vec<u8>, u16)> = beginnings.collect();
-        let table = || Box::new([0; 1 << (BITS - 6)]);
         let mut words = Words {
-            short: table(),
-            long: (beginnings.len() > MANY).then(table),
+            likely: Box::new([0; 1 << BITS]),
             keys: Vec::new(),
             table: Vec::new(),
             parts: Default::default(),
@@ -114,10 +83,8 @@ impl Words {
         for (beginning, index) in beginnings {
             let Some(bytes) = beginning.first_chunk::<KEY>() else { continue };
             let key = fold(bytes);
-            match (&mut words.long, beginning.get(..LONG)) {
-                (Some(table), Some(long)) => set(table, hash_long(fold_more(long))),
-                _ => set(&mut words.short, hash(key)),
-            }
+            let entry = words.likely.iter_mut().skip(entry(key)).take(1);
+            entry.for_each(|e| *e |= 1u32.wrapping_shl(key));
             let more = beginning.get(KEY..).unwrap_or(&[]);
             let more = more.get(..MORE).unwrap_or(more);
             words.keys.push(Word { key, index, rest: fold_more(more), mask: mask(more.len()) });
@@ -167,30 +134,43 @@ impl Words {
         self.keys.is_empty()
     }
 
-    /// Of the places that are set in `mask`, counted from the beginning of `block`, those where one of the words may
-    /// begin. The text ends behind `there` bytes of the block, for now.
-    #[inline]
-    pub fn hits(&self, block: &[u8; PADDING], mask: u64, there: usize) -> u64 {
-        let mut likely = match &self.long {
-            None => likely(block, mask, |eight| is_set(&self.short, hash(eight as u32))),
-            Some(long) => likely(block, mask, |eight| {
-                is_set(&self.short, hash(eight as u32)) | is_set(long, hash_long(eight))
-            }),
-        };
-        // Of a word at the text's end too little is there for the second table.
-        let whole = there.saturating_sub(LONG - 1);
-        likely |= u64::MAX.checked_shl(whole as u32).unwrap_or(0);
-        likely &= mask;
+    /// Of the places of a block at which words begin (`starts`), those where it may be one of these. The text ends behind
+    /// `there` bytes of the block, for now.
+    #[inline(always)]
+    pub fn hits(&self, block: &[u8; PADDING], starts: u64, there: usize) -> u64 {
+        let mut likely = self.likely(block, starts) & starts;
         let mut hits = 0;
         while likely != 0 {
             let at = likely.trailing_zeros();
             likely &= likely - 1;
-            if let Some(first) = self.find(eight_at(block, at) as u32) {
-                let more = block.get(at as usize % BLOCK + KEY..there).unwrap_or(&[]);
-                hits |= u64::from(self.fitting(first, more).next().is_some()) << at;
-            }
+            hits |= u64::from(self.may_be_at(block, at as usize, there)) << at;
         }
         hits
+    }
+
+    /// The places whose entry has their bit.
+    ///
+    /// Without a branch for each place, and mostly without one for how many there are: nothing could predict them. Beyond
+    /// the last one, the bytes behind the block are looked up for nothing.
+    #[inline(always)]
+    fn likely(&self, block: &[u8; PADDING], starts: u64) -> u64 {
+        let (mut rest, mut likely) = (starts, 0u64);
+        while rest != 0 {
+            for _ in 0..BATCH {
+                let at = rest.trailing_zeros();
+                rest &= rest.wrapping_sub(1);
+                let key = four_at(block, at as usize);
+                let entry = self.likely.get(entry(key)).copied().unwrap_or(0);
+                likely |= u64::from(entry.wrapping_shr(key) & 1).wrapping_shl(at);
+            }
+        }
+        likely
+    }
+
+    fn may_be_at(&self, block: &[u8; PADDING], at: usize, there: usize) -> bool {
+        let more = block.get(at + KEY..there).unwrap_or(&[]);
+        let first = self.find(four_at(block, at));
+        first.is_some_and(|first| self.fitting(first, more).next().is_some())
     }
 
     /// What may begin with these bytes, of which up to twelve count.
@@ -220,29 +200,11 @@ impl Words {
     }
 }
 
-/// Of the places that are set in `mask`, those whose eight bytes have a bit set.
-///
-/// Without a branch for each place, and mostly without one for how many there are: nothing could predict them. What is
-/// looked up beyond the last place means nothing.
+/// Four bytes at a place of a block, folded.
 #[inline(always)]
-fn likely(block: &[u8; PADDING], mask: u64, is_set: impl Fn(u64) -> u64) -> u64 {
-    let (mut rest, mut likely) = (mask, 0u64);
-    while rest != 0 {
-        for _ in 0..BATCH {
-            let at = rest.trailing_zeros() % BLOCK as u32;
-            rest &= rest.wrapping_sub(1);
-            likely |= is_set(eight_at(block, at)) << at;
-        }
-    }
-    likely
-}
-
-/// Eight bytes at a place of a block, folded.
-#[inline]
-fn eight_at(block: &[u8; PADDING], at: u32) -> u64 {
-    let at = at as usize % BLOCK;
-    let bytes = block.get(at..at + MORE).and_then(|b| b.first_chunk::<MORE>());
-    bytes.map_or(0, |b| u64::from_le_bytes(*b) | 0x2020_2020_2020_2020)
+fn four_at(block: &[u8; PADDING], at: usize) -> u32 {
+    let bytes = block.get(at..at + KEY).and_then(|b| b.first_chunk::<KEY>());
+    bytes.map_or(0, |b| u32::from_le_bytes(*b) | 0x2020_2020)
 }
 
 /// Covers the first bytes of eight.
