@@ -81,7 +81,7 @@ pub(crate) struct Matcher {
 /// What the search can look for to find the beginnings of matches.
 #[derive(Debug)]
 pub(super) enum Begins {
-    /// Words; the first [`words::KEY`] bytes of them.
+    /// Words; [`words::KEY`] bytes of them, and up to [`words::MORE`] more if they are certain.
     Words(Vec<Prefix>),
     /// Other literals; up to three bytes.
     Literals(Vec<Prefix>),
@@ -135,6 +135,15 @@ impl Matcher {
     /// Whether it has no prefix that the vectorised search could look for.
     pub(super) fn is_slow(&self) -> bool {
         matches!(self.begins, Begins::Anywhere)
+    }
+
+    /// Whether a match can begin like this, by the literals that are searched for.
+    pub(super) fn may_begin(&self, text: &[u8]) -> bool {
+        let same = |prefix: &Prefix| prefix.iter().zip(text).all(|(p, b)| p == b);
+        match &self.begins {
+            Begins::Literals(prefixes) => prefixes.iter().any(same),
+            Begins::Words(_) | Begins::Anywhere => true,
+        }
     }
 
     /// Whether a match begins at `at`.
@@ -274,8 +283,8 @@ fn begins(hir: &regex_syntax::hir::Hir, place: Place) -> Begins {
         Some(seq.literals()?.iter().map(|l| l.as_bytes().to_vec()).collect())
     };
     let is_word =
-        |p: &Prefix| p.len() == words::KEY && p.first().is_some_and(u8::is_ascii_alphabetic);
-    match known(words::KEY, MAX_WORDS) {
+        |p: &Prefix| p.len() >= words::KEY && p.first().is_some_and(u8::is_ascii_alphabetic);
+    match known(words::KEY + words::MORE, MAX_WORDS) {
         Some(found) if place != Place::Anywhere && found.iter().all(is_word) => {
             return Begins::Words(found);
         }

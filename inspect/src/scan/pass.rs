@@ -252,8 +252,12 @@ impl Pass<'_> {
         if matches!(byte, b's' | b'S') {
             self.offer(self.scanner.ssn, |view| ssn::behind_name(view, at));
         }
+        let text = self.view.bytes.get(at..).unwrap_or(&[]);
         for i in self.scanner.by_first.get(usize::from(*byte)).into_iter().flatten() {
-            self.pattern(*i, at);
+            let matcher = self.scanner.patterns.get(usize::from(*i));
+            if matcher.is_some_and(|(_, matcher)| matcher.may_begin(text)) {
+                self.pattern(*i, at);
+            }
         }
     }
 

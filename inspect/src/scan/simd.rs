@@ -85,15 +85,30 @@ pub(super) struct Block {
     pub words: u64,
 }
 
+/// What of a mask goes over into the next block when it is shifted. (Kept apart, and not as the mask itself: shifting two words as
+/// one is slow on many processors.)
+#[derive(Clone, Copy, Default)]
+struct Carry(u64);
+
+impl Carry {
+    /// The mask, `by` places to the right in the text.
+    #[inline(always)]
+    fn shift(&mut self, mask: u64, by: u32) -> u64 {
+        let shifted = mask << by | self.0;
+        self.0 = mask >> (64 - by);
+        shifted
+    }
+}
+
 /// Carries the search for digit runs from block to block.
 #[derive(Default)]
 pub(super) struct Runs {
-    digits: u64,
-    r1: u64,
-    r2: u64,
-    r4: u64,
-    r8: u64,
-    r11: u64,
+    digits: Carry,
+    r1: Carry,
+    r2: Carry,
+    r4: Carry,
+    r8: Carry,
+    r11: Carry,
 }
 
 impl Runs {
@@ -102,15 +117,12 @@ impl Runs {
     /// `rN` has a bit where a run of at least N characters ends; each is made of two shorter ones, N/2 apart.
     #[inline(always)]
     pub fn step(&mut self, digits: u64, separators: u64) -> u64 {
-        let shifted = |now: u64, before: u64, by: u32| now << by | before >> (64 - by);
-        let r1 = digits | separators & shifted(digits, self.digits, 1);
-        let r2 = r1 & shifted(r1, self.r1, 1);
-        let r4 = r2 & shifted(r2, self.r2, 2);
-        let r8 = r4 & shifted(r4, self.r4, 4);
-        let r11 = r8 & shifted(r8, self.r8, 3);
-        let first = r11 & !shifted(r11, self.r11, 1);
-        *self = Runs { digits, r1, r2, r4, r8, r11 };
-        first
+        let r1 = digits | separators & self.digits.shift(digits, 1);
+        let r2 = r1 & self.r1.shift(r1, 1);
+        let r4 = r2 & self.r2.shift(r2, 2);
+        let r8 = r4 & self.r4.shift(r4, 4);
+        let r11 = r8 & self.r8.shift(r8, 3);
+        r11 & !self.r11.shift(r11, 1)
     }
 }
 
@@ -134,11 +146,14 @@ pub(super) struct Classes {
 /// Carries the search for the beginnings of words from block to block.
 #[derive(Default)]
 pub(super) struct Starts {
-    before: Classes,
+    inner: Carry,
+    capitals: Carry,
+    /// Where something in the blocks before ends, behind which a word begins.
+    behind: u64,
 }
 
 impl Starts {
-    /// As it is in front of `at`.
+    /// As it is in front of where the search begins.
     pub fn at(input: &Input) -> Starts {
         let mut before = Classes::default();
         let near = input.padded.get(input.from.saturating_sub(REACH)..input.from).unwrap_or(&[]);
@@ -151,7 +166,9 @@ impl Starts {
             before.percents |= u64::from(*b == b'%') << bit;
             before.tags |= u64::from(input.binary && *b & 7 == 2) << bit;
         }
-        Starts { before }
+        let mut starts = Starts::default();
+        starts.step(before);
+        starts
     }
 
     /// Takes the classes of the next block; returns which letters begin a word: behind no letter or digit, a capital
@@ -159,17 +176,24 @@ impl Starts {
     /// of one or two bytes: the length may be a letter or digit.
     #[inline(always)]
     pub fn step(&mut self, now: Classes) -> u64 {
-        let old = self.before;
-        let shifted = |now: u64, before: u64, by: u32| now << by | before >> (64 - by);
-        let inner = shifted(now.letters | now.digits, old.letters | old.digits, 1);
-        let capital = shifted(now.capitals, old.capitals, 1);
-        let escaped = shifted(now.backslashes, old.backslashes, 2)
-            | shifted(now.backslashes, old.backslashes, 6)
-            | shifted(now.percents, old.percents, 3)
-            | shifted(now.tags, old.tags, 2)
-            | shifted(now.tags, old.tags, 3);
-        self.before = now;
-        now.letters & (!inner | now.capitals & !capital | escaped)
+        let inner = self.inner.shift(now.letters | now.digits, 1);
+        let capital = self.capitals.shift(now.capitals, 1);
+        let mut behind = self.behind;
+        self.behind = 0;
+        // Most blocks have neither.
+        if now.backslashes | now.percents | now.tags != 0 {
+            for (mask, by) in [
+                (now.backslashes, 2),
+                (now.backslashes, 6),
+                (now.percents, 3),
+                (now.tags, 2),
+                (now.tags, 3),
+            ] {
+                behind |= mask << by;
+                self.behind |= mask >> (64 - by);
+            }
+        }
+        now.letters & (!inner | now.capitals & !capital | behind)
     }
 }
 
@@ -221,7 +245,7 @@ fn portable(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
         }
         let runs = runs.step(digits, separators);
         let starts = starts.step(Classes { digits, ..classes });
-        let words = tables.words.hits(bytes, starts, PADDING.min(input.to - at));
+        let words = tables.words.hits(bytes, starts, input.to - at);
         if runs | points | words != 0 {
             tell(Block { at, runs, points, words });
         }

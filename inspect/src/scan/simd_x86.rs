@@ -28,11 +28,21 @@ pub(super) fn variants() -> Vec<(&'static str, Search)> {
     all
 }
 
-/// [`Words::hits`]. Not inlined: with wider vectors at hand, the compiler fetches one number at a time into them.
+/// [`Words::likely`]. Not inlined: with wider vectors at hand, the compiler fetches one number at a time into them.
 #[inline(never)]
 #[target_feature(enable = "bmi1,bmi2")]
+fn likely(words: &Words, block: &[u8; PADDING], starts: u64) -> u64 {
+    words.likely(block, starts)
+}
+
+/// [`Words::hits`].
+#[inline]
+#[target_feature(enable = "bmi1,bmi2")]
 fn hits(words: &Words, block: &[u8; PADDING], starts: u64, there: usize) -> u64 {
-    words.hits(block, starts, PADDING.min(there))
+    match likely(words, block, starts) {
+        0 => 0,
+        likely => words.known(block, likely, there),
+    }
 }
 
 #[inline]
@@ -72,7 +82,7 @@ fn avx512_blocks<const WORDS: bool, const BINARY: bool>(
     let (space, dash, dot) =
         (_mm512_set1_epi8(b' ' as i8), _mm512_set1_epi8(b'-' as i8), _mm512_set1_epi8(b'.' as i8));
     let mut runs = Runs::default();
-    let mut starts = Starts::at(input);
+    let mut starts = if WORDS { Starts::at(input) } else { Starts::default() };
     let mut at = input.from;
     while at < input.to {
         let block = input.padded.get(at..).and_then(|b| b.first_chunk::<PADDING>());
@@ -166,7 +176,7 @@ fn avx2_blocks<const WORDS: bool, const BINARY: bool>(
     let (space, dash, dot) =
         (_mm256_set1_epi8(b' ' as i8), _mm256_set1_epi8(b'-' as i8), _mm256_set1_epi8(b'.' as i8));
     let mut runs = Runs::default();
-    let mut starts = Starts::at(input);
+    let mut starts = if WORDS { Starts::at(input) } else { Starts::default() };
     let mut at = input.from;
     while at < input.to {
         let block = input.padded.get(at..).and_then(|b| b.first_chunk::<PADDING>());

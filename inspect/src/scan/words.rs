@@ -22,9 +22,9 @@ pub(super) struct Words {
     likely: Box<[u32; 1 << BITS]>,
     /// In the order of their keys.
     keys: Vec<Word>,
-    /// By hash: a key and where in `keys` it begins, counted from 1; 0 where there is none. At most half full, so that a
-    /// look-up ends soon.
-    table: Vec<(u32, u32)>,
+    /// By hash: where in `keys` a key begins, counted from 1; 0 where there is none. At most half full, so that a look-up
+    /// ends soon, and small, so that it stays in a near cache.
+    table: Vec<u32>,
     /// As `keys`, by their first one, two and three bytes.
     parts: [Vec<Word>; KEY - 1],
 }
@@ -102,28 +102,29 @@ impl Words {
     }
 
     fn fill_table(&mut self) {
-        let size = (2 * self.keys.len()).next_power_of_two();
-        self.table = vec![(0, 0); size];
-        let mut last = None;
-        for (position, word) in (1..).zip(&self.keys) {
-            let key = word.key;
-            if last.replace(key) != Some(key) {
-                let free = probe(key, size).find(|i| self.table.get(*i).is_some_and(|s| s.1 == 0));
-                let free = free.and_then(|i| self.table.get_mut(i));
-                free.into_iter().for_each(|slot| *slot = (key, position));
-            }
+        let starts = |i: usize| {
+            i == 0 || self.keys.get(i - 1).map(|w| w.key) != self.keys.get(i).map(|w| w.key)
+        };
+        let distinct: Vec<usize> = (0..self.keys.len()).filter(|i| starts(*i)).collect();
+        let size = (2 * distinct.len()).next_power_of_two();
+        self.table = vec![0; size];
+        for i in distinct {
+            let (Some(word), Ok(position)) = (self.keys.get(i), u32::try_from(i + 1)) else {
+                continue;
+            };
+            let free = probe(word.key, size).find(|slot| self.table.get(*slot) == Some(&0));
+            let slot = free.and_then(|slot| self.table.get_mut(slot));
+            slot.into_iter().for_each(|slot| *slot = position);
         }
     }
 
     /// Where in `keys` a key begins.
+    #[inline]
     fn find(&self, key: u32) -> Option<usize> {
-        for i in probe(key, self.table.len()) {
-            match self.table.get(i) {
-                Some((found, position)) if *position > 0 && *found == key => {
-                    return Some(*position as usize - 1);
-                }
-                Some((_, position)) if *position > 0 => {}
-                _ => return None,
+        for slot in probe(key, self.table.len()) {
+            let position = (*self.table.get(slot)? as usize).checked_sub(1)?;
+            if self.keys.get(position)?.key == key {
+                return Some(position);
             }
         }
         None
@@ -136,24 +137,16 @@ impl Words {
 
     /// Of the places of a block at which words begin (`starts`), those where it may be one of these. The text ends behind
     /// `there` bytes of the block, for now.
-    #[inline(always)]
     pub fn hits(&self, block: &[u8; PADDING], starts: u64, there: usize) -> u64 {
-        let mut likely = self.likely(block, starts) & starts;
-        let mut hits = 0;
-        while likely != 0 {
-            let at = likely.trailing_zeros();
-            likely &= likely - 1;
-            hits |= u64::from(self.may_be_at(block, at as usize, there)) << at;
-        }
-        hits
+        self.known(block, self.likely(block, starts), there)
     }
 
-    /// The places whose entry has their bit.
+    /// The places of which a bit tells that it may be one.
     ///
     /// Without a branch for each place, and mostly without one for how many there are: nothing could predict them. Beyond
     /// the last one, the bytes behind the block are looked up for nothing.
     #[inline(always)]
-    fn likely(&self, block: &[u8; PADDING], starts: u64) -> u64 {
+    pub fn likely(&self, block: &[u8; PADDING], starts: u64) -> u64 {
         let (mut rest, mut likely) = (starts, 0u64);
         while rest != 0 {
             for _ in 0..BATCH {
@@ -164,13 +157,25 @@ impl Words {
                 likely |= u64::from(entry.wrapping_shr(key) & 1).wrapping_shl(at);
             }
         }
-        likely
+        likely & starts
     }
 
+    /// Of these places, those where it is one as far as its bytes are there.
+    pub fn known(&self, block: &[u8; PADDING], mut likely: u64, there: usize) -> u64 {
+        let mut known = 0;
+        while likely != 0 {
+            let at = likely.trailing_zeros();
+            likely &= likely - 1;
+            known |= u64::from(self.may_be_at(block, at as usize, there)) << at;
+        }
+        known
+    }
+
+    #[inline]
     fn may_be_at(&self, block: &[u8; PADDING], at: usize, there: usize) -> bool {
-        let more = block.get(at + KEY..there).unwrap_or(&[]);
-        let first = self.find(four_at(block, at));
-        first.is_some_and(|first| self.fitting(first, more).next().is_some())
+        let Some(first) = self.find(four_at(block, at)) else { return false };
+        let more = block.get(at + KEY..there.min(PADDING)).unwrap_or(&[]);
+        self.fitting(first, more).next().is_some()
     }
 
     /// What may begin with these bytes, of which up to twelve count.
