@@ -2,6 +2,7 @@
 
 pub mod attack;
 pub mod capture;
+pub mod cards;
 pub mod contender;
 pub mod load;
 pub mod machine;

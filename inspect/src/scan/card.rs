@@ -1,10 +1,16 @@
 //! Payment card numbers (ISO/IEC 7812): grouping, issuer range, length, Luhn, and what stands around them.
 
+use super::card_context::{Around, around, is_named_otherwise};
 use super::found::Outcome;
 use super::run::{Fit, Run, close};
-use super::view::{Context, View};
+use super::view::View;
 use crate::validate::card::{may_be_card, network};
 use crate::validate::luhn;
+
+/// Digits of most cards.
+pub(super) const USUAL: std::ops::RangeInclusive<usize> = 14..=16;
+/// Bytes of a varint in front of its last one, of a number that a card can be.
+pub(super) const MAX_VARINT: usize = 8;
 
 /// How card numbers are grouped. A single group is handled apart.
 const GROUPED: &[&[usize]] = &[&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4]];
@@ -33,14 +39,65 @@ fn plain(view: &View, run: &Run, at: usize) -> Outcome {
     if run.open && group.separator.is_none() {
         return Outcome::More { start: at };
     }
-    if network(digits).is_none() || !luhn::valid(digits) {
+    if !is_card(digits) {
         return Outcome::No;
     }
-    let confidence = match around(view, at, group.len) {
-        Some(confidence) => confidence,
-        None => return Outcome::No,
+    match around(view, at, group.end()) {
+        Around::Card(confidence) => close(view, run, 1, at, confidence),
+        Around::Other => Outcome::No,
+        Around::Unknown => Outcome::More { start: at },
+    }
+}
+
+/// Whether the digits (values 0–9) have a network's range and length, and their check digit is right.
+pub(super) fn is_card(digits: &[u8]) -> bool {
+    network(digits).is_some() && luhn::valid(digits)
+}
+
+/// The digits of a plain number at `at` that has a network's range and length but not its check digit: what a card hardly
+/// ever is, and nine of ten ids of the same form are.
+pub(super) fn only_looks_like_one(view: &View, at: usize) -> Option<usize> {
+    view.bytes.get(at..at + 12)?.iter().all(u8::is_ascii_digit).then_some(())?;
+    let run = Run::read(view, at);
+    let group = run.groups().first().filter(|_| !run.open)?;
+    let digits = run.digits(group.len);
+    let is_one = network(digits).is_some() && !luhn::valid(digits) && view.number_may_start(at);
+    is_one.then_some(group.len)
+}
+
+/// Whether a protobuf varint whose last byte is at `last` is a card, and its tag if it has one and is as long as a card: of the
+/// usual lengths alone, since longer and shorter numbers there are ids and times.
+pub(super) fn varint(view: &View, last: usize) -> (Option<u8>, Outcome) {
+    let mut value = u64::from(view.bytes.get(last).copied().unwrap_or(0));
+    let mut start = last;
+    while let Some(b) = view.before(start, 1).filter(|b| *b >= 0x80) {
+        start -= 1;
+        if last - start > MAX_VARINT {
+            return (None, Outcome::No);
+        }
+        value = value << 7 | u64::from(b & 0x7f);
+    }
+    let tag = match (view.before(start, 1), view.before(start, 2)) {
+        (Some(_), Some(low)) if low >= 0x80 => Some(low).filter(|low| low & 7 == 0),
+        (Some(tag), _) => Some(tag).filter(|tag| *tag >= 8 && tag & 7 == 0),
+        _ => None,
     };
-    close(view, run, 1, at, confidence)
+    let mut digits = [0; 20];
+    let mut len = 0;
+    for digit in digits.iter_mut().rev() {
+        if value == 0 {
+            break;
+        }
+        (*digit, value, len) = ((value % 10) as u8, value / 10, len + 1);
+    }
+    let digits = digits.get(20 - len..).unwrap_or(&[]);
+    if tag.is_none() || network(digits).is_none() || !USUAL.contains(&len) {
+        return (None, Outcome::No);
+    }
+    match luhn::valid(digits) {
+        true => (tag, Outcome::Match { start, end: last + 1, confidence: 0.75 }),
+        false => (tag, Outcome::No),
+    }
 }
 
 fn grouped(view: &View, run: &Run, at: usize) -> Outcome {
@@ -51,7 +108,7 @@ fn grouped(view: &View, run: &Run, at: usize) -> Outcome {
             Fit::Open => open = true,
             Fit::Yes => {
                 let digits = run.digits(format.iter().sum());
-                if network(digits).is_none() || !luhn::valid(digits) || !view.number_may_start(at) {
+                if !is_card(digits) || !view.number_may_start(at) || is_named_otherwise(view, at) {
                     continue;
                 }
                 // What follows may become one more group.
@@ -78,108 +135,4 @@ fn four_digits_before(view: &View, at: usize) -> bool {
     let space = at.checked_sub(1).filter(|i| view.bytes.get(*i) == Some(&b' '));
     let digits = |end| view.left(end, 5).iter().rev().take_while(|b| b.is_ascii_digit()).count();
     space.is_some_and(|end| digits(end) == 4)
-}
-
-/// Names whose last word says that the value is an id, a time or a measure.
-const NOT_CARDS: &[&str] = &[
-    "id",
-    "ids",
-    "uid",
-    "uuid",
-    "guid",
-    "ts",
-    "time",
-    "timestamp",
-    "date",
-    "hash",
-    "crc",
-    "seq",
-    "sequence",
-    "offset",
-    "cursor",
-    "size",
-    "bytes",
-    "capacity",
-    "count",
-    "total",
-    "version",
-    "revision",
-    "nonce",
-    "seed",
-    "trace",
-    "span",
-    "created",
-    "updated",
-    "modified",
-    "expires",
-    "at",
-    "ms",
-    "ns",
-    "us",
-    "phone",
-    "tel",
-    "mobile",
-    "fax",
-    "ean",
-    "gtin",
-    "upc",
-    "isbn",
-    "barcode",
-    "sku",
-    "imei",
-    "tracking",
-    "invoice",
-    "duration",
-    "memory",
-];
-/// Words that say that the value is a card whatever else the name says.
-const CARDS: &[&str] =
-    &["card", "pan", "payment", "credit", "debit", "cc", "visa", "mastercard", "amex"];
-
-/// How sure a bare run of digits that passes all checks is to be a card, by the name in front of it; none if it is
-/// not. One random number in ten passes Luhn, and one in three or four of those has an issuer's first digits.
-fn around(view: &View, at: usize, len: usize) -> Option<f32> {
-    let key = view.key(at);
-    let mut is_card = false;
-    let mut is_other = false;
-    for_words(key, |word, last| {
-        is_card |= CARDS.iter().any(|w| word.eq_ignore_ascii_case(w.as_bytes()));
-        is_other |= last && NOT_CARDS.iter().any(|w| word.eq_ignore_ascii_case(w.as_bytes()));
-    });
-    if is_card {
-        return Some(0.98);
-    }
-    if is_other {
-        return None;
-    }
-    // 12, 13 and 17–19 digits: rare for cards, common for milliseconds and 64-bit ids.
-    let usual = (14..=16).contains(&len);
-    let bare = at > 0 && view.context(at) != Context::InString;
-    if !usual && (!key.is_empty() || bare) {
-        let generic = [&b"number"[..], b"num", b"no", b"nr", b"account", b"value", b"text"];
-        if !generic.iter().any(|g| key.eq_ignore_ascii_case(g)) {
-            return None;
-        }
-    }
-    Some(if usual { 0.9 } else { 0.7 })
-}
-
-/// Calls `word` for the words of a name in snake_case, kebab-case or camelCase, and whether it is the last.
-fn for_words(name: &[u8], mut word: impl FnMut(&[u8], bool)) {
-    let mut rest = name;
-    while let Some(first) = rest.first() {
-        if !first.is_ascii_alphanumeric() {
-            rest = rest.get(1..).unwrap_or(&[]);
-            continue;
-        }
-        let mut end = rest.iter().position(|b| !b.is_ascii_alphanumeric()).unwrap_or(rest.len());
-        // A capital after a small letter begins a word: `orderId`.
-        let hump = rest
-            .windows(2)
-            .position(|w| matches!(w, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()));
-        end = hump.map_or(end, |h| end.min(h + 1));
-        let (head, tail) = rest.split_at_checked(end).unwrap_or((rest, &[]));
-        word(head, tail.is_empty());
-        rest = tail;
-    }
 }

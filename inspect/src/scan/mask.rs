@@ -19,10 +19,15 @@ pub fn mask(detector: &Detector, context: Context, bytes: &mut [u8]) {
 }
 
 /// Overwrites a part of a match in place. The length stays, UTF-8 stays UTF-8, and a JSON document stays valid: in a
-/// bare number digits become digits, and in a string quotes and their backslashes are left.
+/// bare number digits become digits, and in a string quotes and their backslashes are left. A varint becomes a zero of as
+/// many bytes.
 ///
 /// It needs no other part of the match, so a match that lies in several packets is masked packet by packet.
 pub fn mask_range(style: MaskStyle, context: Context, bytes: &mut [u8]) {
+    if context == Context::Varint {
+        bytes.iter_mut().for_each(|b| *b &= 0x80);
+        return;
+    }
     replace(style, bytes, |_, b| {
         if b.is_ascii_digit() && context != Context::InString { NINE } else { STAR }
     });
@@ -93,6 +98,8 @@ pub fn sample(detector: &Detector, matched: &[u8]) -> String {
     let visible = |b: u8| matches!(b, b' '..=b'~');
     let shown = matched.len() / 3;
     let (head, tail) = match detector.mask_style {
+        // A varint.
+        MaskStyle::Digits if matched.first().is_some_and(|b| *b >= 0x80) => (0, 0),
         MaskStyle::Digits => ((shown / 2).min(6), shown.min(4)),
         MaskStyle::Alphanumeric => (2.min(shown), 0),
         MaskStyle::All => (4.min(shown / 2), 0),

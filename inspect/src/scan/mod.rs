@@ -25,7 +25,9 @@ mod beside;
 mod buckets;
 mod builtin;
 mod card;
+mod card_context;
 mod catalog;
+mod census;
 mod email;
 mod found;
 mod guess;
@@ -135,6 +137,8 @@ pub struct ScanState {
     /// Matches reported that the retained bytes still show.
     recent: Vec<found::Known>,
     open: Vec<stream::Open>,
+    /// The numbers that looked like cards.
+    census: census::Census,
     binary: bool,
     /// The attack detectors that have not reported yet; none unless it is a request's body.
     attacks: DetectorSet,
@@ -155,6 +159,7 @@ impl ScanState {
         self.copies.clear();
         (self.seen, self.settled, self.binary, self.json) = (0, 0, false, false);
         self.attacks = DetectorSet::EMPTY;
+        self.census = census::Census::default();
     }
 
     /// The message is protobuf (gRPC): bytes of framing next to a match may look like digits and letters.

@@ -2,6 +2,7 @@
 
 use super::beside::begins_word;
 use super::catalog::Check;
+use super::census::Census;
 use super::found::{Found, Known, Outcome};
 use super::simd::{Block, Input, MIN_RUN};
 use super::stream::Open;
@@ -37,6 +38,7 @@ struct Pass<'a> {
     hold: &'a DetectorSet,
     recent: &'a mut Vec<Known>,
     open: &'a mut Vec<Open>,
+    census: &'a mut Census,
     found: &'a mut Vec<Found>,
     /// Detectors that wait for more: their later places wait too.
     waiting: DetectorSet,
@@ -70,6 +72,7 @@ pub(super) fn run(
         hold,
         recent: &mut state.recent,
         open: &mut state.open,
+        census: &mut state.census,
         found,
         waiting: DetectorSet::EMPTY,
         waits_from: u64::MAX,
@@ -101,7 +104,7 @@ impl Pass<'_> {
     /// Candidates in order of their places, so that of two matches of a detector the first wins. (A
     /// run's bit lies ten digits behind its beginning; no point that matters lies between.)
     fn block(&mut self, block: Block) {
-        let mut bits = block.points | block.runs | block.words;
+        let mut bits = block.points | block.runs | block.words | block.varints;
         while bits != 0 {
             let bit = bits & bits.wrapping_neg();
             bits ^= bit;
@@ -111,6 +114,9 @@ impl Pass<'_> {
             }
             if block.points & bit != 0 && at + OPEN_POINTS < self.view.bytes.len() {
                 self.point(at);
+            }
+            if block.varints & bit != 0 {
+                self.varint(at);
             }
             if block.words & bit != 0 && at + words::KEY <= self.view.bytes.len() {
                 self.word(at);
@@ -230,7 +236,7 @@ impl Pass<'_> {
         let length = digits.count();
         let open = !view.last && at + length == view.bytes.len();
         if open || length == 4 || length >= 12 {
-            self.offer(self.scanner.card, |_| apply(card::evaluate));
+            self.card(at);
         }
         if open || length == 3 {
             self.offer(self.scanner.ssn, |_| apply(ssn::evaluate));
@@ -238,6 +244,30 @@ impl Pass<'_> {
         if open || length <= 5 {
             self.offer(self.scanner.phone, |view| phone::grouped(view, at));
         }
+    }
+
+    fn card(&mut self, at: usize) {
+        let Some(id) = self.scanner.card.filter(|id| self.is_ready(*id)) else { return };
+        let outcome = match self.view.binary {
+            true => wire::number(self.view, at, card::evaluate),
+            false => {
+                let outcome = card::evaluate(self.view, at);
+                self.census.judge(self.view, at, outcome, self.ends != Ends::Perhaps)
+            }
+        };
+        self.offer(Some(id), |_| outcome);
+    }
+
+    /// A varint of protobuf that is long enough for a card, by its last byte.
+    fn varint(&mut self, last: usize) {
+        let Some(id) = self.scanner.card.filter(|id| self.is_ready(*id)) else { return };
+        let (tag, outcome) = card::varint(self.view, last);
+        let place = self.view.base + last as u64;
+        let outcome = match tag {
+            Some(tag) => self.census.judge_varint(tag, place, outcome, self.ends != Ends::Perhaps),
+            None => outcome,
+        };
+        self.offer(Some(id), |_| outcome);
     }
 
     fn point(&mut self, at: usize) {
@@ -278,6 +308,16 @@ impl Pass<'_> {
     /// What at the window's end is not yet a candidate and could become one.
     fn open_end(&mut self) {
         let bytes = self.view.bytes;
+        if self.view.binary
+            && let Some(card) = self.scanner.card
+        {
+            let tail = bytes.iter().rev().take(card::MAX_VARINT + 1);
+            let begun = tail.take_while(|b| **b >= 0x80).count();
+            if (1..=card::MAX_VARINT).contains(&begun) && self.is_ready(card) {
+                let start = bytes.len() - begun;
+                self.wait(card, start, start);
+            }
+        }
         let tail = bytes.iter().rev().take(OPEN_RUN);
         let run = tail.take_while(|b| b.is_ascii_digit() || is_separator(**b)).count();
         let start = bytes.len() - run;
@@ -344,7 +384,12 @@ impl Pass<'_> {
         }
         let place = self.place.map(|at| self.view.base + at as u64);
         self.recent.push(Known { detector, place, start, end });
-        let context = self.view.context(from);
+        let varint = self.view.binary && self.view.bytes.get(from).is_some_and(|b| *b >= 0x80);
+        let context = if varint && Some(detector) == self.scanner.card {
+            Context::Varint
+        } else {
+            self.view.context(from)
+        };
         self.found.push(Found {
             detector,
             start,

@@ -83,6 +83,8 @@ pub(super) struct Block {
     pub points: u64,
     /// Where one of the words may begin.
     pub words: u64,
+    /// Where a varint of protobuf ends that is long enough for a card. Nothing in other content.
+    pub varints: u64,
 }
 
 /// What of a mask goes over into the next block when it is shifted. (Kept apart, and not as the mask itself: shifting two words as
@@ -123,6 +125,27 @@ impl Runs {
         let r8 = r4 & self.r4.shift(r4, 4);
         let r11 = r8 & self.r8.shift(r8, 3);
         r11 & !self.r11.shift(r11, 1)
+    }
+}
+
+/// Carries the search for long varints from block to block.
+#[derive(Default)]
+pub(super) struct Varints {
+    h1: Carry,
+    h2: Carry,
+    h2_again: Carry,
+    h6: Carry,
+}
+
+impl Varints {
+    /// Takes the mask of bytes with the highest bit, which say that the number goes on; returns where seven bytes or more
+    /// end it: cards of fourteen digits have seven.
+    #[inline(always)]
+    pub fn step(&mut self, high: u64) -> u64 {
+        let h2 = high & self.h1.shift(high, 1);
+        let h4 = h2 & self.h2.shift(h2, 2);
+        let h6 = h4 & self.h2_again.shift(h2, 4);
+        self.h6.shift(h6, 1) & !high
     }
 }
 
@@ -217,11 +240,12 @@ pub(super) fn variants() -> Vec<(&'static str, Search)> {
 fn portable(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
     let mut runs = Runs::default();
     let mut starts = Starts::at(input);
+    let mut varints = Varints::default();
     let mut at = input.from;
     while at < input.to {
         let bytes = input.padded.get(at..).and_then(|b| b.first_chunk::<PADDING>());
         let Some(bytes) = bytes else { return };
-        let (mut digits, mut separators, mut points) = (0, 0, 0);
+        let (mut digits, mut separators, mut points, mut high) = (0, 0, 0, 0);
         let mut classes = Classes::default();
         for (i, three) in bytes.windows(3).take(BLOCK).enumerate() {
             let [a, b, c] = three else { continue };
@@ -231,6 +255,7 @@ fn portable(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
             classes.backslashes |= u64::from(*a == b'\\') << i;
             classes.percents |= u64::from(*a == b'%') << i;
             classes.tags |= u64::from(input.binary && a & 7 == 2) << i;
+            high |= u64::from(input.binary && *a >= 0x80) << i;
             separators |= u64::from(super::view::is_separator(*a)) << i;
             let buckets = |k: usize, byte: u8| {
                 let nibble = |table: &[[u8; 16]; 3], n: u8| {
@@ -246,8 +271,9 @@ fn portable(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
         let runs = runs.step(digits, separators);
         let starts = starts.step(Classes { digits, ..classes });
         let words = tables.words.hits(bytes, starts, input.to - at);
-        if runs | points | words != 0 {
-            tell(Block { at, runs, points, words });
+        let varints = varints.step(high);
+        if runs | points | words | varints != 0 {
+            tell(Block { at, runs, points, words, varints });
         }
         at += BLOCK;
     }

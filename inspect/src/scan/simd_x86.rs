@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use super::simd::{BLOCK, Block, Classes, Input, PADDING, Runs, Search, Starts, Tables};
+use super::simd::{BLOCK, Block, Classes, Input, PADDING, Runs, Search, Starts, Tables, Varints};
 use super::words::Words;
 
 /// The variants that this processor has, the fastest last.
@@ -62,7 +62,8 @@ fn table512(table: &[u8; 16]) -> __m512i {
 #[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2")]
 fn avx512(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
     match (tables.words.is_empty(), input.binary) {
-        (true, _) => avx512_blocks::<false, false>(tables, input, tell),
+        (true, false) => avx512_blocks::<false, false>(tables, input, tell),
+        (true, true) => avx512_blocks::<false, true>(tables, input, tell),
         (false, false) => avx512_blocks::<true, false>(tables, input, tell),
         (false, true) => avx512_blocks::<true, true>(tables, input, tell),
     }
@@ -83,6 +84,7 @@ fn avx512_blocks<const WORDS: bool, const BINARY: bool>(
         (_mm512_set1_epi8(b' ' as i8), _mm512_set1_epi8(b'-' as i8), _mm512_set1_epi8(b'.' as i8));
     let mut runs = Runs::default();
     let mut starts = if WORDS { Starts::at(input) } else { Starts::default() };
+    let mut varints = Varints::default();
     let mut at = input.from;
     while at < input.to {
         let block = input.padded.get(at..).and_then(|b| b.first_chunk::<PADDING>());
@@ -133,8 +135,9 @@ fn avx512_blocks<const WORDS: bool, const BINARY: bool>(
             };
             words = hits(&tables.words, block, starts.step(classes), input.to - at);
         }
-        if runs | points | words != 0 {
-            tell(Block { at, runs, points, words });
+        let varints = if BINARY { varints.step(_mm512_movepi8_mask(a)) } else { 0 };
+        if runs | points | words | varints != 0 {
+            tell(Block { at, runs, points, words, varints });
         }
         at += BLOCK;
     }
@@ -157,7 +160,8 @@ fn table256(table: &[u8; 16]) -> __m256i {
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 fn avx2(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
     match (tables.words.is_empty(), input.binary) {
-        (true, _) => avx2_blocks::<false, false>(tables, input, tell),
+        (true, false) => avx2_blocks::<false, false>(tables, input, tell),
+        (true, true) => avx2_blocks::<false, true>(tables, input, tell),
         (false, false) => avx2_blocks::<true, false>(tables, input, tell),
         (false, true) => avx2_blocks::<true, true>(tables, input, tell),
     }
@@ -177,6 +181,7 @@ fn avx2_blocks<const WORDS: bool, const BINARY: bool>(
         (_mm256_set1_epi8(b' ' as i8), _mm256_set1_epi8(b'-' as i8), _mm256_set1_epi8(b'.' as i8));
     let mut runs = Runs::default();
     let mut starts = if WORDS { Starts::at(input) } else { Starts::default() };
+    let mut varints = Varints::default();
     let mut at = input.from;
     while at < input.to {
         let block = input.padded.get(at..).and_then(|b| b.first_chunk::<PADDING>());
@@ -189,7 +194,7 @@ fn avx2_blocks<const WORDS: bool, const BINARY: bool>(
                 _mm256_shuffle_epi8(*high, upper),
             )
         };
-        let (mut digits, mut separators, mut points) = (0, 0, 0);
+        let (mut digits, mut separators, mut points, mut high) = (0, 0, 0, 0);
         let mut classes = Classes::default();
         for half in [0, 32] {
             let part = |by: usize| block.get(half + by..).and_then(|s| s.first_chunk::<32>());
@@ -197,6 +202,9 @@ fn avx2_blocks<const WORDS: bool, const BINARY: bool>(
             let (a, b, c) = (load256(a), load256(b), load256(c));
             let value = _mm256_sub_epi8(a, zero);
             let mask = |v: __m256i| u64::from(_mm256_movemask_epi8(v) as u32) << half;
+            if BINARY {
+                high |= mask(a);
+            }
             digits |= mask(_mm256_cmpeq_epi8(_mm256_min_epu8(value, nine), value));
             separators |= mask(_mm256_or_si256(
                 _mm256_or_si256(_mm256_cmpeq_epi8(a, space), _mm256_cmpeq_epi8(a, dash)),
@@ -231,8 +239,9 @@ fn avx2_blocks<const WORDS: bool, const BINARY: bool>(
             }
             false => 0,
         };
-        if runs | points | words != 0 {
-            tell(Block { at, runs, points, words });
+        let varints = if BINARY { varints.step(high) } else { 0 };
+        if runs | points | words | varints != 0 {
+            tell(Block { at, runs, points, words, varints });
         }
         at += BLOCK;
     }

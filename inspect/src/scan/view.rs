@@ -25,6 +25,8 @@ pub enum Context {
     Number,
     /// Not known; treated as a number, since digits are valid in both.
     Unknown,
+    /// A varint of protobuf: it stays one of as many bytes.
+    Varint,
 }
 
 /// A window of a message.
