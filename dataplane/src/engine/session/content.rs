@@ -7,7 +7,7 @@ use std::sync::Arc;
 use weir_inspect::decode::Decoder;
 use weir_inspect::detector::DetectorId;
 use weir_inspect::policy::{Action, Cause, Decision, Part, RuleId, Selection};
-use weir_inspect::scan::{Found, ScanState, Token};
+use weir_inspect::scan::{Context, Found, ScanState, Token};
 
 use super::Feed;
 use super::edits::Edit;
@@ -309,7 +309,10 @@ impl Content {
             for (skip, at, len) in self.ranges(f.start, f.end) {
                 let (skip, style) = (done + skip, detector.mask_style);
                 feed.cx.edits.push(match decision.action {
-                    Action::Tokenize if masks => Edit::tokenize(at, len, skip, style, token),
+                    // A varint has no digits of its own.
+                    Action::Tokenize if masks && f.context != Context::Varint => {
+                        Edit::tokenize(at, len, skip, style, token)
+                    }
                     _ => Edit::mask(at, len, style, f.context),
                 });
             }
