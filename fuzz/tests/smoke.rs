@@ -316,3 +316,23 @@ fn decode_seeds() -> Vec<Vec<u8>> {
 fn decode() {
     smoke("decode", weir_fuzz::decode, &decode_seeds());
 }
+
+#[test]
+fn path() {
+    let contents: [&[u8]; 8] = [
+        br#"{"a":[1,{"b\"":"{\"c\":\"4111111111111111\"}"}],"d":[[],"\u007b\"e"]} {"f":1}"#,
+        b"\x0a\x104111111111111111\x12\x06\x08\x96\x01\x1a\x01A\x23\x08\x01\x24\x2d1234\x31\x00\x00\x00\x00\x00\x00\x00\x00",
+        b"\0\0\0\0\x0a\x12\x08\x0a\x06abcdef\0\0\0\0\x04\x0a\x02hi",
+        b"a=1&b%20c=%7B%22d%22:1%7D&e",
+        b"--b\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n{\"a\":1}\r\n--b--\r\n",
+        b"<?xml version='1.0'?><a b=\"c\"><!-- x --><d><![CDATA[<x>]]></d><e/></a>",
+        b"id: 1\ndata: {\"a\":[\"b\"]}\n\n: c\n",
+        b" {\"a\":[{\"b\":1}]}",
+    ];
+    let seed = |(media, content): (u8, &&[u8])| {
+        [80u8, 160, 250].map(|place| [&[media, 7, place], *content].concat())
+    };
+    let seeds: Vec<_> = (0..).zip(&contents).flat_map(seed).collect();
+    assert_eq!(contents.len(), weir_fuzz::MEDIA.len());
+    smoke("path", weir_fuzz::path, &seeds);
+}

@@ -4,6 +4,7 @@ pub mod attack_model;
 pub mod decode;
 pub mod detector;
 pub mod duration;
+pub mod path;
 pub mod policy;
 pub mod request;
 pub mod scan;

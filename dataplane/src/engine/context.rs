@@ -3,7 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use weir_inspect::path::Paths;
 use weir_inspect::policy::{Cause, ExceptionAction, Policy};
 use weir_inspect::scan::Found;
 use weir_proto::Event;
@@ -49,6 +51,37 @@ impl PartialOrd for Due {
     }
 }
 
+/// Follows one message's content, so that findings in it have paths.
+pub struct Tracked {
+    pub paths: Paths,
+    /// Its memory, which is counted in `total`.
+    counted: usize,
+    total: Arc<AtomicUsize>,
+}
+
+impl Tracked {
+    /// Takes the next bytes of the content. False: all messages together take more than `most` bytes.
+    pub fn push(&mut self, piece: &[u8], most: usize) -> bool {
+        self.paths.push(piece);
+        let memory = self.paths.memory();
+        if memory == self.counted {
+            return true;
+        }
+        let grown = memory.wrapping_sub(self.counted);
+        self.counted = memory;
+        self.total.fetch_add(grown, Ordering::Relaxed).wrapping_add(grown) <= most
+    }
+}
+
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        self.total.fetch_sub(self.counted, Ordering::Relaxed);
+    }
+}
+
+/// Followers of content that are kept for the next messages.
+const SPARE_TRACKED: usize = 64;
+
 /// Shared between the flows of one worker.
 pub struct Context {
     pub settings: EngineSettings,
@@ -74,6 +107,12 @@ pub struct Context {
     timers: BinaryHeap<Reverse<Due>>,
     /// Each decoder of a content coding has a clone.
     decoders: Arc<()>,
+    /// Memory of all [`Tracked`]; they live in sessions that may move to other threads.
+    tracked: Arc<AtomicUsize>,
+    /// Those that no message uses.
+    // Boxes go back and forth between here and the messages.
+    #[expect(clippy::vec_box)]
+    spare_tracked: Vec<Box<Tracked>>,
     next_flow_id: u64,
 }
 
@@ -95,6 +134,8 @@ impl Context {
             waiting: 0,
             timers: BinaryHeap::new(),
             decoders: Arc::new(()),
+            tracked: Arc::default(),
+            spare_tracked: Vec::new(),
             next_flow_id,
         }
     }
@@ -131,6 +172,20 @@ impl Context {
     /// What a decoder of a content coding keeps as long as it lives.
     pub fn decoder_token(&self) -> Arc<()> {
         Arc::clone(&self.decoders)
+    }
+
+    /// What follows a message's content.
+    pub fn track(&mut self) -> Box<Tracked> {
+        let total = &self.tracked;
+        let new = || Tracked { paths: Paths::default(), counted: 0, total: Arc::clone(total) };
+        self.spare_tracked.pop().unwrap_or_else(|| Box::new(new()))
+    }
+
+    /// The message is over: another one may use it.
+    pub fn untrack(&mut self, tracked: Box<Tracked>) {
+        if self.spare_tracked.len() < SPARE_TRACKED {
+            self.spare_tracked.push(tracked);
+        }
     }
 
     /// Counts an exception and says what the policy wants then.

@@ -22,6 +22,8 @@ pub struct Limits {
     /// Messages whose content coding is undone at a time; one takes 40 KB (gzip) to 16 MB (br, by its window). Beyond:
     /// exception `overload`.
     pub decoders: usize,
+    /// Bytes of content that are kept so that findings in it have paths, of all messages together. Beyond: they have none.
+    pub paths: usize,
     /// Wait of a refused request for earlier responses to be complete. Beyond: both ends are reset.
     pub refusal_wait: Duration,
     /// Life of a tombstone.
@@ -49,6 +51,7 @@ impl Default for Limits {
             hold: Duration::from_millis(5),
             hold_bytes: 64 * 1024,
             decoders: 256,
+            paths: 64 << 20,
             refusal_wait: Duration::from_secs(1),
             tombstone: Duration::from_secs(30),
             idle: Duration::from_secs(3600),

@@ -4,7 +4,8 @@ use std::hash::Hasher;
 
 use siphasher::sip::SipHasher24;
 
-use super::catalog::{Detector, MaskStyle};
+use super::Scanner;
+use super::catalog::{Catalog, Detector, Kind, MaskStyle};
 use super::view::Context;
 
 /// What replaces characters in text.
@@ -114,6 +115,23 @@ pub fn sample(detector: &Detector, matched: &[u8]) -> String {
         out.push(if keep && visible(*b) { char::from(*b) } else { '*' });
     }
     out
+}
+
+/// A text that is to be told, with all that the scanner finds in it masked: a name in a document may itself be what must
+/// not be told.
+pub fn hide(catalog: &Catalog, scanner: &Scanner, text: String) -> String {
+    let mut found = Vec::new();
+    scanner.scan_whole(text.as_bytes(), scanner.active(), &mut found);
+    let mut bytes = text.into_bytes();
+    for f in found {
+        let Some(detector) = catalog.get(f.detector).filter(|d| d.kind == Kind::Leak) else {
+            continue;
+        };
+        if let Some(matched) = bytes.get_mut(f.start as usize..f.end as usize) {
+            mask(detector, Context::InString, matched);
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ pub use catalog::{
     Catalog, CustomDetector, CustomKind, Detector, DetectorError, Kind, MAX_MATCH, MaskStyle,
 };
 pub use found::Found;
-pub use mask::{Token, mask, mask_range, sample};
+pub use mask::{Token, hide, mask, mask_range, sample};
 pub use view::Context;
 
 use crate::detector::{DetectorId, DetectorSet};

@@ -188,6 +188,7 @@ fn finding(m: &Finding) -> Object {
         o.insert("part".into(), m.part().name().into());
     }
     text(&mut o, "service", &m.service);
+    text(&mut o, "path", &m.path);
     text(&mut o, "sample", &m.sample);
     text(&mut o, "hash", &hex(&m.hash));
     text(&mut o, "identity", &hex(&m.identity));

@@ -73,6 +73,7 @@ fn finding() -> Finding {
         confidence: 0.9,
         reason: String::new(),
         identity: vec![0xcd, 0x01],
+        path: "$.card".into(),
     }
 }
 

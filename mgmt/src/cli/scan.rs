@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use clap::Args as ClapArgs;
 use serde_json::json;
 use weir_inspect::detector::DetectorSet;
+use weir_inspect::path::Paths;
 use weir_inspect::policy::Policy;
-use weir_inspect::scan::{Catalog, Found, ScanState, Scanner, sample};
+use weir_inspect::scan::{Catalog, Found, Kind, ScanState, Scanner, hide, sample};
 
 use super::{Failure, Outcome, output, policy, read};
 
@@ -39,14 +40,14 @@ pub(super) fn run(args: &Args) -> Outcome {
             (&builtin, &everything)
         }
     };
-    let binary = args.content_type.as_deref().is_some_and(is_binary);
     let mut out = BufWriter::new(stdout().lock());
     let mut any = false;
     for file in &args.files {
         let bytes = read(file)?;
-        for found in scan(scanner, &bytes, binary) {
+        let media = args.content_type.as_deref().unwrap_or_default();
+        for (found, path) in scan((catalog, scanner), &bytes, media) {
             any = true;
-            output(writeln!(out, "{}", line(file, catalog, &bytes, &found)))?;
+            output(writeln!(out, "{}", line(file, catalog, &bytes, (&found, &path))))?;
         }
     }
     output(out.flush())?;
@@ -69,31 +70,58 @@ fn is_binary(content_type: &str) -> bool {
     media.starts_with("application/grpc") || media.ends_with("protobuf")
 }
 
-/// The findings in a body, a match that was reported in parts as one.
-fn scan(scanner: &Scanner, bytes: &[u8], binary: bool) -> Vec<Found> {
-    let (mut found, mut whole) = (Vec::new(), Vec::<Found>::new());
-    let mut state = ScanState::default();
-    state.set_binary(binary);
-    scanner.scan(&mut state, bytes, true, &DetectorSet::EMPTY, &mut found);
-    for part in found {
-        let open = whole
-            .iter_mut()
-            .rev()
-            .find(|w| part.continued && w.detector == part.detector && w.end == part.start);
-        match open {
-            Some(open) => open.end = part.end,
-            None => whole.push(part),
+/// Bytes that are scanned at a time: a path is asked for before the content has gone on.
+const PIECE: usize = 8 << 10;
+
+/// The findings in a body of this media type and their paths, a match that was reported in parts as one.
+fn scan(
+    (catalog, scanner): (&Catalog, &Scanner),
+    bytes: &[u8],
+    media: &str,
+) -> Vec<(Found, String)> {
+    let (mut found, mut whole) = (Vec::new(), Vec::<(Found, String)>::new());
+    let (mut state, mut paths) = (ScanState::default(), Paths::default());
+    state.set_binary(is_binary(media));
+    paths.begin(media.as_bytes(), false);
+    let mut pieces = bytes.chunks(PIECE).peekable();
+    loop {
+        let piece = pieces.next().unwrap_or_default();
+        let last = pieces.peek().is_none();
+        paths.push(piece);
+        scanner.scan(&mut state, piece, last, &DetectorSet::EMPTY, &mut found);
+        for part in found.drain(..) {
+            let open = whole
+                .iter_mut()
+                .map(|(w, _)| w)
+                .rev()
+                .find(|w| part.continued && w.detector == part.detector && w.end == part.start);
+            match open {
+                Some(open) => open.end = part.end,
+                None => {
+                    let leak = catalog.get(part.detector).is_some_and(|d| d.kind == Kind::Leak);
+                    let path = if leak { paths.path(part.start, part.end) } else { String::new() };
+                    whole.push((part, hide(catalog, scanner, path)));
+                }
+            }
+        }
+        if last {
+            break;
         }
     }
-    whole.sort_by_key(|f| (f.start, f.end));
+    whole.sort_by_key(|(f, _)| (f.start, f.end));
     whole
 }
 
-fn line(file: &Path, catalog: &Catalog, bytes: &[u8], found: &Found) -> serde_json::Value {
+fn line(
+    file: &Path,
+    catalog: &Catalog,
+    bytes: &[u8],
+    (found, path): (&Found, &str),
+) -> serde_json::Value {
     let detector = catalog.get(found.detector);
     let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
     let matched = bytes.get(place(found.start)..place(found.end)).unwrap_or_default();
-    json!({
+    let mut line = json!({
         "file": file.to_string_lossy(),
         "detector": detector.map(|d| d.name.as_str()),
         "category": detector.map(|d| d.category),
@@ -102,7 +130,11 @@ fn line(file: &Path, catalog: &Catalog, bytes: &[u8], found: &Found) -> serde_js
         // Two decimals: an f32 such as 0.9 would be written 0.8999999761581421.
         "confidence": (f64::from(found.confidence) * 100.0).round() / 100.0,
         "sample": detector.map(|d| sample(d, matched)),
-    })
+    });
+    if let (false, Some(line)) = (path.is_empty(), line.as_object_mut()) {
+        line.insert("path".to_owned(), path.into());
+    }
+    line
 }
 
 #[cfg(test)]
@@ -124,8 +156,8 @@ mod tests {
         let catalog = Catalog::builtin();
         let mut only = DetectorSet::EMPTY;
         only.insert(catalog.by_name("private-key").unwrap().id);
-        let found = scan(&Scanner::new(&catalog, &only), pem.as_bytes(), false);
+        let found = scan((&catalog, &Scanner::new(&catalog, &only)), pem.as_bytes(), "");
         assert_eq!(found.len(), 1, "{found:?}");
-        assert_eq!((found[0].start, found[0].end), (2, pem.len() as u64 - 2));
+        assert_eq!((found[0].0.start, found[0].0.end), (2, pem.len() as u64 - 2));
     }
 }

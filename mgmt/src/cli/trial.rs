@@ -214,14 +214,14 @@ impl Trial {
         };
         let kind = text("/event_type");
         let at = |name: &str| format!("/{kind}/{name}");
+        let found = || {
+            let parts = ["detector", "sample", "path"].map(|name| text(&at(name)));
+            parts.join(" ").trim_end().to_owned()
+        };
         let (effect, sample) = match kind.as_str() {
             "leak" | "attack" => match text(&at("action")).as_str() {
-                "mask" | "tokenize" => {
-                    (Effect::Mask, format!("{} {}", text(&at("detector")), text(&at("sample"))))
-                }
-                "block" | "quarantine" | "drop-source" => {
-                    (Effect::Block, format!("{} {}", text(&at("detector")), text(&at("sample"))))
-                }
+                "mask" | "tokenize" => (Effect::Mask, found()),
+                "block" | "quarantine" | "drop-source" => (Effect::Block, found()),
                 _ => return None,
             },
             "block" => (Effect::Block, text(&at("reason"))),

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use weir_inspect::decode::Decoder;
 use weir_inspect::detector::DetectorId;
 use weir_inspect::policy::{Action, Cause, Decision, Part, RuleId, Selection};
-use weir_inspect::scan::{Context, Found, ScanState, Token};
+use weir_inspect::scan::{Context, Found, Kind, ScanState, Token, hide};
 
 use super::Feed;
 use super::edits::Edit;
 use super::reading;
 use super::report::{self, Finding};
 use super::transaction::Request;
+use crate::engine::context::Tracked;
 
 /// A stretch of content that lies in one piece in the stream; framing lies between two of them.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +74,8 @@ pub struct Content {
     extents: VecDeque<Extent>,
     /// What the last finding was, what is done about it, and its token, for the parts of it that follow.
     last: Option<(DetectorId, Decision, Token)>,
+    /// Knows the paths of findings.
+    tracked: Option<Box<Tracked>>,
 }
 
 impl Content {
@@ -99,6 +102,11 @@ impl Content {
     /// The content is coded, and what is scanned is what `decoder` makes of it.
     pub fn undo(&mut self, decoder: Decoder, token: Arc<()>) {
         self.decoder = Some((Box::new(decoder), token));
+    }
+
+    /// What is found in it gets paths, going by its media type. `messages`: those of gRPC have codings of their own.
+    pub fn track(&mut self, feed: &mut Feed<'_>, content_type: &[u8], messages: bool) {
+        self.tracked.get_or_insert_with(|| feed.cx.track()).paths.begin(content_type, messages);
     }
 
     /// Takes the next bytes of content, which lie at stream offset `at`. `last`: the message ends with them.
@@ -195,12 +203,18 @@ impl Content {
         bytes: &[u8],
         last: bool,
     ) -> (usize, bool) {
+        let most = feed.cx.settings.limits.paths;
+        self.tracked.take_if(|tracked| !tracked.push(bytes, most));
         let mut found = std::mem::take(&mut feed.cx.found);
         found.clear();
         let held = *self.selection.held(Part::Body);
         let scanner = request.policy.scanner();
         let hold = scanner.scan(&mut self.state, bytes, last, &held, &mut found);
-        (hold, self.all_found(feed, request, found))
+        let blocked = self.all_found(feed, request, found);
+        if last && let Some(tracked) = self.tracked.take() {
+            feed.cx.untrack(tracked);
+        }
+        (hold, blocked)
     }
 
     /// What waits for more bytes can be held no longer: a match that only lacks a look at what follows it is decided
@@ -265,6 +279,15 @@ impl Content {
         })
     }
 
+    /// Where in the document a finding lies. An attack has no place of its own.
+    fn path(&mut self, request: &Request, f: &Found) -> String {
+        let catalog = request.policy.catalog();
+        let leak = catalog.get(f.detector).is_some_and(|d| d.kind == Kind::Leak);
+        let Some(tracked) = self.tracked.as_mut().filter(|_| leak) else { return String::new() };
+        let path = tracked.paths.path(f.start, f.end);
+        hide(catalog, request.policy.scanner(), path)
+    }
+
     /// What follows from a finding. True: an enforced rule ends the message.
     fn found(&mut self, feed: &mut Feed<'_>, request: &Request, f: &Found) -> bool {
         let decided = if f.continued {
@@ -289,6 +312,7 @@ impl Content {
             feed.drop_source(&request.policy, decision);
         }
         if !f.continued {
+            let path = self.path(request, f);
             let finding = Finding {
                 decision,
                 detector: f.detector,
@@ -297,6 +321,7 @@ impl Content {
                 end: f.end,
                 matched: self.state.matched(f),
                 confidence: f.confidence,
+                path,
                 acts: blocks || masks,
                 reason: if blocks { self.sealed.unwrap_or_default() } else { "" },
             };

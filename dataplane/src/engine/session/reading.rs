@@ -43,6 +43,9 @@ pub fn begin(
         Ok(decoder) => {
             content.begin(rules, Reading::Scan, binary);
             content.sealed = sealed;
+            let messages = fields.find("grpc-encoding").is_some_and(|v| !decode::is_identity(v));
+            let content_type = fields.find("content-type").unwrap_or_default();
+            content.track(feed, content_type, messages);
             if let Some(decoder) = decoder {
                 content.sealed = Some(CODED);
                 content.undo(decoder, feed.cx.decoder_token());

@@ -22,6 +22,8 @@ pub struct Finding<'a> {
     /// As much of the match as is at hand.
     pub matched: &'a [u8],
     pub confidence: f32,
+    /// Where in the document it is; empty: not known.
+    pub path: String,
     /// Whether something is done on the wire.
     pub acts: bool,
     /// Why something else is done than the rule says, if so.
@@ -163,6 +165,7 @@ pub fn finding(feed: &mut Feed<'_>, request: &Request, f: &Finding<'_>) {
         confidence: f.confidence,
         severity: request.policy.severity(f.decision.rule).name().to_owned(),
         reason: f.reason.to_owned(),
+        path: f.path.clone(),
     };
     let (finding, mut http, grpc) = (Some(finding), http(request), grpc(request));
     if f.part == Part::Url && detector.category != Category::Attacks {

@@ -341,6 +341,7 @@ impl Transaction {
                 end: f.end,
                 matched,
                 confidence: f.confidence,
+                path: String::new(),
                 acts,
                 reason: "",
             };

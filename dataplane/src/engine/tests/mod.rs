@@ -6,6 +6,7 @@ mod coded;
 mod http1;
 mod http2;
 mod limits;
+mod paths;
 mod services;
 mod tcp;
 
