@@ -259,9 +259,15 @@ fn scan() {
         b"secret_access_key=IwJz1SHMccAKUKuskdVoHFfkre73BTyF80nRmcWc (415) 555-2671",
         b"xoxb-781236542736-2364535789652-GkwFDQoHqzXDVsC6GzqYUypD \"ssn\":\"460899847\" \xc3\xa9",
     ];
+    let escaped: [&[u8]; 4] = [
+        b"{\"n\":\"\\u0034111\\u002d1111-1111-1111\",\"p\":\"{\\\"m\\\":\\\"joe\\\\u0040example.com\\\"}\"}",
+        b"<n>&#52;&#x31;11 1111 1111 1111</n> joe&commat;example.com &amp; x",
+        b"a=1&card=4111+1111%201111+1111&mail=joe%40example.com&x=%2534%26",
+        b"{\"key\":\"-----BEGIN PRIVATE KEY-----\\u000aMIIEvQIBADAN\\/BgkqhkiG9w0BAQEF\\n-----END PRIVATE KEY-----\"}",
+    ];
     let mut seeds = Vec::new();
-    for (n, text) in texts.iter().enumerate() {
-        for what in 0..4 {
+    for (n, text) in texts.iter().chain(&escaped).enumerate() {
+        for what in 0..8 {
             seeds.push([&[what, n as u8 * 3 + what], *text].concat());
         }
     }

@@ -20,6 +20,9 @@ pub struct Found {
     pub open: bool,
     /// This is a further part of the open match that was reported before; it begins where that part ended.
     pub continued: bool,
+    /// It is written with escapes, so that its bytes in the message are not what was found: see
+    /// [`super::ScanState::masked`].
+    pub escaped: bool,
 }
 
 /// A match that was reported.

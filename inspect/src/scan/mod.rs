@@ -29,6 +29,7 @@ mod card_context;
 mod catalog;
 mod census;
 mod email;
+mod escaped;
 mod found;
 mod guess;
 mod iban;
@@ -64,7 +65,8 @@ use crate::values::{self, Text};
 use attack::Attacks;
 use beside::Beside;
 use buckets::Beginning;
-use catalog::Find;
+use catalog::{Check, Find};
+use escaped::Escapes;
 use literal::{Begins, Matcher};
 use simd::{ByteSet, PADDING, Search, Tables};
 use view::View;
@@ -147,6 +149,8 @@ pub struct ScanState {
     /// Copies of what the last call found, for samples: detector, start, end, and where in `copies`.
     copied: Vec<(DetectorId, u64, usize, usize)>,
     copies: Vec<u8>,
+    /// Looks for escapes, where that is asked for.
+    escapes: Option<Box<Escapes>>,
 }
 
 impl ScanState {
@@ -160,6 +164,20 @@ impl ScanState {
         (self.seen, self.settled, self.binary, self.json) = (0, 0, false, false);
         self.attacks = DetectorSet::EMPTY;
         self.census = census::Census::default();
+        if let Some(escapes) = self.escapes.take() {
+            escapes.end();
+        }
+    }
+
+    /// The message is text: find also what is written with escapes. `form`: it is an HTML form, urlencoded.
+    pub fn set_escapes(&mut self, form: bool) {
+        self.escapes = Some(Escapes::begin(form));
+    }
+
+    /// What the bytes of a finding become that is written with escapes, when it is masked: as many, and still valid in what
+    /// they are written in. Right after the call that found it; none if it has no escapes.
+    pub fn masked(&self, found: &Found, style: MaskStyle) -> Option<Vec<u8>> {
+        self.escapes.as_ref().filter(|_| found.escaped).map(|e| e.masked(found, style))
     }
 
     /// The message is protobuf (gRPC): bytes of framing next to a match may look like digits and letters.
@@ -181,6 +199,13 @@ impl ScanState {
 
     /// The bytes of something that the last call found, up to [`MAX_MATCH`]; empty for the continued parts of a match.
     pub fn matched(&self, found: &Found) -> &[u8] {
+        if found.escaped {
+            return self
+                .escapes
+                .as_ref()
+                .filter(|_| !found.continued)
+                .map_or(&[], |e| e.matched(found));
+        }
         let is_it = |detector, start| {
             detector == found.detector && start == found.start && !found.continued
         };
@@ -272,6 +297,12 @@ impl Scanner {
         Words::new(beginnings.into_iter())
     }
 
+    /// Whether the matches of a detector go on behind a commit point.
+    fn streams(&self, id: DetectorId) -> bool {
+        let streams = |m: &Matcher| matches!(m.check, Check::Pem | Check::Jwt);
+        self.patterns.iter().any(|(detector, matcher)| *detector == id && streams(matcher))
+    }
+
     /// The detectors it was made for.
     pub fn active(&self) -> &DetectorSet {
         &self.active
@@ -299,10 +330,22 @@ impl Scanner {
             let ends = if last && done { Ends::Here } else { Ends::Later };
             let held = self.step(state, step, ends, hold, &self.active, found);
             if done {
-                return held;
+                return held.max(self.scan_escapes(state, piece, last, hold, found));
             }
             rest = after;
         }
+    }
+
+    fn scan_escapes(
+        &self,
+        state: &mut ScanState,
+        piece: &[u8],
+        last: bool,
+        hold: &DetectorSet,
+        found: &mut Vec<Found>,
+    ) -> usize {
+        let Some(escapes) = &mut state.escapes else { return 0 };
+        escapes.scan(self, piece, last, hold, found)
     }
 
     /// Decides what waits for more as if the content ended here, because it can be held no longer: a match that only
@@ -312,6 +355,9 @@ impl Scanner {
         state.copied.clear();
         state.copies.clear();
         self.step(state, &[], Ends::Perhaps, &DetectorSet::EMPTY, &self.active, found);
+        if let Some(escapes) = &mut state.escapes {
+            escapes.decide(self, found);
+        }
     }
 
     /// Scans a request target for leaks and attacks: `decoded` (see [`decode_url`]) for leaks, `target` as it was sent

@@ -398,6 +398,7 @@ impl Pass<'_> {
             context,
             open: false,
             continued: false,
+            escaped: false,
         });
     }
 
@@ -418,6 +419,7 @@ impl Pass<'_> {
             context: Context::InString,
             open: goes_on,
             continued: false,
+            escaped: false,
         });
         if goes_on {
             self.hold_open(&open);
@@ -444,6 +446,7 @@ impl Pass<'_> {
                     context: Context::InString,
                     open: !step.closed,
                     continued: true,
+                    escaped: false,
                 });
             }
             if step.closed {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
 use serde_json::json;
+use weir_inspect::decode::Decoder;
 use weir_inspect::detector::DetectorSet;
 use weir_inspect::path::Paths;
 use weir_inspect::policy::Policy;
@@ -45,9 +46,10 @@ pub(super) fn run(args: &Args) -> Outcome {
     for file in &args.files {
         let bytes = read(file)?;
         let media = args.content_type.as_deref().unwrap_or_default();
-        for (found, path) in scan((catalog, scanner), &bytes, media) {
+        let (hits, coding) = scan((catalog, scanner), &bytes, media);
+        for hit in &hits {
             any = true;
-            output(writeln!(out, "{}", line(file, catalog, &bytes, (&found, &path))))?;
+            output(writeln!(out, "{}", line(file, catalog, coding, hit)))?;
         }
     }
     output(out.flush())?;
@@ -72,55 +74,98 @@ fn is_binary(content_type: &str) -> bool {
 
 /// Bytes that are scanned at a time: a path is asked for before the content has gone on.
 const PIECE: usize = 8 << 10;
+/// Codings that a file can have by itself, and its first bytes then (RFC 1952 §2.3.1, RFC 8878 §3.1.1).
+const MAGIC: [(&str, &[u8]); 2] = [("gzip", b"\x1f\x8b\x08"), ("zstd", b"\x28\xb5\x2f\xfd")];
 
-/// The findings in a body of this media type and their paths, a match that was reported in parts as one.
+/// Something found, a match that was reported in parts as one.
+#[derive(Debug)]
+struct Hit {
+    found: Found,
+    path: String,
+    matched: Vec<u8>,
+}
+
+/// A body that is scanned.
+struct Body<'a> {
+    catalog: &'a Catalog,
+    scanner: &'a Scanner,
+    state: ScanState,
+    paths: Paths,
+    hits: Vec<Hit>,
+}
+
+impl Body<'_> {
+    fn take(&mut self, bytes: &[u8], last: bool) {
+        let mut found = Vec::new();
+        let mut rest = bytes;
+        loop {
+            let (piece, after) = rest.split_at_checked(PIECE).unwrap_or((rest, &[]));
+            let done = after.is_empty();
+            self.paths.push(piece);
+            let ends = last && done;
+            self.scanner.scan(&mut self.state, piece, ends, &DetectorSet::EMPTY, &mut found);
+            found.drain(..).for_each(|part| self.hit(part));
+            if done {
+                return;
+            }
+            rest = after;
+        }
+    }
+
+    fn hit(&mut self, part: Found) {
+        let open = self.hits.iter_mut().rev().find(|hit| {
+            let whole = hit.found;
+            part.continued && whole.detector == part.detector && whole.end == part.start
+        });
+        if let Some(open) = open {
+            open.found.end = part.end;
+            return;
+        }
+        let leak = self.catalog.get(part.detector).is_some_and(|d| d.kind == Kind::Leak);
+        let path = if leak { self.paths.path(part.start, part.end) } else { String::new() };
+        let path = hide(self.catalog, self.scanner, path);
+        let matched = self.state.matched(&part).to_vec();
+        self.hits.push(Hit { found: part, path, matched });
+    }
+}
+
+/// The findings in a body of this media type, and the coding that was undone, if any.
 fn scan(
     (catalog, scanner): (&Catalog, &Scanner),
     bytes: &[u8],
     media: &str,
-) -> Vec<(Found, String)> {
-    let (mut found, mut whole) = (Vec::new(), Vec::<(Found, String)>::new());
-    let (mut state, mut paths) = (ScanState::default(), Paths::default());
-    state.set_binary(is_binary(media));
-    paths.begin(media.as_bytes(), false);
-    let mut pieces = bytes.chunks(PIECE).peekable();
-    loop {
-        let piece = pieces.next().unwrap_or_default();
-        let last = pieces.peek().is_none();
-        paths.push(piece);
-        scanner.scan(&mut state, piece, last, &DetectorSet::EMPTY, &mut found);
-        for part in found.drain(..) {
-            let open = whole
-                .iter_mut()
-                .map(|(w, _)| w)
-                .rev()
-                .find(|w| part.continued && w.detector == part.detector && w.end == part.start);
-            match open {
-                Some(open) => open.end = part.end,
-                None => {
-                    let leak = catalog.get(part.detector).is_some_and(|d| d.kind == Kind::Leak);
-                    let path = if leak { paths.path(part.start, part.end) } else { String::new() };
-                    whole.push((part, hide(catalog, scanner, path)));
-                }
-            }
+) -> (Vec<Hit>, Option<&'static str>) {
+    let body = || {
+        let (mut state, mut paths) = (ScanState::default(), Paths::default());
+        match is_binary(media) {
+            true => state.set_binary(true),
+            false => state.set_escapes(media.starts_with("application/x-www-form-urlencoded")),
         }
-        if last {
-            break;
-        }
+        paths.begin(media.as_bytes(), false);
+        Body { catalog, scanner, state, paths, hits: Vec::new() }
+    };
+    let coding = MAGIC.iter().find(|(_, magic)| bytes.starts_with(magic)).map(|(name, _)| *name);
+    let mut decoded = body();
+    if let Some(coding) = coding
+        && let Ok(mut decoder) = Decoder::new(coding.as_bytes())
+        && decoder.decode(bytes, &mut |chunk| decoded.take(chunk, false)).is_ok()
+    {
+        decoded.take(&[], true);
+        return (sorted(decoded.hits), Some(coding));
     }
-    whole.sort_by_key(|(f, _)| (f.start, f.end));
-    whole
+    let mut plain = body();
+    plain.take(bytes, true);
+    (sorted(plain.hits), None)
 }
 
-fn line(
-    file: &Path,
-    catalog: &Catalog,
-    bytes: &[u8],
-    (found, path): (&Found, &str),
-) -> serde_json::Value {
+fn sorted(mut hits: Vec<Hit>) -> Vec<Hit> {
+    hits.sort_by_key(|hit| (hit.found.start, hit.found.end));
+    hits
+}
+
+fn line(file: &Path, catalog: &Catalog, coding: Option<&str>, hit: &Hit) -> serde_json::Value {
+    let found = &hit.found;
     let detector = catalog.get(found.detector);
-    let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-    let matched = bytes.get(place(found.start)..place(found.end)).unwrap_or_default();
     let mut line = json!({
         "file": file.to_string_lossy(),
         "detector": detector.map(|d| d.name.as_str()),
@@ -129,10 +174,16 @@ fn line(
         "end": found.end,
         // Two decimals: an f32 such as 0.9 would be written 0.8999999761581421.
         "confidence": (f64::from(found.confidence) * 100.0).round() / 100.0,
-        "sample": detector.map(|d| sample(d, matched)),
+        "sample": detector.map(|d| sample(d, &hit.matched)),
     });
-    if let (false, Some(line)) = (path.is_empty(), line.as_object_mut()) {
-        line.insert("path".to_owned(), path.into());
+    if let Some(line) = line.as_object_mut() {
+        if !hit.path.is_empty() {
+            line.insert("path".to_owned(), hit.path.as_str().into());
+        }
+        if let Some(coding) = coding {
+            // Offsets are those in the decoded content.
+            line.insert("coding".to_owned(), coding.into());
+        }
     }
     line
 }
@@ -156,8 +207,30 @@ mod tests {
         let catalog = Catalog::builtin();
         let mut only = DetectorSet::EMPTY;
         only.insert(catalog.by_name("private-key").unwrap().id);
-        let found = scan((&catalog, &Scanner::new(&catalog, &only)), pem.as_bytes(), "");
-        assert_eq!(found.len(), 1, "{found:?}");
-        assert_eq!((found[0].0.start, found[0].0.end), (2, pem.len() as u64 - 2));
+        let (hits, _) = scan((&catalog, &Scanner::new(&catalog, &only)), pem.as_bytes(), "");
+        assert_eq!(hits.len(), 1, "{hits:?}");
+        assert_eq!((hits[0].found.start, hits[0].found.end), (2, pem.len() as u64 - 2));
+    }
+
+    #[test]
+    fn codings_are_undone_paths_told_and_escapes_read() {
+        let catalog = Catalog::builtin();
+        let mut only = DetectorSet::EMPTY;
+        only.insert(catalog.by_name("payment-card").unwrap().id);
+        let scanner = Scanner::new(&catalog, &only);
+        let body = br#"{"cards":[{"n":"\u0034111111111111111"}]}"#;
+        let gzip = {
+            let mut to = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            to.write_all(body).unwrap();
+            to.finish().unwrap()
+        };
+        for (bytes, coding) in [(&body[..], None), (&gzip, Some("gzip"))] {
+            let (hits, undone) = scan((&catalog, &scanner), bytes, "");
+            assert_eq!(undone, coding);
+            assert_eq!(hits[0].matched, b"4111111111111111");
+            assert_eq!((hits[0].found.start, hits[0].path.as_str()), (16, "$.cards[0].n"));
+        }
+        let (hits, undone) = scan((&catalog, &scanner), b"\x1f\x8b\x08 4111111111111111", "");
+        assert_eq!((hits.len(), undone), (1, None), "what only begins like gzip");
     }
 }

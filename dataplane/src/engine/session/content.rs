@@ -107,6 +107,11 @@ impl Content {
     /// What is found in it gets paths, going by its media type. `messages`: those of gRPC have codings of their own.
     pub fn track(&mut self, feed: &mut Feed<'_>, content_type: &[u8], messages: bool) {
         self.tracked.get_or_insert_with(|| feed.cx.track()).paths.begin(content_type, messages);
+        if !self.binary {
+            const FORM: &[u8] = b"application/x-www-form-urlencoded";
+            let kind = content_type.get(..FORM.len());
+            self.state.set_escapes(kind.is_some_and(|kind| kind.eq_ignore_ascii_case(FORM)));
+        }
     }
 
     /// Takes the next bytes of content, which lie at stream offset `at`. `last`: the message ends with them.
@@ -211,8 +216,12 @@ impl Content {
         let scanner = request.policy.scanner();
         let hold = scanner.scan(&mut self.state, bytes, last, &held, &mut found);
         let blocked = self.all_found(feed, request, found);
-        if last && let Some(tracked) = self.tracked.take() {
-            feed.cx.untrack(tracked);
+        if last {
+            // What it keeps is for messages under way, not for idle connections.
+            self.state.reset();
+            if let Some(tracked) = self.tracked.take() {
+                feed.cx.untrack(tracked);
+            }
         }
         (hold, blocked)
     }
@@ -331,11 +340,14 @@ impl Content {
             let Some(detector) = request.policy.catalog().get(f.detector) else { return blocks };
             let done =
                 if f.continued { f.start.saturating_sub(self.state.open_start()) } else { 0 };
+            let escaped = self.state.masked(f, detector.mask_style);
             for (skip, at, len) in self.ranges(f.start, f.end) {
+                let part = skip as usize..(skip + len) as usize;
                 let (skip, style) = (done + skip, detector.mask_style);
-                feed.cx.edits.push(match decision.action {
+                feed.cx.edits.push(match (&escaped, decision.action) {
+                    (Some(new), _) => Edit::bytes(at, new.get(part).unwrap_or(&[])),
                     // A varint has no digits of its own.
-                    Action::Tokenize if masks && f.context != Context::Varint => {
+                    (None, Action::Tokenize) if masks && f.context != Context::Varint => {
                         Edit::tokenize(at, len, skip, style, token)
                     }
                     _ => Edit::mask(at, len, style, f.context),

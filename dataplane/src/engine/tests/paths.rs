@@ -62,3 +62,62 @@ fn a_path_does_not_tell_what_was_found() {
     let found = found("Content-Type: application/json", json, 1448);
     assert_eq!(found, ["$.*~", "$['****************'].ssn"]);
 }
+
+#[test]
+fn what_is_written_with_escapes_is_masked_in_them() {
+    let rest = "111111111111";
+    let stars = "*".repeat(12);
+    for (kind, body, wanted, path) in [
+        (
+            "application/json",
+            r#"{"a":{"n":"\u0034\u003111REST"}}"#,
+            r#"{"a":{"n":"\u002a\u002a**REST"}}"#,
+            "$.a.n",
+        ),
+        ("text/xml", "<a><n>&#52;111REST</n></a>", "<a><n>&#42;***REST</n></a>", "/a/n"),
+        ("application/x-www-form-urlencoded", "a=1&n=%34111REST", "a=1&n=%2a***REST", "n"),
+    ] {
+        let (body, wanted) = (body.replace("REST", rest), wanted.replace("REST", &stars));
+        let head = |b: &str| {
+            format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{b}",
+                b.len()
+            )
+        };
+        let (text, masked) = (head(&body), head(&wanted));
+        for size in [1, 3, 7, 16, 1448] {
+            let mut p = Play::open(MASK);
+            p.say(Dir::ToServer, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+            p.take();
+            text.as_bytes().chunks(size).for_each(|piece| p.say(Dir::ToClient, piece));
+            assert_eq!(p.bytes(Dir::ToClient), masked, "by {size}");
+            assert_eq!(paths(&mut p), [path]);
+        }
+    }
+}
+
+#[test]
+fn a_leak_in_an_event_or_an_answer_of_graphql_is_masked() {
+    for (kind, body, path) in [
+        ("text/event-stream", "data: {\"delta\":\"4111111111111111\"}\n\n", "data<json>.delta"),
+        (
+            "application/graphql-response+json",
+            r#"{"data":{"me":{"card":"4111111111111111"}}}"#,
+            "$.data.me.card",
+        ),
+    ] {
+        let mut p = Play::open(MASK);
+        p.say(Dir::ToServer, "POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+        p.take();
+        p.say(
+            Dir::ToClient,
+            format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            ),
+        );
+        let seen = p.bytes(Dir::ToClient);
+        assert!(seen.ends_with(&body.replace("4111111111111111", "****************")), "{seen}");
+        assert_eq!(paths(&mut p), [path]);
+    }
+}

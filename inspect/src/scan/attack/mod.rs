@@ -130,6 +130,7 @@ impl Search<'_> {
             context: Context::Unknown,
             open: false,
             continued: false,
+            escaped: false,
         });
     }
 }
