@@ -12,6 +12,7 @@ mod path;
 mod policy;
 mod scan;
 mod tls;
+mod websocket;
 
 pub use decode::{CODINGS, decode};
 pub use grpc::grpc;
@@ -22,3 +23,4 @@ pub use path::{MEDIA, path};
 pub use policy::policy;
 pub use scan::scan;
 pub use tls::tls;
+pub use websocket::websocket;

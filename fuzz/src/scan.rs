@@ -73,10 +73,10 @@ fn read(content: &[u8], step: usize, what: u8) -> Vec<Found> {
 fn together(found: &[Found]) -> Vec<(u16, u64, u64, bool)> {
     let mut all: Vec<(u16, u64, u64, bool)> = Vec::new();
     for f in found {
-        let part =
-            all.iter_mut().rev().find(|m| {
-            f.continued && m.0 == f.detector.0 && m.2 == f.start && m.3 == f.escaped
-        });
+        let part = all
+            .iter_mut()
+            .rev()
+            .find(|m| f.continued && m.0 == f.detector.0 && m.2 == f.start && m.3 == f.escaped);
         match part {
             Some(part) => part.2 = f.end,
             None => {

@@ -342,3 +342,18 @@ fn path() {
     assert_eq!(contents.len(), weir_fuzz::MEDIA.len());
     smoke("path", weir_fuzz::path, &seeds);
 }
+
+#[test]
+fn websocket() {
+    // RFC 6455 §5.7: text, masked text, fragments around a ping, a binary message of 300 bytes.
+    let long = [&b"\x82\x7e\x01\x2c"[..], &[7; 300]].concat();
+    let streams: [&[u8]; 5] = [
+        b"\x81\x05Hello\x88\x00",
+        b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58",
+        b"\x01\x03Hel\x89\x00\x80\x02lo",
+        b"\x82\xff\0\0\0\0\0\0\0\x05abcdHello",
+        &long,
+    ];
+    let seeds: Vec<_> = streams.iter().map(|stream| [&[3], *stream].concat()).collect();
+    smoke("websocket", weir_fuzz::websocket, &seeds);
+}

@@ -9,3 +9,4 @@ pub mod packet;
 pub mod tcp;
 pub mod time;
 pub mod tls;
+pub mod websocket;

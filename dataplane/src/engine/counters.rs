@@ -57,6 +57,8 @@ counters! {
     http1_requests,
     /// HTTP/2 requests.
     http2_requests,
+    /// WebSocket frames.
+    websocket_frames,
     /// Findings reported.
     findings,
     /// Findings masked on the wire.

@@ -233,7 +233,7 @@ impl Escapes {
             at += len;
         }
         let before = text.clone();
-        mask_range(style, found.context, 0, &mut text);
+        mask_range(style, found.context, &mut text);
         for ((byte, old), (at, len, form)) in text.into_iter().zip(before).zip(places) {
             if let Some(to) = wire.get_mut(at..at + len)
                 && byte != old

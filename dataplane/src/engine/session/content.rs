@@ -8,6 +8,7 @@ use weir_inspect::decode::Decoder;
 use weir_inspect::detector::DetectorId;
 use weir_inspect::policy::{Action, Cause, Decision, Part, RuleId, Selection};
 use weir_inspect::scan::{Context, Found, Kind, ScanState, Token, hide};
+use weir_reassembly::websocket::Mask;
 
 use super::Feed;
 use super::edits::Edit;
@@ -22,6 +23,7 @@ struct Extent {
     content: u64,
     stream: u64,
     len: u64,
+    mask: Option<Mask>,
 }
 
 /// How much content before the newest piece stays mapped to the stream: as far back as the scanner may look.
@@ -59,6 +61,8 @@ pub struct Content {
     pub selection: Selection,
     /// A masked match can't be edited in place (a digest covers the body, or it is coded), so masking means blocking.
     pub sealed: Option<&'static str>,
+    /// The masking key of the WebSocket frame that is read.
+    pub mask: Option<Mask>,
     /// Undoes its coding; the token counts the decoders in use.
     decoder: Option<(Box<Decoder>, Arc<()>)>,
     /// Of coded content: where in the stream the piece begins that the scanner has not decided.
@@ -84,6 +88,7 @@ impl Content {
         self.selection = selection;
         self.reading = reading;
         self.sealed = None;
+        self.mask = None;
         self.decoder = None;
         self.undecided = None;
         self.binary = binary;
@@ -259,10 +264,11 @@ impl Content {
     fn map(&mut self, content: u64, stream: u64, len: u64) {
         if let Some(last) = self.extents.back_mut()
             && last.stream + last.len == stream
+            && last.mask == self.mask
         {
             last.len += len;
         } else if len > 0 {
-            self.extents.push_back(Extent { content, stream, len });
+            self.extents.push_back(Extent { content, stream, len, mask: self.mask });
         }
         while let Some(first) = self.extents.front()
             && first.content + first.len + MAPPED < content
@@ -280,11 +286,15 @@ impl Content {
             .map_or(0, |e| e.stream + (content - e.content))
     }
 
-    /// The parts of `start..end` of the content: how far into it, where in the stream, how long.
-    fn ranges(&self, start: u64, end: u64) -> impl Iterator<Item = (u64, u64, u64)> + '_ {
+    /// The parts of `start..end` of the content: how far into it, where in the stream, how long, under which key.
+    fn ranges(
+        &self,
+        start: u64,
+        end: u64,
+    ) -> impl Iterator<Item = (u64, u64, u64, Option<Mask>)> + '_ {
         self.extents.iter().filter_map(move |e| {
             let (from, to) = (start.max(e.content), end.min(e.content + e.len));
-            (from < to).then(|| (from - start, e.stream + (from - e.content), to - from))
+            (from < to).then(|| (from - start, e.stream + (from - e.content), to - from, e.mask))
         })
     }
 
@@ -341,17 +351,18 @@ impl Content {
             let done =
                 if f.continued { f.start.saturating_sub(self.state.open_start()) } else { 0 };
             let escaped = self.state.masked(f, detector.mask_style);
-            for (skip, at, len) in self.ranges(f.start, f.end) {
+            for (skip, at, len, key) in self.ranges(f.start, f.end) {
                 let part = skip as usize..(skip + len) as usize;
                 let (skip, style) = (done + skip, detector.mask_style);
-                feed.cx.edits.push(match (&escaped, decision.action) {
+                let edit = match (&escaped, decision.action) {
                     (Some(new), _) => Edit::bytes(at, new.get(part).unwrap_or(&[])),
                     // A varint has no digits of its own.
                     (None, Action::Tokenize) if masks && f.context != Context::Varint => {
                         Edit::tokenize(at, len, skip, style, token)
                     }
                     _ => Edit::mask(at, len, style, f.context),
-                });
+                };
+                feed.cx.edits.push(edit.under(key));
             }
             feed.cx.counters.masked += u64::from(masks && !f.continued);
             self.masked |= masks;

@@ -1,6 +1,7 @@
 //! What is to be overwritten on the wire, by stream offsets. Lengths never change (design rule 3).
 
 use weir_inspect::scan::{Context as Surroundings, MaskStyle, Token, mask_range};
+use weir_reassembly::websocket::Mask;
 
 /// One range of a direction's stream to overwrite.
 #[derive(Clone, Debug)]
@@ -9,6 +10,8 @@ pub struct Edit {
     pub at: u64,
     len: u64,
     how: How,
+    /// The masking key of the WebSocket frame in which it lies.
+    mask: Option<Mask>,
 }
 
 #[derive(Clone, Debug)]
@@ -26,23 +29,28 @@ enum How {
 impl Edit {
     /// Overwrites with the given bytes.
     pub fn bytes(at: u64, bytes: &[u8]) -> Edit {
-        Edit { at, len: bytes.len() as u64, how: How::Bytes(bytes.to_vec()) }
+        Edit { at, len: bytes.len() as u64, how: How::Bytes(bytes.to_vec()), mask: None }
     }
 
     /// Overwrites `len` bytes with one byte.
     pub fn fill(at: u64, len: u64, byte: u8) -> Edit {
-        Edit { at, len, how: How::Fill(byte) }
+        Edit { at, len, how: How::Fill(byte), mask: None }
     }
 
     /// Masks a part of a match.
     pub fn mask(at: u64, len: u64, style: MaskStyle, surroundings: Surroundings) -> Edit {
-        Edit { at, len, how: How::Mask { style, surroundings } }
+        Edit { at, len, how: How::Mask { style, surroundings }, mask: None }
     }
 
     /// Replaces a part of a match by the same part of its token: the part has `len` bytes, and `skip` bytes of the match come
     /// before it.
     pub fn tokenize(at: u64, len: u64, skip: u64, style: MaskStyle, token: Token) -> Edit {
-        Edit { at, len, how: How::Tokenize { style, token, skip } }
+        Edit { at, len, how: How::Tokenize { style, token, skip }, mask: None }
+    }
+
+    /// The same in a frame with this masking key, if it has one.
+    pub fn under(self, mask: Option<Mask>) -> Edit {
+        Edit { mask, ..self }
     }
 
     /// Stream offset just past the range.
@@ -52,6 +60,12 @@ impl Edit {
 
     /// Overwrites `bytes`, which lie at stream offset `from` within the range.
     pub fn write(&self, from: u64, bytes: &mut [u8]) {
+        self.mask.iter().for_each(|mask| mask.apply(from, bytes));
+        self.write_plain(from, bytes);
+        self.mask.iter().for_each(|mask| mask.apply(from, bytes));
+    }
+
+    fn write_plain(&self, from: u64, bytes: &mut [u8]) {
         let skipped = from.saturating_sub(self.at);
         match &self.how {
             How::Fill(byte) => bytes.fill(*byte),

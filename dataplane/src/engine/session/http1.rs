@@ -11,19 +11,22 @@ use super::etag::Place;
 use super::reading;
 use super::report;
 use super::transaction::{EachField, FieldMask, HeadFields, SPARE, Transaction};
+use super::websocket::{self, WebSocketSession};
 use super::{Action, Answer, Dir, Feed, Outcome};
 
 /// The protocol changes at this stream offset.
 pub struct Switch {
     pub at: u64,
-    /// To HTTP/2 (h2c), with the client's settings and its request, which becomes stream 1.
+    /// To what, if that is known.
     pub upgrade: Option<Upgrade>,
 }
 
-/// What an h2c upgrade (RFC 7540 §3.2) hands to HTTP/2.
-pub struct Upgrade {
-    pub settings: Settings,
-    pub transaction: Box<Transaction>,
+/// What HTTP/1 hands to the protocol that follows it.
+pub enum Upgrade {
+    /// HTTP/2 (h2c, RFC 7540 §3.2): the client's settings and its request, which becomes stream 1.
+    Http2 { settings: Settings, transaction: Box<Transaction> },
+    /// WebSocket: the request that asked for it.
+    WebSocket(Box<Transaction>),
 }
 
 /// One connection that speaks HTTP/1.
@@ -47,6 +50,8 @@ struct Messages {
     hold: [Option<u64>; 2],
     switch: Option<Switch>,
     h2c: Option<Settings>,
+    /// The last request asks for WebSocket.
+    websocket: bool,
     masks: Vec<FieldMask>,
 }
 
@@ -232,6 +237,11 @@ impl Messages {
             make_readable(feed, &head.fields);
         }
         self.h2c = h2c(&head.fields);
+        self.websocket = websocket::is_asked_for(&head.fields);
+        let edits = rules.edits_body() || t.response_rules.edits_body();
+        if self.websocket && edits && !feed.cx.settings.passive {
+            websocket::make_readable(feed, &head.fields);
+        }
         let known = responses.expect_response(method);
         self.in_flight.push_back(t);
         let unreadable = unreadable.then_some(Answer::Forbidden);
@@ -388,7 +398,11 @@ impl Messages {
         }
         let upgrade = match (self.h2c.take(), self.in_flight.pop_front()) {
             (Some(settings), Some(transaction)) if transaction.request.status == 101 => {
-                Some(Upgrade { settings, transaction })
+                Some(Upgrade::Http2 { settings, transaction })
+            }
+            (_, Some(t)) if self.is_websocket(feed, &t) => {
+                report::transaction(feed, &t.request);
+                Some(Upgrade::WebSocket(t))
             }
             (_, Some(t)) => {
                 report::transaction(feed, &t.request);
@@ -398,6 +412,13 @@ impl Messages {
         };
         self.switch = Some(Switch { at, upgrade });
         Next::Switch
+    }
+}
+
+impl Messages {
+    /// Whether the switch that a response announces is one to WebSocket, whose messages are read.
+    fn is_websocket(&self, feed: &Feed<'_>, t: &Transaction) -> bool {
+        self.websocket && t.request.status == 101 && WebSocketSession::is_read(feed, t)
     }
 }
 

@@ -7,14 +7,14 @@ use hashbrown::HashMap;
 use weir_inspect::policy::{Cause, Part, TooLate};
 use weir_reassembly::http2::frame::kind;
 use weir_reassembly::http2::{
-    CODING_FIELDS, Event, FrameHeader, HeaderBlock, Http2, PREFACE, RANGE_FIELDS, Role, ValuePlace,
+    CODING_FIELDS, Event, FrameHeader, HeaderBlock, Http2, PREFACE, RANGE_FIELDS, Role, Settings,
+    ValuePlace,
 };
 
 use super::content::{PieceOutcome, Reading};
 use super::edits::Edit;
 use super::ending::{Ending, Endings};
 use super::etag::Place;
-use super::http1::Upgrade;
 use super::reading;
 use super::report;
 use super::transaction::{EachField, FieldMask, HeadFields, SPARE, Transaction};
@@ -118,12 +118,12 @@ impl Http2Session {
     }
 
     /// A connection that was upgraded from HTTP/1 (RFC 7540 §3.2): its request is stream 1, already complete.
-    pub fn upgraded(upgrade: Upgrade) -> Http2Session {
+    pub fn upgraded(settings: Settings, transaction: Box<Transaction>) -> Http2Session {
         let mut session = Http2Session::new(true);
-        if let Some(size) = upgrade.settings.header_table_size {
+        if let Some(size) = settings.header_table_size {
             session.server.set_max_table_size(size);
         }
-        let mut transaction = *upgrade.transaction;
+        let mut transaction = *transaction;
         transaction.request.stream = 1;
         transaction.request.version = "HTTP/2";
         // 101 was not the response: that comes on the stream.

@@ -1,7 +1,7 @@
 //! What the bytes of a connection mean: the protocol, its messages, and what the policy says of them.
 //!
 //! ```text
-//!  bytes ─► Detecting ─┬─► Http1 ──101, CONNECT──► Tunnel (h2c: Http2)
+//!  bytes ─► Detecting ─┬─► Http1 ──101, CONNECT──► Tunnel (h2c: Http2; WebSocket)
 //!                      ├─► Http2
 //!                      ├─► TLS: passed, counted
 //!                      └─► unknown: passed, counted
@@ -18,6 +18,7 @@ mod http2;
 mod reading;
 mod report;
 mod transaction;
+mod websocket;
 
 use std::time::Duration;
 
@@ -31,9 +32,10 @@ use super::context::Context;
 use super::flow::{Conn, Dir};
 use crate::reason::Reason;
 pub use edits::Edit;
-use http1::Http1Session;
+use http1::{Http1Session, Upgrade};
 use http2::Http2Session;
 pub use report::event;
+use websocket::WebSocketSession;
 
 /// What is to happen to the flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +119,8 @@ pub enum Session {
     Http1(Box<Http1Session>),
     /// HTTP/2.
     Http2(Box<Http2Session>),
+    /// WebSocket, after a handshake in HTTP/1.
+    WebSocket(Box<WebSocketSession>),
     /// Passed unread, for the reason that the counters name.
     Unread(Unread),
 }
@@ -166,6 +170,7 @@ impl Session {
             Session::Detecting { .. } => return self.detect(feed, bytes),
             Session::Http1(http1) => http1.feed(feed, bytes),
             Session::Http2(http2) => http2.feed(feed, bytes),
+            Session::WebSocket(websocket) => websocket.feed(feed, bytes),
             Session::Unread(_) => Outcome::clear(at + bytes.len() as u64),
         };
         self.after(feed, outcome, bytes)
@@ -200,6 +205,7 @@ impl Session {
         match self {
             Session::Http1(http1) => http1.expire(feed),
             Session::Http2(http2) => http2.expire(feed),
+            Session::WebSocket(websocket) => websocket.expire(feed),
             _ => Outcome::clear(at),
         }
     }
@@ -277,15 +283,19 @@ impl Session {
         let Session::Http1(http1) = self else { return outcome };
         let Some(switch) = http1.switched() else { return outcome };
         let rest = usize::try_from(switch.at.saturating_sub(feed.at)).unwrap_or(usize::MAX);
+        let rest = bytes.get(rest..).unwrap_or_default();
+        feed.at = switch.at;
         match switch.upgrade {
-            Some(upgrade) => {
-                let mut http2 = Box::new(Http2Session::upgraded(upgrade));
-                feed.at = switch.at;
-                let outcome = match bytes.get(rest..) {
-                    Some(rest) if !rest.is_empty() => http2.feed(feed, rest),
-                    _ => outcome,
-                };
+            Some(Upgrade::Http2 { settings, transaction }) => {
+                let mut http2 = Box::new(Http2Session::upgraded(settings, transaction));
+                let outcome = if rest.is_empty() { outcome } else { http2.feed(feed, rest) };
                 *self = Session::Http2(http2);
+                outcome
+            }
+            Some(Upgrade::WebSocket(handshake)) => {
+                let mut websocket = Box::new(WebSocketSession::new(handshake));
+                let outcome = if rest.is_empty() { outcome } else { websocket.feed(feed, rest) };
+                *self = Session::WebSocket(websocket);
                 outcome
             }
             None => {
@@ -322,6 +332,7 @@ impl Session {
         match self {
             Session::Http1(_) => AppProto::Http,
             Session::Http2(_) => AppProto::Http2,
+            Session::WebSocket(_) => AppProto::Websocket,
             Session::Unread(Unread::Tls) => AppProto::Tls,
             _ => AppProto::Unknown,
         }

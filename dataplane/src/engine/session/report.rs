@@ -49,6 +49,7 @@ fn endpoint((ip, port): (IpAddr, u16)) -> Endpoint {
 
 fn app_proto(request: &Request) -> AppProto {
     match request.stream {
+        _ if request.websocket => AppProto::Websocket,
         0 => AppProto::Http,
         _ if request.grpc => AppProto::Grpc,
         _ => AppProto::Http2,
@@ -230,7 +231,8 @@ pub fn transaction(feed: &mut Feed<'_>, request: &Request) {
     }
 }
 
-fn tell(feed: &mut Feed<'_>, request: &Request, body: Body) {
+/// Tells something about a request.
+pub fn tell(feed: &mut Feed<'_>, request: &Request, body: Body) {
     let now = feed.cx.wall_clock(feed.now);
     feed.cx.tell(event(now, feed.conn, app_proto(request), body));
 }

@@ -34,6 +34,8 @@ pub struct Request {
     /// HTTP/2 stream; 0 on HTTP/1.
     pub stream: u32,
     pub grpc: bool,
+    /// What it asked for has begun, and its messages are those of WebSocket.
+    pub websocket: bool,
     /// The gRPC call that it is, if `grpc`.
     pub call: Call,
     /// Who sent it, where a rule has a limit.
@@ -142,6 +144,7 @@ impl Transaction {
             buffer.clear();
         }
         (r.stream, r.status, r.grpc, r.alerted) = (0, 0, false, false);
+        r.websocket = false;
         (r.response_length, r.request_length) = (0, 0);
         self.upload.begin(Selection::default(), Reading::Skip, false);
         self.download.begin(Selection::default(), Reading::Skip, false);

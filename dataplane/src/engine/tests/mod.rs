@@ -9,6 +9,7 @@ mod limits;
 mod paths;
 mod services;
 mod tcp;
+mod websocket;
 
 use std::sync::Arc;
 

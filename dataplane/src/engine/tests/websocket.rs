@@ -1,0 +1,167 @@
+//! WebSocket: messages of both directions, in frames that are cut, fragmented and masked.
+
+use weir_reassembly::websocket::Mask;
+
+use super::*;
+
+const POLICY: &str = "version: 1
+mode: enforce
+rules:
+  - name: cards
+    direction: both
+    detect: [payment-card]
+    action: mask
+  - name: keys
+    direction: both
+    detect: [aws-access-key]
+    action: block
+  - name: attacks
+    direction: request
+    detect: ['category:attacks']
+    action: block
+";
+
+const ASK: &str = "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=9\r\n\r\n";
+const AGREE: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+
+/// A frame; `flags` is its first byte.
+fn framed(flags: u8, payload: &[u8], key: Option<[u8; 4]>) -> Vec<u8> {
+    let masked = if key.is_some() { 0x80 } else { 0 };
+    let mut frame = match payload.len() {
+        n @ ..126 => vec![flags, n as u8 | masked],
+        n => vec![flags, 126 | masked, (n >> 8) as u8, n as u8],
+    };
+    let mut payload = payload.to_vec();
+    if let Some(key) = key {
+        frame.extend(key);
+        Mask { key, origin: 0 }.apply(0, &mut payload);
+    }
+    [frame, payload].concat()
+}
+
+fn switched(policy: &str) -> Play {
+    let mut p = Play::open(policy);
+    p.say(Dir::ToServer, ASK);
+    p.say(Dir::ToClient, AGREE);
+    p.take();
+    p
+}
+
+fn raw(p: &mut Play, dir: Dir) -> Vec<u8> {
+    p.take().into_iter().filter(|t| t.0 == dir).flat_map(|t| t.2).collect()
+}
+
+#[test]
+fn extensions_are_made_unknown_where_a_message_may_be_edited() {
+    let mut p = Play::open(POLICY);
+    p.say(Dir::ToServer, ASK);
+    let seen = p.bytes(Dir::ToServer);
+    assert!(
+        seen.contains("Extensions: xxxxxxxxxx-xxxxxxx; xxxxxx_xxx_xxxxxx_xxxx=9\r\n"),
+        "{seen}"
+    );
+    let mut p = Play::open(&POLICY.replace("enforce", "monitor"));
+    p.say(Dir::ToServer, ASK);
+    assert_eq!(p.bytes(Dir::ToServer), ASK);
+}
+
+#[test]
+fn a_card_is_masked_under_the_frames_own_key_however_it_is_cut_and_fragmented() {
+    let (text, stars) = (r#"{"card":"4111111111111111"}"#, r#"{"card":"****************"}"#);
+    for (dir, keys) in
+        [(Dir::ToClient, [None, None]), (Dir::ToServer, [Some(KEY), Some([1, 2, 3, 4])])]
+    {
+        for split in [0, 3, 15, 26] {
+            let stream = |text: &str| {
+                let (head, tail) = text.as_bytes().split_at(split);
+                let ping = framed(0x89, b"4111", keys[1]);
+                [framed(0x01, head, keys[0]), ping, framed(0x80, tail, keys[1])].concat()
+            };
+            let (sent, wanted) = (stream(text), stream(stars));
+            for size in [1, 2, 5, 1448] {
+                let mut p = switched(POLICY);
+                sent.chunks(size).for_each(|piece| p.say(dir, piece));
+                assert_eq!(raw(&mut p, dir), wanted, "{dir:?} split at {split} by {size}");
+                assert_eq!(p.engine.counters().findings, 1);
+                let event = std::iter::from_fn(|| p.engine.poll_event()).find_map(|event| {
+                    match event.body {
+                        Some(weir_proto::event::Body::Leak(ref leak)) => {
+                            Some((event.app_proto(), leak.finding.clone()?.path))
+                        }
+                        _ => None,
+                    }
+                });
+                assert_eq!(event, Some((weir_proto::AppProto::Websocket, "$.card".to_owned())));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_first_frame_may_come_with_the_servers_consent() {
+    let mut p = Play::open(POLICY);
+    p.say(Dir::ToServer, ASK);
+    p.take();
+    let frame = |text: &str| framed(0x81, text.as_bytes(), None);
+    p.say(Dir::ToClient, [AGREE.as_bytes(), &frame("\"4111111111111111\"")].concat());
+    assert!(raw(&mut p, Dir::ToClient).ends_with(&frame("\"****************\"")));
+}
+
+#[test]
+fn messages_are_contents_of_their_own() {
+    let mut p = switched(POLICY);
+    let sent = [framed(0x81, b"41111111", None), framed(0x82, b"11111111", None)].concat();
+    p.say(Dir::ToClient, &sent);
+    assert_eq!(raw(&mut p, Dir::ToClient), sent);
+    assert_eq!(p.engine.counters().websocket_frames, 2);
+    assert_eq!(p.engine.counters().unread_tunnel_bytes, 0);
+}
+
+#[test]
+fn a_blocked_message_ends_the_connection() {
+    for (dir, text, key) in [
+        (Dir::ToClient, "key: AKIAQ3EGZSJ7YTLBZ2K5 ", None),
+        (Dir::ToServer, "<script>alert(document.cookie)</script>", Some(KEY)),
+    ] {
+        let mut p = switched(POLICY);
+        p.say(dir, framed(0x81, text.as_bytes(), key));
+        let sent = p.take();
+        assert!(
+            sent.iter()
+                .all(|(_, packet, payload)| packet.flags.has(Flags::RST) && payload.is_empty()),
+            "{dir:?}"
+        );
+        assert_eq!(sent.len(), 2, "{dir:?}");
+    }
+}
+
+#[test]
+fn what_is_compressed_all_the_same_and_what_is_no_frame_follow_the_exceptions() {
+    let mut p = switched(POLICY);
+    p.say(Dir::ToClient, framed(0xc1, b"\xaaV*\xce", None));
+    assert!(p.take().iter().any(|(_, packet, _)| packet.flags.has(Flags::RST)));
+    assert_eq!(p.engine.counters().exception_undecodable, 1);
+    let mut p = switched(POLICY);
+    p.say(Dir::ToClient, b"HTTP/1.1 200 OK\r\n");
+    assert!(
+        p.take()
+            .iter()
+            .all(|(_, packet, payload)| packet.flags.has(Flags::RST) && payload.is_empty())
+    );
+    assert_eq!(p.engine.counters().exception_parser_error, 1);
+}
+
+#[test]
+fn where_nothing_is_about_messages_it_is_a_tunnel() {
+    let policy = "version: 1\nmode: enforce\nrules:\n  - name: r\n    detect: [payment-card]\n    parts: [url]\n    action: block\n";
+    let mut p = Play::open_with(policy, EngineSettings::default());
+    p.say(Dir::ToServer, ASK);
+    p.say(Dir::ToClient, AGREE);
+    p.say(Dir::ToClient, framed(0x81, b"4111111111111111", None));
+    assert_eq!(p.engine.counters().websocket_frames, 0);
+    assert!(p.engine.counters().unread_tunnel_bytes > 0);
+}
