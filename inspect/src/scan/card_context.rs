@@ -55,7 +55,6 @@ const NOT_CARDS: &[&str] = &[
     "expires",
     "at",
     "m",
-    "n",
     "u",
     "ms",
     "ns",

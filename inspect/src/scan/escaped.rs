@@ -516,7 +516,7 @@ mod tests {
                 assert!(f.continued || range.start >= released, "{f:?} left at {released}");
                 match state.masked(f, detector.mask_style) {
                     Some(new) => out[range].copy_from_slice(&new),
-                    None => mask_range(detector.mask_style, f.context, 0, &mut out[range]),
+                    None => mask_range(detector.mask_style, f.context, &mut out[range]),
                 }
                 if !f.continued {
                     let matched = String::from_utf8_lossy(state.matched(f)).into_owned();

@@ -74,6 +74,7 @@ fn finding() -> Finding {
         reason: String::new(),
         identity: vec![0xcd, 0x01],
         path: "$.card".into(),
+        severity: "high".into(),
     }
 }
 
@@ -122,6 +123,7 @@ fn events() -> Vec<Event> {
                 http: Some(http1()),
                 grpc: None,
                 identity: Vec::new(),
+                severity: "medium".into(),
             }),
         ),
         event(
