@@ -136,7 +136,7 @@ impl Compiler {
             self.check_combination(&source, node);
             let action = source.action.unwrap_or(Action::Alert);
             let about = source.about();
-            let identity = source.identity.take().unwrap_or_default();
+            let mut identity = source.identity.take().unwrap_or_default();
             let identity_node = node.get("identity").unwrap_or(node);
             let direction = source.direction.unwrap_or(match source.detect {
                 Some(_) => RuleDirection::Both,
@@ -151,7 +151,7 @@ impl Compiler {
                 methods: self.each(source.methods, node, "methods", method),
                 paths: self.each(source.paths, node, "paths", Glob::parse),
                 except: self.each(source.except, node, "except", Glob::parse),
-                sources: self.each(identity.source, identity_node, "source", Cidr::parse),
+                sources: self.clients(&mut identity, identity_node, services),
                 header: identity.header.map(|header| self.header(header, identity_node)),
                 when: source.when.and_then(|text| self.condition(&text, node.pos_of("when"))),
                 detectors: source.detect.map(|names| self.detector_set(&names, action, node)),
@@ -252,12 +252,14 @@ impl Compiler {
     fn identities(&mut self, sources: Vec<source::Token>, nodes: &[Node]) -> Vec<Extract> {
         let mut extracts = Vec::new();
         for (token, node) in sources.into_iter().zip(nodes) {
-            let place = match (token.header, token.cookie, token.query) {
-                (Some(name), None, None) => Place::Header(name.to_ascii_lowercase()),
-                (None, Some(name), None) => Place::Cookie(name),
-                (None, None, Some(name)) => Place::Query(name),
+            let lower = |name: String| name.to_ascii_lowercase();
+            let place = match (token.header, token.cookie, token.query, token.certificate) {
+                (Some(name), None, None, None) => Place::Header(lower(name)),
+                (None, Some(name), None, None) => Place::Cookie(name),
+                (None, None, Some(name), None) => Place::Query(name),
+                (None, None, None, Some(name)) => Place::Certificate(lower(name)),
                 _ => {
-                    let message = "a token stands in exactly one of `header`, `cookie` and `query`";
+                    let message = "a token stands in exactly one of `header`, `cookie`, `query` and `certificate`";
                     self.report.error(node.pos, message);
                     continue;
                 }
@@ -265,6 +267,28 @@ impl Compiler {
             extracts.push(Extract { place, claim: token.claim });
         }
         extracts
+    }
+
+    /// The addresses of clients: those given, and those of the services that are named.
+    fn clients(
+        &mut self,
+        identity: &mut source::Identity,
+        node: &Node,
+        services: &[Service],
+    ) -> Vec<Cidr> {
+        let mut all = self.each(identity.source.take(), node, "source", Cidr::parse);
+        let named = identity.services.take().unwrap_or_default();
+        let set = self.service_set(&named, node, services);
+        for (index, item) in set.iter().zip(node.items("services")) {
+            let Some(service) = services.get(index) else { continue };
+            if service.addresses.is_empty() {
+                let message =
+                    "a client is known by its address, and this service has no `addresses`";
+                self.report.error(item.pos, message);
+            }
+            all.extend(service.addresses.iter().copied());
+        }
+        all
     }
 
     /// A rule's limit; none if it has none, or if something is wrong with it, which is reported.

@@ -26,6 +26,8 @@ pub(super) enum Place {
     Cookie(String),
     /// A parameter of the query.
     Query(String),
+    /// A header, in lower case, with the client's certificate.
+    Certificate(String),
 }
 
 /// A caller, told apart from others by keyed hashes.
@@ -92,9 +94,32 @@ impl Extract {
                 Some(rest.map(<[u8]>::trim_ascii).filter(|_| is_scheme).unwrap_or(value))
             }
             Place::Cookie(name) => pair(message.headers.get("cookie")?, b';', name.as_bytes()),
+            Place::Certificate(name) => Some(certificate(message.headers.get(name)?.trim_ascii())),
             Place::Query(name) => pair(query, b'&', name.as_bytes()),
         }
     }
+}
+
+/// What tells a client's certificate from others in Envoy's `x-forwarded-client-cert`: elements between commas, the client's
+/// own first, each of `key=value` between semicolons, quoted where a value holds either. Of another form the whole.
+fn certificate(value: &[u8]) -> &[u8] {
+    /// Whether a byte is this separator, outside of quotes.
+    fn outside(separator: u8) -> impl FnMut(&u8) -> bool {
+        let mut quoted = false;
+        move |b| {
+            quoted ^= *b == b'"';
+            !quoted && *b == separator
+        }
+    }
+    let first = value.split(outside(b',')).next().unwrap_or(value);
+    let of = |key: &[u8]| {
+        let mut pairs = first.split(outside(b';'));
+        let named =
+            |pair: &[u8]| pair.get(..key.len()).is_some_and(|k| k.eq_ignore_ascii_case(key));
+        let pair = pairs.find(|pair| named(pair) && pair.get(key.len()) == Some(&b'='))?;
+        pair.get(key.len() + 1..).map(|v| v.trim_ascii()).filter(|v| !v.is_empty() && *v != b"\"\"")
+    };
+    of(b"URI").or_else(|| of(b"Subject")).or_else(|| of(b"Hash")).unwrap_or(value)
 }
 
 /// The value of the first `name=value` in a list.
@@ -163,6 +188,23 @@ mod tests {
             assert!(all.iter().skip(i + 1).all(|b| a.identity != b.identity), "{i}");
         }
         assert_eq!(query.identity, of(&chain, &[], "key=k1").identity);
+    }
+
+    #[test]
+    fn a_certificate_is_told_by_its_name_and_not_by_what_else_a_proxy_says() {
+        for (header, part) in [
+            ("By=spiffe://p/a;Hash=4f;Subject=\"CN=b;x,O=c\";URI=spiffe://p/b", "spiffe://p/b"),
+            ("Hash=4f;Subject=\"CN=b;x,O=c\";URI=,By=x;URI=spiffe://p/proxy", "\"CN=b;x,O=c\""),
+            ("hash=4f", "4f"),
+            ("CN=b,O=c", "CN=b,O=c"),
+            (":MIIB:", ":MIIB:"),
+        ] {
+            assert_eq!(certificate(header.as_bytes()), part.as_bytes(), "{header}");
+        }
+        let chain = [Extract { place: Place::Certificate("xfcc".to_owned()), claim: None }];
+        let of = |value| of(&chain, &[("xfcc", value)], "").identity;
+        assert_eq!(of("Hash=1;URI=spiffe://p/b"), of("By=x;Hash=2;URI=spiffe://p/b"), "renewed");
+        assert_ne!(of("Hash=1;URI=spiffe://p/b"), of("Hash=1;URI=spiffe://p/c"));
     }
 
     #[test]

@@ -218,6 +218,7 @@ impl Rule {
         list("but not to", self.except.as_ref());
         let identity = self.identity.as_ref();
         list("from", identity.and_then(|i| i.source.as_ref()));
+        list("from the services", identity.and_then(|i| i.services.as_ref()));
         if let Some(header) = identity.and_then(|i| i.header.as_ref()) {
             let name = header.name.as_deref().unwrap_or_default();
             let values = header.values.as_ref().map(|v| format!(": {}", v.join(", ")));
@@ -268,13 +269,16 @@ impl RuleDirection {
     }
 }
 
-/// Who asks: both conditions must hold if both are given.
+/// Who asks: what is given must hold; of `source` and `services` one is enough.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Identity {
     /// Client addresses: IPs or CIDR ranges.
     #[schemars(length(min = 1))]
     pub source: Option<Vec<String>>,
+    /// Services, by name, from whose addresses the client speaks: which service may talk to which.
+    #[schemars(length(min = 1))]
+    pub services: Option<Vec<String>>,
     /// A request header that names the client.
     pub header: Option<HeaderCondition>,
 }
@@ -291,7 +295,7 @@ pub(super) struct HeaderCondition {
     pub values: Option<Vec<String>>,
 }
 
-/// Where a caller's token stands: exactly one of `header`, `cookie` and `query`.
+/// Where a caller's token stands: exactly one of `header`, `cookie`, `query` and `certificate`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Token {
@@ -304,6 +308,10 @@ pub(super) struct Token {
     /// A parameter of the query.
     #[schemars(length(min = 1))]
     pub query: Option<String>,
+    /// A request header in which a proxy forwards the client's certificate: Envoy's `x-forwarded-client-cert`, of which its
+    /// URI, else its subject, else its hash counts; of any other (`client-cert`, `x-ssl-client-s-dn`) the whole.
+    #[schemars(length(min = 1))]
+    pub certificate: Option<String>,
     /// The token is a JWT, and this claim of it tells callers apart: `sub`.
     #[schemars(length(min = 1))]
     pub claim: Option<String>,
