@@ -4,6 +4,7 @@ use super::card_context::{Around, around, is_named_otherwise};
 use super::found::Outcome;
 use super::run::{Fit, Run, close};
 use super::view::View;
+use super::wire;
 use crate::validate::card::{may_be_card, network};
 use crate::validate::luhn;
 
@@ -63,6 +64,14 @@ pub(super) fn only_looks_like_one(view: &View, at: usize) -> Option<usize> {
     let digits = run.digits(group.len);
     let is_one = network(digits).is_some() && !luhn::valid(digits) && view.number_may_start(at);
     is_one.then_some(group.len)
+}
+
+/// The tag of a protobuf string at `at` that is a plain number of a card's form, whether its check digit is right or not.
+pub(super) fn tagged_text(view: &View, at: usize) -> Option<u8> {
+    let (tag, text) = wire::short_string(view, at)?;
+    let run = Run::read(&View::new(text, 0, true, false), 0);
+    let group = run.groups().first().filter(|g| g.len == text.len())?;
+    network(run.digits(group.len)).map(|_| tag)
 }
 
 /// Whether a protobuf varint whose last byte is at `last` is a card, and its tag if it has one and is as long as a card: of the

@@ -37,6 +37,8 @@ const NOT_CARDS: &[&str] = &[
     "sequence",
     "offset",
     "cursor",
+    "after",
+    "before",
     "size",
     "byte",
     "capacity",
@@ -175,8 +177,7 @@ const LINKS: &[&str] = &[
 /// Most of these that are passed over.
 const MAX_LINKS: usize = 3;
 /// Names of what stands beside a card in its object.
-const SIBLINGS: &[&str] =
-    &["cvv", "cvc", "cvn", "cvv2", "cvc2", "cardholder", "expmonth", "expyear"];
+const SIBLINGS: &[&str] = &["cvv", "cvc", "cvn", "cvv2", "cvc2", "cardholder"];
 /// Names that say nothing, under which a number of an unusual length may be a card.
 const GENERIC: &[&str] = &["number", "num", "no", "nr", "account", "value", "text"];
 
@@ -238,17 +239,20 @@ fn said_by(name: &[u8]) -> Said {
     if words(name).any(|word| is_in(word, CARDS)) {
         return Said::Card;
     }
-    let last = words(name).next_back();
-    match last.is_some_and(|word| is_in(word, NOT_CARDS)) || numbers_something(name) {
+    match numbers_something(name) || last_word(name).is_some_and(|word| is_in(word, NOT_CARDS)) {
         true => Said::Other,
         false => Said::Nothing,
     }
 }
 
+/// The last word of a name that is no link.
+fn last_word(name: &[u8]) -> Option<&[u8]> {
+    words(name).rev().find(|word| !is_in(word, LINKS))
+}
+
 /// Whether the last word that is no link names something that is numbered.
 fn numbers_something(name: &[u8]) -> bool {
-    let mut rest = words(name).rev().skip_while(|word| is_in(word, LINKS));
-    rest.next().is_some_and(|word| is_in(word, NUMBERED))
+    last_word(name).is_some_and(|word| is_in(word, NUMBERED))
 }
 
 /// Whether prose in front of the number at `at` says what it is the number of: `Order no. 4…`.
@@ -280,8 +284,14 @@ fn beside_its_parts(view: &View, at: usize, end: usize) -> Around {
     let right = view.bytes.get(end..view.bytes.len().min(end + AHEAD)).unwrap_or(&[]);
     let to = right.iter().position(|b| matches!(b, b'{' | b'}'));
     let names = [left.get(from..), right.get(..to.unwrap_or(right.len()))];
-    if names.into_iter().flatten().flat_map(words).any(|word| is_in(word, SIBLINGS)) {
-        return Around::Card(0.9);
+    let mut last: &[u8] = &[];
+    for word in names.into_iter().flatten().flat_map(words) {
+        let expires =
+            is_in(last, &["exp", "expiry", "expiration"]) && is_in(word, &["month", "year"]);
+        if expires || is_in(word, SIBLINGS) {
+            return Around::Card(0.9);
+        }
+        last = word;
     }
     match to.is_none() && right.len() < AHEAD && !view.last {
         true => Around::Unknown,

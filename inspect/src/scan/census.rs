@@ -52,8 +52,8 @@ impl Census {
         }
     }
 
-    /// The same for a varint of protobuf, whose name is its tag.
-    pub fn judge_varint(&mut self, tag: u8, place: u64, outcome: Outcome, counts: bool) -> Outcome {
+    /// The same for a number in protobuf, as a varint or as all of a string: its name is its tag.
+    pub fn judge_tagged(&mut self, tag: u8, place: u64, outcome: Outcome, counts: bool) -> Outcome {
         let passed = matches!(outcome, Outcome::Match { .. });
         match self.is_card(u64::from(tag) | 1 << 32, place, passed, counts) {
             true => outcome,

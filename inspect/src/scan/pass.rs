@@ -248,11 +248,22 @@ impl Pass<'_> {
 
     fn card(&mut self, at: usize) {
         let Some(id) = self.scanner.card.filter(|id| self.is_ready(*id)) else { return };
+        let counts = self.ends != Ends::Perhaps;
         let outcome = match self.view.binary {
-            true => wire::number(self.view, at, card::evaluate),
+            true => {
+                let outcome = wire::number(self.view, at, card::evaluate);
+                let waits = matches!(outcome, Outcome::More { .. } | Outcome::Later { .. });
+                match card::tagged_text(self.view, at).filter(|_| !waits) {
+                    Some(tag) => {
+                        let place = self.view.base + at as u64;
+                        self.census.judge_tagged(tag, place, outcome, counts)
+                    }
+                    None => outcome,
+                }
+            }
             false => {
                 let outcome = card::evaluate(self.view, at);
-                self.census.judge(self.view, at, outcome, self.ends != Ends::Perhaps)
+                self.census.judge(self.view, at, outcome, counts)
             }
         };
         self.offer(Some(id), |_| outcome);
@@ -264,7 +275,7 @@ impl Pass<'_> {
         let (tag, outcome) = card::varint(self.view, last);
         let place = self.view.base + last as u64;
         let outcome = match tag {
-            Some(tag) => self.census.judge_varint(tag, place, outcome, self.ends != Ends::Perhaps),
+            Some(tag) => self.census.judge_tagged(tag, place, outcome, self.ends != Ends::Perhaps),
             None => outcome,
         };
         self.offer(Some(id), |_| outcome);

@@ -92,8 +92,17 @@ pub(super) fn begins_string(view: &View, at: usize) -> bool {
     string_at(view, at).is_some()
 }
 
+/// The text of the string that begins at `at` if it is short and whole in the view, and its tag.
+pub(super) fn short_string<'a>(view: &View<'a>, at: usize) -> Option<(u8, &'a [u8])> {
+    let length = string_at(view, at).filter(|n| *n <= MAX_NEAR)?;
+    Some((view.before(at, 2)?, view.bytes.get(at..at + length)?))
+}
+
 /// Applies the rule of a kind of number at `at`, taking off framing bytes that look like a part of the number.
 pub(super) fn number(view: &View, at: usize, rule: fn(&View, usize) -> Outcome) -> Outcome {
+    if is_fraction(view, at) {
+        return rule(view, at);
+    }
     if let Some(length) = string_at(view, at) {
         let outcome = within(view, at, at + length, rule);
         if outcome != Outcome::No {
@@ -119,6 +128,13 @@ pub(super) fn number(view: &View, at: usize, rule: fn(&View, usize) -> Outcome) 
         }
     }
     guessed_end(view, at, end, rule)
+}
+
+/// Whether a digit stands behind a decimal point, even if the digits or the point can be read as the framing of a string.
+fn is_fraction(view: &View, at: usize) -> bool {
+    let digits = view.left(at, MAX_NUMBER).iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let point = at - digits;
+    view.before(point, 1) == Some(b'.') && view.before(point, 2).is_some_and(|b| b.is_ascii_digit())
 }
 
 /// The string began too far away: a letter behind the run or its last digits may be the next field's tag.

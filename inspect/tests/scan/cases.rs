@@ -77,6 +77,37 @@ fn what_only_looks_like_a_card() {
 }
 
 #[test]
+fn what_stands_around_a_number_decides() {
+    let card = "4539148803436467";
+    for text in [
+        format!("{{\"value\":{card}}}"),
+        format!("{{\"ref\":\"{card}\"}}"),
+        format!("[{card},17]"),
+        format!("{{\"values\": [\n  \"378282246310\",\n  \"{card}\"\n]}}"),
+        format!("{{\"note\":\"please charge {card} instead\"}}"),
+        format!("{{\"note\":\"for order 17 I paid with the card {card}\"}}"),
+        format!("{{\"order_card_number\":\"{card}\"}}"),
+        format!("{{\"id\":\"{card}\",\"cvv\":\"123\",\"x\":1}}"),
+        format!("{{\"expMonth\":\"12\",\"id\":\"{card}\"}}"),
+    ] {
+        is_found("payment-card", &text, card);
+    }
+    for text in [
+        format!("{{\"order\":\"{card}\"}}"),
+        format!("{{\"orderNumber\":{card}}}"),
+        format!("{{\"tracking_no\":\"4539 1488 0343 6467\"}}"),
+        format!("{{\"note\":\"Your order no. {card} was sent\"}}"),
+        format!("{{\"note\":\"invoice is 4539 1488 0343 6467 now\"}}"),
+        format!("{{\"order_ids\":[{card}]}}"),
+        format!("{{\"a\":[4539148803436461,{card}]}}"),
+        format!("{{\"a\":[\"{card}\", \"4539148803436461\"]}}"),
+        format!("[{{\"v\":4539148803436461}},{{\"v\":{card}}}]"),
+    ] {
+        is_clean(&text);
+    }
+}
+
+#[test]
 fn social_security_numbers() {
     for text in ["460-89-9847", "\"ssn\": \"460-89-9847\"", "ssn=460-89-9847&x"] {
         is_found("us-ssn", text, "460-89-9847");

@@ -62,6 +62,13 @@ const FRAGMENTS: &[&str] = &[
     "%20",
     "é",
     "\"id\":",
+    "4539148803436461",
+    "4539148803436467",
+    "\"v\":",
+    "\"vs\":[",
+    "[",
+    "\"cvv\":",
+    "order no. ",
     ",",
     ":",
     "{\"pan\":",
@@ -77,11 +84,23 @@ const FRAGMENTS: &[&str] = &[
 
 fn text() -> impl Strategy<Value = Vec<u8>> {
     let fragment = prop_oneof![
+        // A field of protobuf with a card as a varint, and one whose check digit is wrong.
+        1 => select(vec![4_539_148_803_436_467u64, 4_539_148_803_436_461]).prop_map(varint),
         12 => select(FRAGMENTS).prop_map(|f| f.as_bytes().to_vec()),
         1 => prop::collection::vec(any::<u8>(), 0..4),
         1 => "[a-z0-9 ]{40,160}".prop_map(String::into_bytes),
     ];
     prop::collection::vec(fragment, 0..16).prop_map(|f| f.concat())
+}
+
+fn varint(mut value: u64) -> Vec<u8> {
+    let mut field = vec![0x10];
+    while value >= 0x80 {
+        field.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    field.push(value as u8);
+    field
 }
 
 /// Scans in pieces of these lengths, again and again. Checks what was held against what was found.

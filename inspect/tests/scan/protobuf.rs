@@ -1,6 +1,6 @@
 //! Strings in protobuf messages, next to framing bytes that look like digits and letters.
 
-use weir_inspect::scan::ScanState;
+use weir_inspect::scan::{ScanState, mask, sample};
 
 use super::{Match, put_together, scanner};
 
@@ -77,4 +77,34 @@ fn a_number_after_a_number_field() {
     string(6, "4111111111111111 is the number of the card, it expires so", &mut message);
     let cards: Vec<_> = find(&message).into_iter().filter(|m| m.0 == "payment-card").collect();
     assert_eq!(cards.len(), 2, "{cards:?}");
+}
+
+#[test]
+fn a_card_as_a_varint_is_found_and_masked_as_one() {
+    let mut message = Vec::new();
+    string(1, "Maria", &mut message);
+    varint(2 << 3, &mut message);
+    let start = message.len();
+    varint(4_539_148_803_436_467, &mut message);
+    let end = message.len();
+    string(3, "Lyon", &mut message);
+    let (catalog, scanner, all) = scanner();
+    let (mut state, mut found) = (ScanState::default(), Vec::new());
+    state.set_binary(true);
+    scanner.scan(&mut state, &message, true, all, &mut found);
+    let card = catalog.by_name("payment-card").unwrap();
+    let [one] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((one.detector, one.start, one.end), (card.id, start as u64, end as u64));
+    assert_eq!(sample(card, &message[start..end]), "********");
+    mask(card, one.context, &mut message[start..end]);
+    let mut zero = vec![0x80; end - start];
+    zero[end - start - 1] = 0;
+    assert_eq!(message[start..end], zero);
+    // The first whose check digit is wrong makes an id of the next with the same tag.
+    let mut ids = Vec::new();
+    for id in [4_539_148_803_436_461, 4_539_148_803_436_467] {
+        varint(2 << 3, &mut ids);
+        varint(id, &mut ids);
+    }
+    assert_eq!(find(&ids), []);
 }
