@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs the scorers of the shared corpora over `weir scan` and prints what they say, and the figures as `figure:` lines.
-# usage: detection.sh WEIR [SHARED]
+# Runs the scorers of the shared corpora over `weir scan` and `weir validate`, and prints what they say, and the figures as
+# `figure:` lines. usage: detection.sh WEIR [SHARED]
 set -eu
 weir=$1
 shared=${2:-${WEIR_SHARED:-../shared}}/corpora
@@ -8,21 +8,26 @@ if [ ! -d "$shared/detect" ]; then
 	echo "no corpora in $shared: set WEIR_SHARED to the folder that holds corpora/"
 	exit 0
 fi
-if ! command -v python3 >/dev/null; then
-	echo "the scorers are Python 3, which is not here: apt-get install python3"
-	exit 1
-fi
+for tool in python3 jq; do
+	if ! command -v $tool >/dev/null; then
+		echo "$tool is not here, and the scorers need it: apt-get install $tool"
+		exit 1
+	fi
+done
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-for set in secrets pii_texts datadog_bodies; do
-	python3 "$shared/score/run_scan.py" "$shared/detect/$set.jsonl.gz" --weir "$weir" --out "$out/$set.jsonl"
-done
+
+found() { python3 "$shared/score/run_scan.py" "$shared/detect/$1.jsonl.gz" --weir "$weir" --out "$out/$1.jsonl"; }
 secrets() { python3 "$shared/score/score_secrets.py" "$shared/detect/secrets.jsonl.gz" "$out/secrets.jsonl" "$@"; }
 spans() { python3 "$shared/score/score_spans.py" "$shared/detect/pii_texts.jsonl.gz" "$out/pii_texts.jsonl" "$@"; }
+ids() { python3 "$shared/score/score_ids.py" "$shared/detect/ids.jsonl" "$out/ids.jsonl" "$@"; }
+
+found secrets
+found pii_texts
+"$weir" validate "$shared/detect/ids.jsonl" >"$out/ids.jsonl"
 secrets
 spans
+ids
 secrets --json | jq -r '"figure: detect.secrets.recall_all \(.recall_all) ratio", "figure: detect.secrets.precision \(.precision) ratio"'
-spans --json | jq -r '"figure: detect.pii.f1 \(.types.all.f1) ratio"'
-cards=$(jq -r '.findings[] | select(.detector == "payment-card") | 1' "$out/datadog_bodies.jsonl" | wc -l)
-# The set holds 10.96 MB of bodies.
-awk "BEGIN { printf \"figure: detect.cards.false_per_10mb %.2f count\\n\", $cards / 1.096 }"
+spans --json | jq -r '.types | to_entries[] | "figure: detect.pii.f1.\(.key) \(.value.f1) ratio"'
+ids --json | jq -r '"figure: detect.ids.kinds \(.kinds) count", "figure: detect.ids.accuracy \(.accuracy) ratio"'

@@ -2,7 +2,7 @@
 
 use weir_tests::rng::Rng;
 
-use super::numbers::{OTHERS, card, checked, digits, grouped};
+use super::numbers::{OTHERS, card, checked, digits, grouped, one_of};
 
 /// A body and where the cards in it are.
 #[derive(Debug)]
@@ -48,9 +48,9 @@ const WORDS: &[&str] = &[
 /// A body with cards in one of the [`WAYS`].
 pub fn with_cards(rng: &mut Rng, way: usize) -> Body {
     let number = card(rng);
-    let key = pick(rng, NEUTRAL);
+    let key = one_of(rng, NEUTRAL);
     let mut body = Body { bytes: Vec::new(), binary: way >= 9, cards: Vec::new() };
-    let filler = format!("{{\"name\":\"{}\",\"size\":{},", pick(rng, WORDS), rng.range(1, 999));
+    let filler = format!("{{\"name\":\"{}\",\"size\":{},", one_of(rng, WORDS), rng.range(1, 999));
     match way {
         0 => body.put(&[&filler, &format!("\"{key}\":\"")], &number, &["\",\"ok\":true}"]),
         1 => body.put(&[&filler, &format!("\"{key}\": ")], &number, &[",\"ok\":true}"]),
@@ -66,23 +66,23 @@ pub fn with_cards(rng: &mut Rng, way: usize) -> Body {
         }
         6 | 7 => {
             let number = if way == 6 { number } else { grouped(&number, " ") };
-            let (before, after) = pick(rng, PROSE).split_once("{}").unwrap_or(("", ""));
+            let (before, after) = one_of(rng, PROSE).split_once("{}").unwrap_or(("", ""));
             body.put(&[&filler, "\"note\":\"", before], &number, &[after, "\"}"]);
         }
         8 => body.put(&[&format!("a=1&{key}=")], &number, &["&c=next"]),
         9 => {
-            body.string(1, pick(rng, WORDS));
+            body.string(1, one_of(rng, WORDS));
             body.bytes.extend([0x12, number.len() as u8]);
             body.put(&[], &number, &[]);
-            body.string(3, pick(rng, WORDS));
+            body.string(3, one_of(rng, WORDS));
         }
         _ => {
-            body.string(1, pick(rng, WORDS));
+            body.string(1, one_of(rng, WORDS));
             body.bytes.push(0x10);
             let start = body.bytes.len();
             body.varint(number.parse().unwrap_or(0));
             body.cards.push((start, body.bytes.len()));
-            body.string(3, pick(rng, WORDS));
+            body.string(3, one_of(rng, WORDS));
         }
     }
     body
@@ -94,12 +94,12 @@ pub fn without_cards(rng: &mut Rng, size: usize) -> Body {
     let mut body = Body { bytes: Vec::new(), binary, cards: Vec::new() };
     let fields: Vec<_> = (0..rng.range(2, 5))
         .map(|_| {
-            let (names, make) = OTHERS[rng.range(0, OTHERS.len() as u64 - 1) as usize];
-            (pick(rng, names), make, rng.percent(50.0))
+            let (names, make) = one_of(rng, OTHERS);
+            (one_of(rng, names), make, rng.percent(50.0))
         })
         .collect();
     // One body in three lists its numbers under a name that tells nothing.
-    let bare = rng.percent(30.0).then(|| pick(rng, NEUTRAL));
+    let bare = rng.percent(30.0).then(|| one_of(rng, NEUTRAL));
     body.text(if binary { "" } else { "{\"items\":[" });
     while body.bytes.len() < size {
         let mut record = String::new();
@@ -124,7 +124,7 @@ pub fn without_cards(rng: &mut Rng, size: usize) -> Body {
             record += &format!("\"{name}\":{quote}{number}{quote},");
         }
         if binary {
-            body.string(1, pick(rng, WORDS));
+            body.string(1, one_of(rng, WORDS));
             continue;
         }
         if let Some(name) = bare {
@@ -135,15 +135,12 @@ pub fn without_cards(rng: &mut Rng, size: usize) -> Body {
         record += &format!("\"members\":[{}],", list.join(","));
         let talk = ["order", "Order no.", "invoice", "tracking number", "ticket"];
         let told = digits(rng, "5", 16);
-        record += &format!("\"note\":\"{} {} is {}\"", pick(rng, &talk), told, pick(rng, WORDS));
+        record +=
+            &format!("\"note\":\"{} {} is {}\"", one_of(rng, &talk), told, one_of(rng, WORDS));
         body.text(&format!("{{{record}}},"));
     }
     body.text(if binary { "" } else { "null]}" });
     body
-}
-
-fn pick<'a>(rng: &mut Rng, from: &[&'a str]) -> &'a str {
-    from[rng.range(0, from.len() as u64 - 1) as usize]
 }
 
 impl Body {

@@ -38,6 +38,12 @@ fn check_digit(digits: &str) -> char {
     char::from(b'0' + ((10 - sum % 10) % 10) as u8)
 }
 
+/// One of the items. The slice must not be empty.
+#[allow(clippy::indexing_slicing)]
+pub fn one_of<T: Copy>(rng: &mut Rng, items: &[T]) -> T {
+    items[rng.bits() as usize % items.len()]
+}
+
 /// So many random digits behind the given ones.
 pub fn digits(rng: &mut Rng, begin: &str, len: usize) -> String {
     let mut number = begin.to_owned();
@@ -57,7 +63,7 @@ pub fn checked(mut number: String) -> String {
 
 /// A card number.
 pub fn card(rng: &mut Rng) -> String {
-    let (_, begin, len) = CARDS[rng.range(0, CARDS.len() as u64 - 1) as usize];
+    let (_, begin, len) = one_of(rng, CARDS);
     checked(digits(rng, begin, len as usize))
 }
 
@@ -78,8 +84,11 @@ pub fn grouped(card: &str, separator: &str) -> String {
     groups.join(separator)
 }
 
+/// The names of such a field, and what makes a number for it.
+pub type Other = (&'static [&'static str], fn(&mut Rng) -> String);
+
 /// What APIs number that is no card: a name, and a number of the kind. The names are those that such fields have.
-pub const OTHERS: &[(&[&str], fn(&mut Rng) -> String)] = &[
+pub const OTHERS: &[Other] = &[
     (&["createdUs", "event_time", "ts_micros", "recorded"], |r| {
         r.range(1_500_000_000_000_000, 1_800_000_000_000_000).to_string()
     }),
@@ -100,17 +109,16 @@ pub const OTHERS: &[(&[&str], fn(&mut Rng) -> String)] = &[
         digits(r, &begin, 16)
     }),
     (&["tracking", "tracking_number", "trackingCode", "parcelNo", "shipment_number"], |r| {
-        let (begin, len) =
-            [("61", 15), ("42", 16), ("5", 14), ("37", 15), ("65", 16)][r.range(0, 4) as usize];
+        let (begin, len) = one_of(r, &[("61", 15), ("42", 16), ("5", 14), ("37", 15), ("65", 16)]);
         digits(r, begin, len)
     }),
     (&["msisdn", "phone", "mobileNumber", "callerId", "fax"], |r| {
-        let begin = ["49151", "447", "5511", "861", "3933"][r.range(0, 4) as usize];
+        let begin = one_of(r, &["49151", "447", "5511", "861", "3933"]);
         digits(r, begin, 13)
     }),
     (&["accountId", "ad_account", "profile_id", "pageId", "tenant"], |r| {
-        let (begin, len) = [("1000", 15), ("765611", 17), ("36", 14), ("5", 16), ("4", 16)]
-            [r.range(0, 4) as usize];
+        let (begin, len) =
+            one_of(r, &[("1000", 15), ("765611", 17), ("36", 14), ("5", 16), ("4", 16)]);
         digits(r, begin, len)
     }),
     (&["invoiceNumber", "invoice_no", "billNo", "receipt_number"], |r| {
