@@ -259,7 +259,9 @@ fn scan() {
         b"secret_access_key=IwJz1SHMccAKUKuskdVoHFfkre73BTyF80nRmcWc (415) 555-2671",
         b"xoxb-781236542736-2364535789652-GkwFDQoHqzXDVsC6GzqYUypD \"ssn\":\"460899847\" \xc3\xa9",
     ];
-    let escaped: [&[u8]; 4] = [
+    let escaped: [&[u8]; 6] = [
+        b"{\"data\":\"eyJjYXJkIjoiNDExMTExMTExMTExMTExMSIsIm1haWwiOiJqb2VAZXhhbXBsZS5jb20ifQ==\",\"n\":1}",
+        b"\r\n\r\nQSBsb25nZXIgbm90ZSwgb2Ygd2hpY2ggdGhlIGNhcmQgbnVtYmVyIDQxMTEgMTEx\r\nMSAxMTExIDExMTEgaXMgb25seSBh\r\n--x",
         b"{\"n\":\"\\u0034111\\u002d1111-1111-1111\",\"p\":\"{\\\"m\\\":\\\"joe\\\\u0040example.com\\\"}\"}",
         b"<n>&#52;&#x31;11 1111 1111 1111</n> joe&commat;example.com &amp; x",
         b"a=1&card=4111+1111%201111+1111&mail=joe%40example.com&x=%2534%26",

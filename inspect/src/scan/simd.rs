@@ -72,6 +72,41 @@ pub(super) struct Input<'a> {
     pub binary: bool,
 }
 
+/// Letters in a row that [`letters`] looks for, and half of the runs that it is sure to find.
+const LETTERS: usize = 8;
+
+/// The first place at which [`LETTERS`] letters of base64 stand in a row, among those that are a multiple of it away from
+/// the beginning: so it finds every run of twice as many.
+pub(super) fn letters(bytes: &[u8]) -> Option<usize> {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(found) = super::simd_x86::letters(bytes) {
+        return found;
+    }
+    portable_letters(bytes)
+}
+
+/// For every processor; where it has wide vectors the compiler makes use of them.
+#[inline(always)]
+pub(super) fn portable_letters(bytes: &[u8]) -> Option<usize> {
+    let in_row = |bytes: &[u8]| {
+        let mut is = [0u8; BLOCK];
+        for (is, b) in is.iter_mut().zip(bytes) {
+            let letter = (b | 0x20).wrapping_sub(b'a') < 26;
+            let digit = b.wrapping_sub(b'0') < 10;
+            let other = (*b == b'+') | (*b == b'/') | (*b == b'-') | (*b == b'_');
+            *is = if letter | digit | other { 0xff } else { 0 };
+        }
+        is.as_chunks::<LETTERS>().0.iter().position(|row| u64::from_ne_bytes(*row) == u64::MAX)
+    };
+    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+    for (i, block) in blocks.iter().enumerate() {
+        if let Some(row) = in_row(block) {
+            return Some(i * BLOCK + row * LETTERS);
+        }
+    }
+    in_row(rest).map(|row| blocks.len() * BLOCK + row * LETTERS)
+}
+
 /// One block that holds a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Block {

@@ -3,7 +3,9 @@
 
 use std::arch::x86_64::*;
 
-use super::simd::{BLOCK, Block, Classes, Input, PADDING, Runs, Search, Starts, Tables, Varints};
+use super::simd::{
+    BLOCK, Block, Classes, Input, PADDING, Runs, Search, Starts, Tables, Varints, portable_letters,
+};
 use super::words::Words;
 
 /// The variants that this processor has, the fastest last.
@@ -43,6 +45,17 @@ fn hits(words: &Words, block: &[u8; PADDING], starts: u64, there: usize) -> u64 
         0 => 0,
         likely => words.known(block, likely, there),
     }
+}
+
+/// [`super::simd::letters`] with this processor's vectors; none if it has no wider ones than all have.
+pub(super) fn letters(bytes: &[u8]) -> Option<Option<usize>> {
+    // SAFETY: this processor has AVX2.
+    is_x86_feature_detected!("avx2").then(|| unsafe { letters_avx2(bytes) })
+}
+
+#[target_feature(enable = "avx2")]
+fn letters_avx2(bytes: &[u8]) -> Option<usize> {
+    portable_letters(bytes)
 }
 
 #[inline]

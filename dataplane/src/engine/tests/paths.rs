@@ -75,6 +75,12 @@ fn what_is_written_with_escapes_is_masked_in_them() {
             "$.a.n",
         ),
         ("text/xml", "<a><n>&#52;111REST</n></a>", "<a><n>&#42;***REST</n></a>", "/a/n"),
+        (
+            "application/json",
+            r#"{"b":["IjQxMTFSRVNUIg=="],"x":"IjQxMTExMTExMTExMTExMTEi"}"#,
+            r#"{"b":["IjQxMTFSRVNUIg=="],"x":"IioqKioqKioqKioqKioqKioi"}"#,
+            "$.x",
+        ),
         ("application/x-www-form-urlencoded", "a=1&n=%34111REST", "a=1&n=%2a***REST", "n"),
     ] {
         let (body, wanted) = (body.replace("REST", rest), wanted.replace("REST", &stars));

@@ -1,0 +1,112 @@
+//! Text in base64 (RFC 4648, either alphabet), found by its looks: a run of letters whose first bytes are printable.
+
+use std::ops::Range;
+
+use super::super::simd;
+
+/// Shortest run that is decoded: a card number has 22 letters, and padding.
+const SHORTEST: usize = 22;
+/// Letters that are decoded to tell whether a run is text.
+const LOOKED_AT: usize = 20;
+
+/// A run of letters that is text in base64, or may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Where it begins.
+    pub at: usize,
+    /// So much of it is there that it is one; else the next bytes will tell.
+    pub certain: bool,
+}
+
+/// The value of a letter.
+pub fn value(b: u8) -> Option<u32> {
+    Some(u32::from(match b {
+        b'A'..=b'Z' => b - b'A',
+        b'a'..=b'z' => b - b'a' + 26,
+        b'0'..=b'9' => b - b'0' + 52,
+        b'+' | b'-' => 62,
+        b'/' | b'_' => 63,
+        _ => return None,
+    }))
+}
+
+fn is_letter(b: &u8) -> bool {
+    value(*b).is_some()
+}
+
+/// The bytes that up to four letters say, the first in the highest place, and how many they are.
+pub fn decode(letters: &[u8]) -> ([u8; 3], usize) {
+    let bits = letters.iter().take(4).fold(0, |bits, b| bits << 6 | value(*b).unwrap_or(0));
+    let n = letters.len().min(4);
+    let [_, bytes @ ..] = (bits << (6 * (4 - n))).to_be_bytes();
+    (bytes, (n * 6) / 8)
+}
+
+/// Whether the first letters of a run say printable text, as far as they are there.
+fn is_text(run: &[u8]) -> bool {
+    let printable = |b: &u8| matches!(b, b' '..=b'~' | b'\t' | b'\r' | b'\n');
+    let groups = run.get(..run.len().min(LOOKED_AT)).unwrap_or_default().chunks_exact(4);
+    groups.map(decode).all(|(bytes, n)| bytes.iter().take(n).all(printable))
+}
+
+/// Whether what follows is the second part of a token (RFC 7515 §7.1): it is signed, so that its receiver would refuse it if
+/// it were edited, and the token as a whole is something to find.
+fn is_claims(before: &[u8]) -> bool {
+    let Some(header) = before.strip_suffix(b".") else { return false };
+    let start = header.iter().rposition(|b| !is_letter(b)).map_or(0, |at| at + 1);
+    header.get(start..).is_some_and(|header| header.starts_with(b"eyJ"))
+}
+
+/// The first run in `raw` that is text, or may become it, of those that begin at `least` or behind it and end
+/// in `places` or behind them. `whole`: `raw` begins where the content does; `last`: and ends where it ends.
+pub fn find(
+    raw: &[u8],
+    least: usize,
+    places: Range<usize>,
+    (whole, last): (bool, bool),
+) -> Option<Run> {
+    let Range { start: mut from, end: to } = places;
+    while from < to {
+        let rest = raw.get(from..)?;
+        // Only at the end may a run be too short to be found.
+        let tail = raw.len() - rest.iter().rev().take_while(|b| is_letter(b)).count();
+        let within = simd::letters(rest).map_or(raw.len(), |at| from + at).min(tail);
+        if within >= to {
+            return None;
+        }
+        let start = raw.get(..within)?.iter().rposition(|b| !is_letter(b)).map_or(0, |at| at + 1);
+        let length = raw.get(start..)?.iter().take_while(|b| is_letter(b)).count();
+        let run = raw.get(start..start + length)?;
+        let unfinished = start + length == raw.len() && !last && length < SHORTEST;
+        // Where it begins is not known if that is where the view begins.
+        let known = start >= least && (start > 0 || whole);
+        let known = known && !is_claims(raw.get(..start)?);
+        if known && length > 0 && (length >= SHORTEST || unfinished) && is_text(run) {
+            return Some(Run { at: start, certain: !unfinished });
+        }
+        from = (start + length).max(from + 1);
+    }
+    None
+}
+
+/// Writes another byte into the group of letters that says it: it is the byte of number `phase`.
+pub fn write(byte: u8, phase: u8, group: &mut [u8]) {
+    let (mut bytes, _) = decode(group);
+    if let Some(b) = bytes.get_mut(usize::from(phase)) {
+        *b = byte;
+    }
+    let [a, b, c] = bytes;
+    let bits = u32::from_be_bytes([0, a, b, c]);
+    for (i, letter) in group.iter_mut().enumerate() {
+        let new = bits >> (18 - 6 * i.min(3)) & 63;
+        if value(*letter).is_some_and(|old| old != new) {
+            *letter = match new as u8 {
+                n @ 0..26 => b'A' + n,
+                n @ 26..52 => b'a' + n - 26,
+                n @ 52..62 => b'0' + n - 52,
+                62 => b'+',
+                _ => b'/',
+            };
+        }
+    }
+}
