@@ -2,9 +2,19 @@
 
 use weir_inspect::decode::Decoder;
 
-/// What `Content-Encoding` says; behind a colon, what `grpc-encoding` says; `base64` is gRPC-Web's text form.
-pub const CODINGS: [&str; 9] =
-    ["gzip", "deflate", "br", "zstd", "gzip, br", "gzip, gzip", ":gzip", "base64", "base64:zstd"];
+/// What `Content-Encoding` says; behind a colon, what `grpc-encoding` says; `base64` is gRPC-Web's text form, `zip` an archive.
+pub const CODINGS: [&str; 10] = [
+    "gzip",
+    "deflate",
+    "br",
+    "zstd",
+    "gzip, br",
+    "gzip, gzip",
+    ":gzip",
+    "base64",
+    "base64:zstd",
+    "zip",
+];
 
 /// The first byte says what the coding is, the second where the body is cut; the rest is the body.
 ///
@@ -26,6 +36,7 @@ fn decoder(coding: &str) -> Decoder {
     let (content, messages) = coding.split_once(':').unwrap_or((coding, ""));
     let decoder = match content {
         "base64" => Decoder::new(b"").map(Decoder::with_base64),
+        "zip" => Decoder::new(b"").map(Decoder::with_zip),
         _ => Decoder::new(content.as_bytes()),
     };
     match messages {

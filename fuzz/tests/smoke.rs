@@ -285,6 +285,23 @@ fn base64(bytes: &[u8]) -> Vec<u8> {
     (0..bytes.len() * 8).step_by(6).map(|at| LETTERS[digit(at)]).collect()
 }
 
+/// An archive of a deflated entry whose size stands behind it, and a stored one.
+fn zip(text: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+
+    let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+    deflate.write_all(text).unwrap();
+    let header = |flags: u8, method: u8, size: u8| {
+        let mut header = vec![b'P', b'K', 3, 4, 20, 0, flags, 0, method];
+        header.extend([0; 9]);
+        header.extend([size, 0, 0, 0, size, 0, 0, 0, 1, 0, 0, 0, b'n']);
+        header
+    };
+    let descriptor = b"PK\x07\x08\0\0\0\0\x05\0\0\0\x05\0\0\0";
+    let deflated = [&header(8, 8, 0)[..], &deflate.finish().unwrap(), descriptor].concat();
+    [&deflated[..], &header(0, 0, 4), b"4111", b"PK\x01\x02 directory"].concat()
+}
+
 fn decode_seeds() -> Vec<Vec<u8>> {
     use std::io::Write;
 
@@ -315,6 +332,7 @@ fn decode_seeds() -> Vec<Vec<u8>> {
         messages,
         b"Y2FyZD00MTE=MQ==MTExMQ==".to_vec(),
         base64(&coded),
+        zip(&text),
     ];
     assert_eq!(bodies.len(), weir_fuzz::CODINGS.len());
     (0..).zip(bodies).map(|(coding, body)| [vec![coding, 7], body].concat()).collect()

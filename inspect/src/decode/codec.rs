@@ -8,6 +8,7 @@ use super::DecodeError;
 use super::base64::Base64;
 use super::grpc::Messages;
 use super::gzip::Gzip;
+use super::zip::Zip;
 
 /// Base-2 logarithm of the largest window of zstd as a content coding: 8 MB (RFC 9659 §3).
 const ZSTD_WINDOW: u32 = 23;
@@ -34,6 +35,8 @@ pub enum Codec {
     Grpc(Box<Messages>),
     /// RFC 4648.
     Base64(Base64),
+    /// An archive.
+    Zip(Box<Zip>),
 }
 
 /// What one step came to.
@@ -100,6 +103,7 @@ impl Codec {
             }
             Codec::Grpc(messages) => messages.step(input, out),
             Codec::Base64(text) => text.step(input, out),
+            Codec::Zip(zip) => zip.step(input, out),
         }
     }
 }

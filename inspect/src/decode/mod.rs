@@ -10,10 +10,12 @@ mod base64;
 mod codec;
 mod grpc;
 mod gzip;
+mod zip;
 
 use base64::Base64;
 use codec::Codec;
 use grpc::Messages;
+use zip::Zip;
 
 /// Most codings on top of each other. Real servers use one; a client undoes as many as it is told of.
 pub const MAX_CODINGS: usize = 4;
@@ -113,6 +115,13 @@ impl Decoder {
     /// Below the content codings lies base64, as in `application/grpc-web-text`.
     pub fn with_base64(mut self) -> Decoder {
         self.layers.push(Layer::certain(Codec::Base64(Base64::default())));
+        self
+    }
+
+    /// Below the content codings lies a ZIP archive, as office documents are: its content is the entries' names and
+    /// contents. One that is encrypted or coded otherwise than by DEFLATE is [`DecodeError::Unknown`].
+    pub fn with_zip(mut self) -> Decoder {
+        self.layers.push(Layer::certain(Codec::Zip(Box::new(Zip::new()))));
         self
     }
 
@@ -362,6 +371,61 @@ mod tests {
         }
         let mut decoder = Decoder::new(b"").unwrap().with_base64();
         assert_eq!(decoder.decode(b"{}", &mut |_| {}), Err(DecodeError::Damaged));
+    }
+
+    /// A local header and what follows it; `described`: the sizes stand behind the content.
+    fn entry(name: &str, method: u16, flags: u16, content: &[u8]) -> Vec<u8> {
+        let described = flags & 8 != 0;
+        let size = if described { 0 } else { content.len() as u32 };
+        let mut out = b"PK\x03\x04\x14\0".to_vec();
+        out.extend(flags.to_le_bytes());
+        out.extend(method.to_le_bytes());
+        out.extend([0; 8]);
+        out.extend(size.to_le_bytes());
+        out.extend(99u32.to_le_bytes());
+        out.extend((name.len() as u16).to_le_bytes());
+        out.extend([3, 0]);
+        out.extend(name.as_bytes());
+        out.extend(b"ext");
+        out.extend(content);
+        if described {
+            out.extend(b"PK\x07\x08\0\0\0\0\x05\0\0\0\x05\0\0\0");
+        }
+        out
+    }
+
+    #[test]
+    fn entries_of_an_archive_in_each_cut() {
+        let text = text();
+        let directory = b"PK\x01\x02 names and places";
+        let archive = [
+            &entry("a", 8, 0, &deflate(&text))[..],
+            &entry("b/c", 0, 0, b"4111 1111 "),
+            &entry("d", 8, 8, &deflate(b"1111 1111")),
+            &entry("e", 0, 0, b""),
+            directory,
+        ]
+        .concat();
+        let wanted =
+            [b"a\n", &text[..], b"\nb/c\n4111 1111 \nd\n1111 1111\ne\n\n", directory].concat();
+        for cut in [1, 7, 1448, usize::MAX] {
+            let decoder = Decoder::new(b"").unwrap().with_zip();
+            assert!(decode_messages(decoder, &archive, cut) == wanted, "in pieces of {cut}");
+        }
+        for (archive, error) in [
+            (entry("a", 8, 1, b"encrypted"), DecodeError::Unknown),
+            (entry("a", 12, 0, b"bzip2"), DecodeError::Unknown),
+            (entry("a", 0, 8, b"of no known length"), DecodeError::Unknown),
+            (entry("a", 8, 0, b"\xff\xff no DEFLATE"), DecodeError::Damaged),
+            ([&entry("a", 0, 0, b"1")[..], b"something else"].concat(), DecodeError::Damaged),
+            (b"no archive".to_vec(), DecodeError::Damaged),
+            // Behind the two bytes of zlib's header stands DEFLATE.
+            (entry("a", 8, 0, &zlib(&vec![0; 64 << 20])[2..]), DecodeError::Expands),
+        ] {
+            let mut decoder = Decoder::new(b"").unwrap().with_zip();
+            let all = archive.chunks(64).try_for_each(|piece| decoder.decode(piece, &mut |_| {}));
+            assert_eq!(all, Err(error));
+        }
     }
 
     #[test]

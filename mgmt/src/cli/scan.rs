@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
 use serde_json::json;
-use weir_inspect::decode::Decoder;
+use weir_inspect::decode::{DecodeError, Decoder};
 use weir_inspect::detector::DetectorSet;
 use weir_inspect::path::Paths;
 use weir_inspect::policy::Policy;
@@ -74,8 +74,9 @@ fn is_binary(content_type: &str) -> bool {
 
 /// Bytes that are scanned at a time: a path is asked for before the content has gone on.
 const PIECE: usize = 8 << 10;
-/// Codings that a file can have by itself, and its first bytes then (RFC 1952 §2.3.1, RFC 8878 §3.1.1).
-const MAGIC: [(&str, &[u8]); 2] = [("gzip", b"\x1f\x8b\x08"), ("zstd", b"\x28\xb5\x2f\xfd")];
+/// Codings that a file can have by itself, and its first bytes then (RFC 1952 §2.3.1, RFC 8878 §3.1.1, APPNOTE §4.3.7).
+const MAGIC: [(&str, &[u8]); 3] =
+    [("gzip", b"\x1f\x8b\x08"), ("zstd", b"\x28\xb5\x2f\xfd"), ("zip", b"PK\x03\x04")];
 
 /// Something found, a match that was reported in parts as one.
 #[derive(Debug)]
@@ -147,7 +148,7 @@ fn scan(
     let coding = MAGIC.iter().find(|(_, magic)| bytes.starts_with(magic)).map(|(name, _)| *name);
     let mut decoded = body();
     if let Some(coding) = coding
-        && let Ok(mut decoder) = Decoder::new(coding.as_bytes())
+        && let Ok(mut decoder) = decoder(coding)
         && decoder.decode(bytes, &mut |chunk| decoded.take(chunk, false)).is_ok()
     {
         decoded.take(&[], true);
@@ -156,6 +157,13 @@ fn scan(
     let mut plain = body();
     plain.take(bytes, true);
     (sorted(plain.hits), None)
+}
+
+fn decoder(coding: &str) -> Result<Decoder, DecodeError> {
+    match coding {
+        "zip" => Decoder::new(b"").map(Decoder::with_zip),
+        _ => Decoder::new(coding.as_bytes()),
+    }
 }
 
 fn sorted(mut hits: Vec<Hit>) -> Vec<Hit> {

@@ -18,6 +18,16 @@ const SEALS: [&str; 6] = [
 ];
 /// The content type of gRPC-Web that is base64.
 const WEB_TEXT: &[u8] = b"application/grpc-web-text";
+/// Media types of ZIP archives; office documents are named by their makers' (IANA's registry).
+const ARCHIVES: [&[u8]; 5] = [
+    b"application/zip",
+    b"application/x-zip",
+    b"application/java-archive",
+    b"application/vnd.openxmlformats-officedocument.",
+    b"application/vnd.oasis.opendocument.",
+];
+/// Why a match in an archive is not masked.
+const ARCHIVED: &str = "zip";
 /// Why a match in coded content is not masked.
 const CODED: &str = "content-encoding";
 
@@ -47,7 +57,8 @@ pub fn begin(
             let content_type = fields.find("content-type").unwrap_or_default();
             content.track(feed, content_type, messages);
             if let Some(decoder) = decoder {
-                content.sealed = Some(CODED);
+                let coded = if is_archive(content_type) { ARCHIVED } else { CODED };
+                content.sealed = Some(coded);
                 content.undo(decoder, feed.cx.decoder_token());
             }
             false
@@ -65,15 +76,23 @@ fn decoder(coding: &[u8], fields: &dyn HeadFields) -> Result<Option<Decoder>, Ca
     let content_type = fields.find("content-type").unwrap_or_default();
     let text = content_type.get(..WEB_TEXT.len()).is_some_and(|c| c.eq_ignore_ascii_case(WEB_TEXT));
     let messages = fields.find("grpc-encoding").filter(|v| !decode::is_identity(v));
-    if !text && messages.is_none() && decode::is_identity(coding) {
+    let archive = is_archive(content_type);
+    if !text && !archive && messages.is_none() && decode::is_identity(coding) {
         return Ok(None);
     }
     let decoder = Decoder::new(coding).map(|d| if text { d.with_base64() } else { d });
+    let decoder = decoder.map(|d| if archive { d.with_zip() } else { d });
     let decoder = match messages {
         Some(name) => decoder.and_then(|d| d.with_messages(name)),
         None => decoder,
     };
     decoder.map(Some).map_err(|_| Cause::Undecodable)
+}
+
+fn is_archive(content_type: &[u8]) -> bool {
+    let is =
+        |kind: &&[u8]| content_type.get(..kind.len()).is_some_and(|c| c.eq_ignore_ascii_case(kind));
+    ARCHIVES.iter().any(is)
 }
 
 /// Counts content that can't be read. True: it must not pass, since an enforced rule waits for what it holds.

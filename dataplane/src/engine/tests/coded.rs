@@ -126,6 +126,37 @@ fn a_leak_in_a_coded_message_of_grpc_is_refused_also_in_base64() {
 }
 
 #[test]
+fn a_leak_in_an_office_document_is_refused_and_an_encrypted_one_is_undecodable() {
+    let text = "<w:t>card 4111111111111111</w:t>";
+    let mut deflated = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+    deflated.write_all(text.as_bytes()).unwrap();
+    let deflated = deflated.finish().unwrap();
+    let entry = |flags: u8, method: u8, content: &[u8]| {
+        let header = [b'P', b'K', 3, 4, 20, 0, flags, 0, method, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let size = (content.len() as u32).to_le_bytes();
+        [&header[..], &size, &size, &[1, 0, 0, 0], b"w", content].concat()
+    };
+    let clean = entry(0, 0, b"nothing");
+    for (body, findings, undecodable) in [
+        ([&clean[..], &entry(0, 8, &deflated)].concat(), 1, 0),
+        ([&clean[..], &entry(0, 0, text.as_bytes())].concat(), 1, 0),
+        ([&clean[..], &entry(1, 8, &deflated)].concat(), 0, 1),
+    ] {
+        let kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let mut p = asked(MASK);
+        p.say(Dir::ToClient, [head.as_bytes(), &body].concat());
+        p.ack(Dir::ToServer);
+        assert!(p.bytes(Dir::ToClient).starts_with("HTTP/1.1 403"));
+        let counters = p.engine.counters();
+        assert_eq!((counters.findings, counters.exception_undecodable), (findings, undecodable));
+    }
+}
+
+#[test]
 fn what_is_no_such_coding_follows_the_exception() {
     for coding in ["gzip", "compress", "br", "gzip, gzip, gzip, gzip, gzip"] {
         let mut p = asked(MASK);
