@@ -487,7 +487,7 @@ mod tests {
     #[test]
     fn what_is_in_base64_is_masked_in_it() {
         let (card, stars) = ("4111111111111111", "*".repeat(16));
-        let note = "A longer note, of which the card number is only a part: ";
+        let note = "A longer note, of which the card number is a small thing: ";
         for text in ["CARD", "{\"card\":\"CARD\"}", "x CARD", &format!("{note}\"CARD\"; {note}")] {
             for (run, wanted) in base64(&text.replace("CARD", card))
                 .iter()
