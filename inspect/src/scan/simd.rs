@@ -72,39 +72,55 @@ pub(super) struct Input<'a> {
     pub binary: bool,
 }
 
-/// Letters in a row that [`letters`] looks for, and half of the runs that it is sure to find.
-const LETTERS: usize = 8;
+/// Letters of base64 in a row that [`long_run`] looks for: a card number has so many.
+pub(super) const LONG_RUN: usize = 22;
 
-/// The first place at which [`LETTERS`] letters of base64 stand in a row, among those that are a multiple of it away from
-/// the beginning: so it finds every run of twice as many.
-pub(super) fn letters(bytes: &[u8]) -> Option<usize> {
+/// The place of the last of the first [`LONG_RUN`] letters of base64 (RFC 4648, either alphabet) in a row.
+pub(super) fn long_run(bytes: &[u8]) -> Option<usize> {
     #[cfg(target_arch = "x86_64")]
-    if let Some(found) = super::simd_x86::letters(bytes) {
-        return found;
+    if is_x86_feature_detected!("avx2") {
+        return super::simd_x86::long_run(bytes);
     }
-    portable_letters(bytes)
+    portable_long_run(bytes)
 }
 
-/// For every processor; where it has wide vectors the compiler makes use of them.
-#[inline(always)]
-pub(super) fn portable_letters(bytes: &[u8]) -> Option<usize> {
-    let in_row = |bytes: &[u8]| {
-        let mut is = [0u8; BLOCK];
-        for (is, b) in is.iter_mut().zip(bytes) {
-            let letter = (b | 0x20).wrapping_sub(b'a') < 26;
-            let digit = b.wrapping_sub(b'0') < 10;
-            let other = (*b == b'+') | (*b == b'/') | (*b == b'-') | (*b == b'_');
-            *is = if letter | digit | other { 0xff } else { 0 };
-        }
-        is.as_chunks::<LETTERS>().0.iter().position(|row| u64::from_ne_bytes(*row) == u64::MAX)
-    };
-    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
-    for (i, block) in blocks.iter().enumerate() {
-        if let Some(row) = in_row(block) {
-            return Some(i * BLOCK + row * LETTERS);
-        }
+fn portable_long_run(bytes: &[u8]) -> Option<usize> {
+    let mut run = 0;
+    bytes.iter().position(|b| {
+        run = if is_letter(*b) { run + 1 } else { 0 };
+        run == LONG_RUN
+    })
+}
+
+/// Whether it is a letter of base64.
+pub(super) fn is_letter(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_')
+}
+
+/// Carries the search for long runs of letters from block to block, as [`Runs`].
+#[derive(Default)]
+pub(super) struct LongRuns {
+    r1: u64,
+    r2: u64,
+    r4: u64,
+    r8: u64,
+    r16: u64,
+}
+
+impl LongRuns {
+    /// Takes the mask of letters of the next block; returns where runs are at least [`LONG_RUN`] long.
+    #[inline(always)]
+    pub fn step(&mut self, letters: u64) -> u64 {
+        let shifted = |now: u64, before: u64, by: u32| now << by | before >> (64 - by);
+        let r1 = letters;
+        let r2 = r1 & shifted(r1, self.r1, 1);
+        let r4 = r2 & shifted(r2, self.r2, 2);
+        let r8 = r4 & shifted(r4, self.r4, 4);
+        let r16 = r8 & shifted(r8, self.r8, 8);
+        let r22 = r16 & shifted(r16, self.r16, 6);
+        *self = LongRuns { r1, r2, r4, r8, r16 };
+        r22
     }
-    in_row(rest).map(|row| blocks.len() * BLOCK + row * LETTERS)
 }
 
 /// One block that holds a candidate.
@@ -316,6 +332,24 @@ fn portable(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
 
 #[cfg(test)]
 mod tests {
+    proptest::proptest! {
+        #[test]
+        fn long_runs_are_found_where_they_are(before in 0usize..150, length in 15usize..100, behind in 0usize..80) {
+            let text = [vec![b'"'; before], vec![b'x'; length], vec![b' '; behind]].concat();
+            let wanted = (length >= super::LONG_RUN).then(|| before + super::LONG_RUN - 1);
+            proptest::prop_assert_eq!(super::long_run(&text), wanted);
+            proptest::prop_assert_eq!(super::portable_long_run(&text), wanted);
+            let broken: Vec<u8> = text.iter().enumerate().map(|(i, b)| if i % 15 == 0 { b'.' } else { *b }).collect();
+            proptest::prop_assert_eq!(super::long_run(&broken), None);
+        }
+
+        #[test]
+        fn letters_are_told_from_others(b: u8) {
+            let wanted = super::is_letter(b).then_some(super::LONG_RUN - 1);
+            proptest::prop_assert_eq!(super::long_run(&[b; 64]), wanted);
+        }
+    }
+
     use proptest::prelude::*;
 
     use super::super::{Catalog, Scanner};

@@ -4,7 +4,7 @@
 use std::arch::x86_64::*;
 
 use super::simd::{
-    BLOCK, Block, Classes, Input, PADDING, Runs, Search, Starts, Tables, Varints, portable_letters,
+    BLOCK, Block, Classes, Input, LongRuns, PADDING, Runs, Search, Starts, Tables, Varints,
 };
 use super::words::Words;
 
@@ -30,32 +30,46 @@ pub(super) fn variants() -> Vec<(&'static str, Search)> {
     all
 }
 
-/// [`Words::likely`]. Not inlined: with wider vectors at hand, the compiler fetches one number at a time into them.
-#[inline(never)]
-#[target_feature(enable = "bmi1,bmi2")]
-fn likely(words: &Words, block: &[u8; PADDING], starts: u64) -> u64 {
-    words.likely(block, starts)
-}
-
-/// [`Words::hits`].
-#[inline]
-#[target_feature(enable = "bmi1,bmi2")]
-fn hits(words: &Words, block: &[u8; PADDING], starts: u64, there: usize) -> u64 {
-    match likely(words, block, starts) {
-        0 => 0,
-        likely => words.known(block, likely, there),
-    }
-}
-
-/// [`super::simd::letters`] with this processor's vectors; none if it has no wider ones than all have.
-pub(super) fn letters(bytes: &[u8]) -> Option<Option<usize>> {
+use super::simd::{
+    BLOCK, Block, Classes, Input, LongRuns, PADDING, Runs, Search, Starts, Tables, Varints,
+};
+use super::words::Words;
     // SAFETY: this processor has AVX2.
-    is_x86_feature_detected!("avx2").then(|| unsafe { letters_avx2(bytes) })
+    unsafe { long_run_avx2(bytes) }
 }
 
 #[target_feature(enable = "avx2")]
-fn letters_avx2(bytes: &[u8]) -> Option<usize> {
-    portable_letters(bytes)
+fn long_run_avx2(bytes: &[u8]) -> Option<usize> {
+    let mut runs = LongRuns::default();
+    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+    let mut last = [0; BLOCK];
+    last.iter_mut().zip(rest).for_each(|(to, b)| *to = *b);
+    for (i, block) in blocks.iter().chain([&last]).enumerate() {
+        let (low, high) = block.split_at(BLOCK / 2);
+        let (Some(low), Some(high)) = (low.first_chunk(), high.first_chunk()) else { return None };
+        let letters = u64::from(letters256(low)) | u64::from(letters256(high)) << 32;
+        let long = runs.step(letters);
+        if long != 0 {
+            return Some(i * BLOCK + long.trailing_zeros() as usize);
+        }
+    }
+    None
+}
+
+/// Which of 32 bytes are letters of base64.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn letters256(bytes: &[u8; 32]) -> u32 {
+    let bytes = load256(bytes);
+    let within = |v: __m256i, first: u8, count: i8| {
+        let value = _mm256_sub_epi8(v, _mm256_set1_epi8(first as i8));
+        _mm256_cmpeq_epi8(_mm256_min_epu8(value, _mm256_set1_epi8(count - 1)), value)
+    };
+    let is = |b: u8| _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b as i8));
+    let letter = within(_mm256_or_si256(bytes, _mm256_set1_epi8(0x20)), b'a', 26);
+    let or = |a, b| _mm256_or_si256(a, b);
+    let signs = or(or(is(b'+'), is(b'/')), or(is(b'-'), is(b'_')));
+    _mm256_movemask_epi8(or(or(letter, within(bytes, b'0', 10)), signs)) as u32
 }
 
 #[inline]

@@ -2,10 +2,8 @@
 
 use std::ops::Range;
 
-use super::super::simd;
+use super::super::simd::{self, LONG_RUN, is_letter};
 
-/// Shortest run that is decoded: a card number has 22 letters, and padding.
-const SHORTEST: usize = 22;
 /// Letters that are decoded to tell whether a run is text.
 const LOOKED_AT: usize = 20;
 
@@ -30,10 +28,6 @@ pub fn value(b: u8) -> Option<u32> {
     }))
 }
 
-fn is_letter(b: &u8) -> bool {
-    value(*b).is_some()
-}
-
 /// The bytes that up to four letters say, the first in the highest place, and how many they are.
 pub fn decode(letters: &[u8]) -> ([u8; 3], usize) {
     let bits = letters.iter().take(4).fold(0, |bits, b| bits << 6 | value(*b).unwrap_or(0));
@@ -53,7 +47,7 @@ fn is_text(run: &[u8]) -> bool {
 /// it were edited, and the token as a whole is something to find.
 fn is_claims(before: &[u8]) -> bool {
     let Some(header) = before.strip_suffix(b".") else { return false };
-    let start = header.iter().rposition(|b| !is_letter(b)).map_or(0, |at| at + 1);
+    let start = header.iter().rposition(|b| !is_letter(*b)).map_or(0, |at| at + 1);
     header.get(start..).is_some_and(|header| header.starts_with(b"eyJ"))
 }
 
@@ -65,28 +59,34 @@ pub fn find(
     places: Range<usize>,
     (whole, last): (bool, bool),
 ) -> Option<Run> {
-    let Range { start: mut from, end: to } = places;
-    while from < to {
-        let rest = raw.get(from..)?;
-        // Only at the end may a run be too short to be found.
-        let tail = raw.len() - rest.iter().rev().take_while(|b| is_letter(b)).count();
-        let within = simd::letters(rest).map_or(raw.len(), |at| from + at).min(tail);
-        if within >= to {
+    let known = |start: usize| {
+        let begins = start >= least && (start > 0 || whole);
+        begins && raw.get(..start).is_some_and(|before| !is_claims(before))
+    };
+    let before = |at: usize| {
+        let letters = raw.get(..at).unwrap_or_default().iter().rev();
+        at - letters.take_while(|b| is_letter(**b)).count()
+    };
+    let Range { start: from, end: to } = places;
+    // A run that has begun before counts as well.
+    let mut view = from.saturating_sub(LONG_RUN - 1);
+    while view < to {
+        let Some(at) = simd::long_run(raw.get(view..)?).map(|at| view + at) else { break };
+        let start = before(at);
+        if start >= to {
             return None;
         }
-        let start = raw.get(..within)?.iter().rposition(|b| !is_letter(b)).map_or(0, |at| at + 1);
-        let length = raw.get(start..)?.iter().take_while(|b| is_letter(b)).count();
-        let run = raw.get(start..start + length)?;
-        let unfinished = start + length == raw.len() && !last && length < SHORTEST;
-        // Where it begins is not known if that is where the view begins.
-        let known = start >= least && (start > 0 || whole);
-        let known = known && !is_claims(raw.get(..start)?);
-        if known && length > 0 && (length >= SHORTEST || unfinished) && is_text(run) {
-            return Some(Run { at: start, certain: !unfinished });
+        let length = raw.get(start..)?.iter().take_while(|b| is_letter(**b)).count();
+        if known(start) && is_text(raw.get(start..start + length)?) {
+            return Some(Run { at: start, certain: true });
         }
-        from = (start + length).max(from + 1);
+        view = start + length + 1;
     }
-    None
+    // At the end one may have begun.
+    let start = before(raw.len());
+    let unfinished = !last && (1..LONG_RUN).contains(&(raw.len() - start));
+    let run = Run { at: start, certain: false };
+    (unfinished && start < to && known(start) && is_text(raw.get(start..)?)).then_some(run)
 }
 
 /// Writes another byte into the group of letters that says it: it is the byte of number `phase`.

@@ -30,6 +30,8 @@ use token::{Form, Token, opens, token, write};
 const BEFORE: usize = MAX_MATCH + LEFT_CONTEXT;
 /// Of a match that goes on behind its commit point: what is decisive for how it is read.
 const BEGINNING: u64 = 16;
+/// Content that may be forgotten stays until it is so much, since the rest has to be moved then.
+const SLACK: usize = 8 << 10;
 /// Spare states that a thread keeps.
 const MAX_SPARE: usize = 16;
 
@@ -182,7 +184,10 @@ impl Escapes {
             }
         }
         let base = self.seen - self.raw.len() as u64;
-        self.raw.drain(..keep.saturating_sub(base) as usize);
+        let over = keep.saturating_sub(base) as usize;
+        if over > SLACK {
+            self.raw.drain(..over);
+        }
     }
 
     /// What a match is as the application sees it.
