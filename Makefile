@@ -53,8 +53,10 @@ bench: deps ## measure against a bridge and a bare forwarder, side by side (as r
 	$(CARGO_TARGET_DIR)/release/bench
 
 bench-detection: deps ## score the detectors and the attack model on the shared corpora, where they are
-	cargo build --release -p weir-mgmt -p weir-perf --bin weir --bin bench-attacks
+	cargo build --release -p weir-mgmt -p weir-perf --bin weir --bin bench-attacks --bin bench-cards --bin bench-custom
 	perf/detection.sh $(CARGO_TARGET_DIR)/release/weir $(SHARED)
+	$(CARGO_TARGET_DIR)/release/bench-cards --shared $(SHARED)
+	$(CARGO_TARGET_DIR)/release/bench-custom
 	$(CARGO_TARGET_DIR)/release/bench-attacks --shared $(SHARED)
 
 lint: ## warnings are errors

@@ -80,6 +80,11 @@ fn closure(set: &ByteSet) -> ByteSet {
     all
 }
 
+/// The share of places in ordinary text that the search lets pass for this beginning, roughly.
+pub(super) fn share(beginning: &Beginning) -> f32 {
+    cost(&beginning.map(|set| closure(&set)))
+}
+
 /// How often three bytes of ordinary text fall into the sets, roughly.
 fn cost(beginning: &Beginning) -> f32 {
     let frequency = |b: usize| match b as u8 {

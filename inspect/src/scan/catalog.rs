@@ -221,7 +221,7 @@ impl Catalog {
     }
 
     /// Whether the detector must be tried at (nearly) every byte because its pattern begins with no literal of at
-    /// least two bytes. Such a detector costs a factor of ten; `policy check` says so.
+    /// least two bytes, nor with three bytes of classes that are rare in text. Such a detector costs a factor of ten; `policy check` says so.
     pub fn is_slow(&self, id: DetectorId) -> bool {
         self.get(id).is_some_and(|d| matches!(&d.find, Find::Pattern(matcher) if matcher.is_slow()))
     }

@@ -3,15 +3,20 @@
 //! Running the DFA by hand tells what no regex API tells: whether the input that is there so far can still become a
 //! match. As long as the DFA is neither dead nor finished at the end of the window, the tail must be held.
 
+use std::collections::BTreeSet;
+
 use regex_automata::dfa::{Automaton, StartKind, dense};
+use regex_automata::util::primitives::StateID;
 use regex_automata::util::{start, syntax};
 use regex_automata::{Anchored, Input, MatchKind, meta::Regex, nfa::thompson};
 use regex_syntax::hir::literal::Extractor;
 use serde::Deserialize;
 
 use super::beside::begins_word;
+use super::buckets::{self, Beginning};
 use super::catalog::Check;
 use super::found::Outcome;
+use super::simd::ByteSet;
 use super::view::{At, View};
 use super::{stream, wire, words};
 use crate::validate::validate;
@@ -26,6 +31,8 @@ const MAX_PREFIXES: usize = 24;
 const MAX_WORDS: usize = 1024;
 /// The largest class of bytes that is spelled out in a prefix: base64 and a little.
 const MAX_CLASS: usize = 80;
+/// Largest share of the places in text that the classes may let pass; more is as good as none.
+const MAX_SHARE: f32 = 0.02;
 /// Bytes of a prefix that the vectorised search compares.
 pub(super) const FINGERPRINT: usize = 3;
 
@@ -85,6 +92,8 @@ pub(super) enum Begins {
     Words(Vec<Prefix>),
     /// Other literals; up to three bytes.
     Literals(Vec<Prefix>),
+    /// Three bytes, each one of a class, that are rare in text: `[A-Z]{2}[0-9]`.
+    Classes(Box<Beginning>),
     /// Nothing: a match can begin anywhere.
     Anywhere,
 }
@@ -119,8 +128,12 @@ impl Matcher {
             true => Some(secret(pattern.regex, syntax)?),
             false => None,
         };
+        let begins = match begins(&hir, pattern.place) {
+            Begins::Anywhere if min_len >= FINGERPRINT => by_classes(&dfa),
+            known => known,
+        };
         Ok(Matcher {
-            begins: begins(&hir, pattern.place),
+            begins,
             first: first_bytes(&dfa),
             check: pattern.check,
             valid: pattern.valid.clone(),
@@ -142,6 +155,10 @@ impl Matcher {
         let same = |prefix: &Prefix| prefix.iter().zip(text).all(|(p, b)| p == b);
         match &self.begins {
             Begins::Literals(prefixes) => prefixes.iter().any(same),
+            Begins::Classes(classes) => {
+                let is_in = |(set, b): (&ByteSet, &u8)| set.get(usize::from(*b)) == Some(&true);
+                classes.iter().zip(text).all(is_in)
+            }
             Begins::Words(_) | Begins::Anywhere => true,
         }
     }
@@ -298,12 +315,39 @@ fn begins(hir: &regex_syntax::hir::Hir, place: Place) -> Begins {
     }
 }
 
+/// By the classes of the first bytes, if the search for points tells them from text.
+fn by_classes(dfa: &dense::DFA<Vec<u32>>) -> Begins {
+    let mut states: BTreeSet<StateID> = start_states(dfa).collect();
+    let classes = [(); FINGERPRINT].map(|()| {
+        let (mut class, mut next) = ([false; 256], BTreeSet::new());
+        for (b, possible) in (0..=u8::MAX).zip(class.iter_mut()) {
+            let after = states.iter().map(|state| dfa.next_state(*state, b));
+            for state in after.filter(|state| !dfa.is_dead_state(*state)) {
+                *possible = true;
+                next.insert(state);
+            }
+        }
+        states = next;
+        class
+    });
+    match buckets::share(&classes) <= MAX_SHARE {
+        true => Begins::Classes(Box::new(classes)),
+        false => Begins::Anywhere,
+    }
+}
+
+/// Where matching begins. What stands left can matter (`\b`), so for any kind of left neighbour.
+fn start_states(dfa: &dense::DFA<Vec<u32>>) -> impl Iterator<Item = StateID> {
+    let lefts = [None, Some(b' '), Some(b'a'), Some(b'\n'), Some(b'\r'), Some(0xff)];
+    lefts.into_iter().filter_map(|left| {
+        let config = start::Config::new().anchored(Anchored::Yes).look_behind(left);
+        dfa.start_state(&config).ok()
+    })
+}
+
 fn first_bytes(dfa: &dense::DFA<Vec<u32>>) -> [bool; 256] {
     let mut first = [false; 256];
-    // What stands left can matter (`\b`), so a byte is possible if it is after any kind of left neighbour.
-    for left in [None, Some(b' '), Some(b'a'), Some(b'\n'), Some(b'\r'), Some(0xff)] {
-        let config = start::Config::new().anchored(Anchored::Yes).look_behind(left);
-        let Ok(state) = dfa.start_state(&config) else { continue };
+    for state in start_states(dfa) {
         for (b, possible) in (0..=u8::MAX).zip(first.iter_mut()) {
             *possible |= !dfa.is_dead_state(dfa.next_state(state, b));
         }

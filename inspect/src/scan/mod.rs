@@ -284,7 +284,7 @@ impl Scanner {
                 Begins::Words(words) if !self.few_words => {
                     beginnings.extend(words.iter().map(|w| (w.clone(), i)));
                 }
-                Begins::Words(_) | Begins::Literals(_) => {
+                Begins::Words(_) | Begins::Literals(_) | Begins::Classes(_) => {
                     let lists = self.by_first.iter_mut().zip(matcher.first);
                     lists.filter(|(_, possible)| *possible).for_each(|(list, _)| list.push(i));
                 }
@@ -474,6 +474,11 @@ impl Scanner {
         if self.few_words {
             all.extend(self.first_three().into_iter().map(|three| three.map(is)));
         }
+        let classes = self.patterns.iter().filter_map(|(_, matcher)| match &matcher.begins {
+            Begins::Classes(classes) => Some(**classes),
+            _ => None,
+        });
+        all.extend(classes);
         let literals = self.patterns.iter().filter_map(|(_, matcher)| match &matcher.begins {
             Begins::Literals(prefixes) => Some(prefixes),
             _ => None,
