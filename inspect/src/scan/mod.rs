@@ -38,6 +38,7 @@ mod mask;
 mod pack;
 mod pass;
 mod phone;
+mod prefixes;
 mod run;
 mod simd;
 #[cfg(target_arch = "x86_64")]
@@ -68,6 +69,7 @@ use buckets::Beginning;
 use catalog::{Check, Find};
 use escaped::Escapes;
 use literal::{Begins, Matcher};
+use prefixes::Prefixes;
 use simd::{ByteSet, PADDING, Search, Tables};
 use view::View;
 use words::Words;
@@ -103,7 +105,9 @@ pub struct Scanner {
     tables: Tables,
     patterns: Vec<(DetectorId, Arc<Matcher>)>,
     besides: Vec<(DetectorId, Arc<Beside>)>,
-    /// By first byte: which of `patterns` can begin with it, without those of `words` and `slow`.
+    /// Which of `patterns` begin with literals of three bytes.
+    prefixes: Prefixes,
+    /// By first byte: which of `patterns` can begin with it, without those of `prefixes`, `words` and `slow`.
     by_first: Vec<Vec<u16>>,
     /// What begins with a word is so little that the search for points finds it, and there are no words in `tables`.
     few_words: bool,
@@ -238,6 +242,7 @@ impl Scanner {
             tables: Tables::new(&[]),
             patterns: Vec::new(),
             besides: Vec::new(),
+            prefixes: Prefixes::new(Vec::new()),
             by_first: vec![Vec::new(); 256],
             few_words: false,
             slow: Vec::new(),
@@ -277,12 +282,16 @@ impl Scanner {
 
     /// Notes by what each pattern and each value beside a word is found; returns the words.
     fn sort_patterns(&mut self) -> Words {
-        let mut beginnings = Vec::new();
+        let (mut beginnings, mut prefixes) = (Vec::new(), Vec::new());
         self.few_words = self.besides.is_empty() && self.first_three().len() <= FEW_WORDS;
         for (i, (_, matcher)) in (0..).zip(&self.patterns) {
             match &matcher.begins {
                 Begins::Words(words) if !self.few_words => {
                     beginnings.extend(words.iter().map(|w| (w.clone(), i)));
+                }
+                Begins::Literals(all) if all.iter().all(|p| p.len() == literal::FINGERPRINT) => {
+                    let whole = all.iter().filter_map(|p| p.first_chunk().copied());
+                    prefixes.extend(whole.map(|prefix| (prefix, i)));
                 }
                 Begins::Words(_) | Begins::Literals(_) | Begins::Classes(_) => {
                     let lists = self.by_first.iter_mut().zip(matcher.first);
@@ -294,6 +303,7 @@ impl Scanner {
         for (i, (_, beside)) in (self.patterns.len() as u16..).zip(&self.besides) {
             beginnings.extend(beside.beginnings().into_iter().map(|b| (b, i)));
         }
+        self.prefixes = Prefixes::new(prefixes);
         Words::new(beginnings.into_iter())
     }
 

@@ -174,7 +174,8 @@ impl Pass<'_> {
             self.view.bytes.get(at..(at + words::KEY).min(self.view.bytes.len())).unwrap_or(&[]);
         let first = text.first().and_then(|b| self.scanner.by_first.get(usize::from(*b)));
         let by_word = self.scanner.tables.words.at(text);
-        for i in by_word.chain(first.into_iter().flatten().copied()) {
+        let by_prefix = self.scanner.prefixes.at(text);
+        for i in by_word.chain(by_prefix).chain(first.into_iter().flatten().copied()) {
             let Some((id, matcher)) = self.scanner.patterns.get(usize::from(i)) else { continue };
             if self.active.contains(*id) {
                 match matcher.evaluate(self.view, at) {
@@ -294,6 +295,9 @@ impl Pass<'_> {
             self.offer(self.scanner.ssn, |view| ssn::behind_name(view, at));
         }
         let text = self.view.bytes.get(at..).unwrap_or(&[]);
+        for i in self.scanner.prefixes.at(text) {
+            self.pattern(i, at);
+        }
         for i in self.scanner.by_first.get(usize::from(*byte)).into_iter().flatten() {
             let matcher = self.scanner.patterns.get(usize::from(*i));
             if matcher.is_some_and(|(_, matcher)| matcher.may_begin(text)) {
