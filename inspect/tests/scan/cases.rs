@@ -92,12 +92,13 @@ fn what_stands_around_a_number_decides() {
     ] {
         is_found("payment-card", &text, card);
     }
+    let grouped = "4539 1488 0343 6467";
     for text in [
         format!("{{\"order\":\"{card}\"}}"),
         format!("{{\"orderNumber\":{card}}}"),
-        format!("{{\"tracking_no\":\"4539 1488 0343 6467\"}}"),
+        format!("{{\"tracking_no\":\"{grouped}\"}}"),
         format!("{{\"note\":\"Your order no. {card} was sent\"}}"),
-        format!("{{\"note\":\"invoice is 4539 1488 0343 6467 now\"}}"),
+        format!("{{\"note\":\"invoice is {grouped} now\"}}"),
         format!("{{\"order_ids\":[{card}]}}"),
         format!("{{\"a\":[4539148803436461,{card}]}}"),
         format!("{{\"a\":[\"{card}\", \"4539148803436461\"]}}"),
