@@ -30,10 +30,28 @@ pub(super) fn variants() -> Vec<(&'static str, Search)> {
     all
 }
 
-use super::simd::{
-    BLOCK, Block, Classes, Input, LongRuns, PADDING, Runs, Search, Starts, Tables, Varints,
-};
-use super::words::Words;
+/// [`Words::likely`]. Not inlined: with wider vectors at hand, the compiler fetches one number at a time into them.
+#[inline(never)]
+#[target_feature(enable = "bmi1,bmi2")]
+fn likely(words: &Words, block: &[u8; PADDING], starts: u64) -> u64 {
+    words.likely(block, starts)
+}
+
+/// [`Words::hits`].
+#[inline]
+#[target_feature(enable = "bmi1,bmi2")]
+fn hits(words: &Words, block: &[u8; PADDING], starts: u64, there: usize) -> u64 {
+    match likely(words, block, starts) {
+        0 => 0,
+        likely => words.known(block, likely, there),
+    }
+}
+
+/// [`super::simd::long_run`]; only where the processor has AVX2.
+pub(super) fn long_run(bytes: &[u8]) -> Option<usize> {
+    if !is_x86_feature_detected!("avx2") {
+        return None;
+    }
     // SAFETY: this processor has AVX2.
     unsafe { long_run_avx2(bytes) }
 }
