@@ -30,10 +30,23 @@ pub enum Category {
     Credentials,
     /// Addresses of machines. Ordinary traffic is full of them, so no other category holds them.
     Network,
+    /// What a server tells of itself by mistake: stack traces, errors of databases, directory listings, source code,
+    /// metadata of clouds, output of a shell, password hashes.
+    Leakage,
+    /// Talk with language models: prompts and completions, and attempts to talk a model out of its instructions.
+    Llm,
     /// Attempts against a service: injection, traversal, …
     Attacks,
     /// Detectors written in a policy that name no other category.
     Custom,
+}
+
+impl Category {
+    /// Whether its detectors are only looked for where a policy names them: ordinary traffic is full of what they find, or
+    /// of what has to be looked at for them.
+    pub fn is_named_only(self) -> bool {
+        matches!(self, Category::Network | Category::Leakage | Category::Llm)
+    }
 }
 
 /// A fixed-size set of detectors, one bit each.

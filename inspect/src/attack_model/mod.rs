@@ -28,6 +28,9 @@ const HEADER: usize = 16;
 /// What a sure signature adds to the sum before the logistic function. Chosen on the sources that are left out of
 /// training (`bench-attacks`): with less, signatures are lost; with more, their false alarms come back.
 pub const SIGNATURE_WORTH: f32 = 10.0;
+/// From this confidence on a signature decides by itself: nothing harmless is built so, whatever stands around it. Such
+/// signatures fire on none of the harmless requests at hand.
+pub const SURE: f32 = 0.95;
 /// Features of an ordinary value; weights of a longer one count less. Chosen likewise.
 const ORDINARY: f32 = 30.0;
 
@@ -77,7 +80,8 @@ impl Model {
     pub fn score(&self, text: &[u8], confidence: f32) -> f32 {
         let mut worst = f32::MIN;
         observe(text, |features| worst = worst.max(self.sum(features)));
-        logistic(worst + SIGNATURE_WORTH * confidence)
+        let score = logistic(worst + SIGNATURE_WORTH * confidence);
+        if confidence >= SURE { score.max(confidence) } else { score }
     }
 
     /// What the features of a window come to, before the logistic function.

@@ -15,8 +15,18 @@ use crate::scan::{CustomDetector, CustomKind, Kind, MAX_MATCH};
 const CATEGORY: &str = "category:";
 
 /// The names of [`Category`].
-const CATEGORIES: [&str; 8] =
-    ["pci", "pii", "health", "secrets", "credentials", "network", "attacks", "custom"];
+const CATEGORIES: [&str; 10] = [
+    "pci",
+    "pii",
+    "health",
+    "secrets",
+    "credentials",
+    "network",
+    "leakage",
+    "llm",
+    "attacks",
+    "custom",
+];
 
 impl Compiler {
     /// Adds the policy's own detectors to the catalogue.

@@ -51,7 +51,7 @@ pub use selection::{Decision, RuleId, Selection};
 pub use usage::{CALLERS, MAX_DISTINCT};
 pub use yaml::MAX_SOURCE_BYTES;
 
-use crate::detector::{Category, DetectorId, DetectorSet};
+use crate::detector::{DetectorId, DetectorSet};
 use crate::scan::{Catalog, Scanner};
 use bits::Bits;
 use identity::Extract;
@@ -163,8 +163,7 @@ impl Policy {
     fn compile_monitor_all() -> Policy {
         let mut every = DetectorSet::EMPTY;
         let catalog = Catalog::builtin();
-        // Addresses are in all traffic: who wants an event for each names them.
-        let wanted = catalog.iter().filter(|d| d.category != Category::Network);
+        let wanted = catalog.iter().filter(|d| !d.category.is_named_only());
         wanted.for_each(|detector| every.insert(detector.id));
         let rule = Rule {
             name: "monitor-all".into(),

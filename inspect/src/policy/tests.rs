@@ -1,6 +1,5 @@
 //! Tests of the whole policy, most of them as data under `tests/policy`.
 
-use crate::detector::Category;
 use crate::scan::Detector;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -312,12 +311,12 @@ fn without_a_policy_everything_is_alerted_on_and_nothing_edited() {
     };
     for direction in [Direction::Request, Direction::Response] {
         let selection = policy.select(&Message { direction, ..message });
-        let network = |d: &&Detector| d.category == Category::Network;
-        let named_only = policy.catalog().iter().filter(network);
+        let named = |d: &&Detector| d.category.is_named_only();
+        let named_only = policy.catalog().iter().filter(named);
         for detector in named_only {
             assert!(policy.decide(&selection, Part::Body, detector.id).is_none());
         }
-        for detector in policy.catalog().iter().filter(|d| !network(d)) {
+        for detector in policy.catalog().iter().filter(|d| !named(d)) {
             for part in [Part::Headers, Part::Url, Part::Body] {
                 let decision = policy.decide(&selection, part, detector.id).unwrap();
                 assert_eq!((decision.action, decision.acts()), (Action::Alert, false));

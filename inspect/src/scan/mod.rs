@@ -53,7 +53,7 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-pub use attack::{ATTACK_FROM, MODEL, Signature, decode_url, judged, weigh};
+pub use attack::{ATTACK_FROM, MODEL, Signature, decode_url, judged, surest, weigh};
 pub use catalog::{
     Catalog, CustomDetector, CustomKind, Detector, DetectorError, Kind, MAX_MATCH, MaskStyle,
 };

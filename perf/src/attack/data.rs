@@ -9,7 +9,7 @@ use flate2::read::GzDecoder;
 use serde_json::Value;
 use weir_inspect::attack_model::observe;
 use weir_inspect::request::Request;
-use weir_inspect::scan::judged;
+use weir_inspect::scan::{Signature, judged, surest};
 use weir_inspect::values::Text;
 
 use super::generate::{Grammar, Random};
@@ -21,8 +21,15 @@ pub struct Seen {
     pub runs: Box<[u16]>,
     /// How the value begins, for people.
     pub text: Box<str>,
+    /// The signatures that fired.
+    pub fired: Box<[Signature]>,
+}
+
+impl Seen {
     /// The confidence of the surest signature that fired.
-    pub confidence: f32,
+    pub fn confidence(&self) -> f32 {
+        surest(&self.fired)
+    }
 }
 
 /// A request.
@@ -40,6 +47,14 @@ pub struct Sample {
     pub repeated: bool,
     /// Its values, as places in [`Data::seen`].
     pub values: Vec<u32>,
+}
+
+impl Sample {
+    /// Its source and class.
+    pub fn row(&self) -> String {
+        let class = if self.attack { self.class.as_str() } else { "harmless" };
+        format!("{}.{class}", self.set)
+    }
 }
 
 /// All requests.
@@ -240,16 +255,16 @@ impl Data {
 
     fn look(&mut self, kind: Text, text: &[u8], values: &mut Vec<u32>) {
         judged(kind, text, &mut |normal, fired| {
-            let confidence = fired.iter().map(|s| s.confidence).fold(0.0, f32::max);
             observe(normal, |runs| {
                 let mut hasher = DefaultHasher::new();
-                (runs, confidence.to_bits()).hash(&mut hasher);
+                (runs, surest(fired).to_bits()).hash(&mut hasher);
+                fired.iter().for_each(|s| (s.detector, s.name).hash(&mut hasher));
                 let next = self.seen.len() as u32;
                 let at = *self.index.entry(hasher.finish()).or_insert(next);
                 if at == next {
                     let runs = runs.into();
                     let text = String::from_utf8_lossy(normal.get(..TOLD).unwrap_or(normal)).into();
-                    self.seen.push(Seen { runs, text, confidence });
+                    self.seen.push(Seen { runs, text, fired: fired.into() });
                 }
                 if !values.contains(&at) {
                     values.push(at);

@@ -52,14 +52,19 @@ impl Models {
         Models { left_out, whole: train(data, &is_known, plan) }
     }
 
+    /// The one that has not seen the source of a sample.
+    pub fn of(&self, sample: &Sample) -> &Weights {
+        let own = self.left_out.iter().find(|(sets, _)| sets.contains(&sample.set));
+        own.map_or(&self.whole, |(_, model)| model)
+    }
+
     /// What is said of each sample by the model that has not seen its source, before the logistic function. Generated
     /// samples were seen.
     pub fn judge(&self, data: &Data, way: Way) -> Judged {
         let sums = data.samples.iter().map(|sample| {
-            let own = self.left_out.iter().find(|(sets, _)| sets.contains(&sample.set));
-            let model = own.map_or(&self.whole, |(_, model)| model);
+            let model = self.of(sample);
             let say = |seen: &Seen| match way {
-                Way::Signatures => seen.confidence,
+                Way::Signatures => seen.confidence(),
                 Way::Model => model.sum(seen),
                 Way::Both => model.joined(seen),
             };
@@ -99,6 +104,11 @@ impl Count {
 }
 
 impl Judged {
+    /// What was said of each sample.
+    pub fn sums(&self) -> impl Iterator<Item = f32> {
+        self.sums.iter().copied()
+    }
+
     /// The least threshold at which of no measured source more than `share` of the harmless requests is blocked.
     pub fn threshold(&self, data: &Data, share: f64) -> f32 {
         let of_set = |set: &str| {
@@ -116,8 +126,7 @@ impl Judged {
     pub fn counts(&self, data: &Data, threshold: f32) -> BTreeMap<String, Count> {
         let mut counts = BTreeMap::<String, Count>::new();
         for (sample, sum) in data.samples.iter().zip(&self.sums).filter(|(s, _)| !s.repeated) {
-            let class = if sample.attack { sample.class.as_str() } else { "harmless" };
-            let count = counts.entry(format!("{}.{class}", sample.set)).or_default();
+            let count = counts.entry(sample.row()).or_default();
             count.of += 1;
             count.blocked += usize::from(*sum >= threshold);
         }

@@ -4,7 +4,7 @@
 //! are examples. Of an attack nobody says which value it is in: the one that the model finds worst is its example,
 //! among those that no harmless request has.
 
-use weir_inspect::attack_model::{BUCKETS, Model, SIGNATURE_WORTH, share};
+use weir_inspect::attack_model::{BUCKETS, Model, SIGNATURE_WORTH, SURE, share};
 
 use super::data::{Data, Sample, Seen};
 use super::generate::Random;
@@ -36,6 +36,8 @@ const FIRST: f32 = 1e-3;
 const BIAS: (f32, f32) = (-2.0, 0.01);
 /// The sum of a request with no value that is worth a look.
 pub const NOTHING: f32 = -30.0;
+/// The sum of a value in which a sure signature fires, whatever the model says of it: above any threshold.
+const CERTAIN: f32 = 30.0;
 
 /// Weights while they are learnt.
 #[derive(Clone, Debug)]
@@ -54,7 +56,9 @@ impl Weights {
 
     /// What model and signatures say together.
     pub fn joined(&self, seen: &Seen) -> f32 {
-        self.sum(seen) + SIGNATURE_WORTH * seen.confidence
+        let confidence = seen.confidence();
+        let joined = self.sum(seen) + SIGNATURE_WORTH * confidence;
+        if confidence >= SURE { joined.max(CERTAIN) } else { joined }
     }
 
     fn learn(&mut self, seen: &Seen, attack: bool, importance: f32, plan: &Plan) {

@@ -3,6 +3,7 @@
 //!
 //!     bench-attacks --shared ../shared
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -14,7 +15,7 @@ use weir_inspect::scan::judged;
 use weir_inspect::score::score;
 use weir_inspect::values::Text;
 use weir_perf::attack::data::{Data, lines};
-use weir_perf::attack::judge::{Models, Way};
+use weir_perf::attack::judge::{Count, Models, Way};
 use weir_perf::attack::train::Plan;
 
 /// Judge the detection of attacks
@@ -29,6 +30,15 @@ struct Args {
     /// As for train-attack
     #[arg(long, default_value_t = 3000)]
     generated: usize,
+    /// Tell the values of the requests of this source and class that are judged wrongly (`csic.harmless`), and no figures
+    #[arg(long)]
+    wrong: Option<String>,
+    /// With `--wrong`: judged by `signatures`, `model`, or `both`
+    #[arg(long, default_value = "both")]
+    by: String,
+    /// Tell how many requests of each source each signature fires on, and no figures
+    #[arg(long)]
+    signatures: bool,
 }
 
 /// The bounds of false alarms at which recall is told.
@@ -36,7 +46,8 @@ const BOUNDS: [(&str, f64); 2] = [("1pct", 0.01), ("0.1pct", 0.001)];
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    match judge(&args).and_then(|()| time(&args)) {
+    let timed = |()| if args.signatures || args.wrong.is_some() { Ok(()) } else { time(&args) };
+    match judge(&args).and_then(timed) {
         Ok(()) => ExitCode::SUCCESS,
         Err(what) => {
             eprintln!("bench-attacks: {what}");
@@ -47,7 +58,14 @@ fn main() -> ExitCode {
 
 fn judge(args: &Args) -> Result<(), String> {
     let data = Data::load(&args.shared, args.generated, args.seed)?;
+    if args.signatures {
+        signatures(&data);
+        return Ok(());
+    }
     let models = Models::train(&data, &Plan { seed: args.seed, ..Plan::default() });
+    if let Some(row) = &args.wrong {
+        return wrong(&data, &models, row, &args.by);
+    }
     println!(
         "source and class                  requests  blocked, source left out of training (generated: seen)"
     );
@@ -64,10 +82,9 @@ fn judge(args: &Args) -> Result<(), String> {
             .collect();
         let Some((_, both)) = columns.last() else { continue };
         for (row, count) in both {
-            let cell = |counts: &std::collections::BTreeMap<
-                String,
-                weir_perf::attack::judge::Count,
-            >| { counts.get(row).map_or(0.0, |c| c.share() * 100.0) };
+            let cell = |counts: &BTreeMap<String, Count>| {
+                counts.get(row).map_or(0.0, |c| c.share() * 100.0)
+            };
             let cells: Vec<String> =
                 columns.iter().map(|(_, c)| format!("{:8.2} %", cell(c))).collect();
             println!("{row:34} {:7}  {bound:7} {}", count.of, cells.join(" "));
@@ -78,6 +95,47 @@ fn judge(args: &Args) -> Result<(), String> {
                     cell(counts) / 100.0
                 );
             }
+        }
+    }
+    Ok(())
+}
+
+/// Tells how many requests of each source and class each signature fires on: harmless ones, attacks, and where.
+fn signatures(data: &Data) {
+    let mut all = BTreeMap::<(&str, &str), (f32, BTreeMap<(bool, String), usize>)>::new();
+    for sample in data.samples.iter().filter(|s| !s.repeated) {
+        let seen = sample.values.iter().filter_map(|v| data.seen.get(*v as usize));
+        let fired = seen.flat_map(|seen| seen.fired.iter());
+        let fired: BTreeMap<_, _> = fired.map(|s| ((s.detector, s.name), s.confidence)).collect();
+        for (name, confidence) in fired {
+            let entry = all.entry(name).or_default();
+            entry.0 = confidence;
+            *entry.1.entry((sample.attack, sample.row())).or_default() += 1;
+        }
+    }
+    for ((detector, name), (confidence, rows)) in all {
+        let of = |attack| rows.iter().filter(|((a, _), _)| *a == attack).map(|(_, n)| n).sum();
+        let (harmless, attacks): (usize, usize) = (of(false), of(true));
+        let rows: Vec<String> = rows.iter().map(|((_, row), n)| format!("{row} {n}")).collect();
+        println!("{harmless:5} {attacks:6} {confidence:.2} {detector}/{name}: {}", rows.join(", "));
+    }
+}
+
+/// Tells what signatures and model say of each value of the requests that are judged wrongly.
+fn wrong(data: &Data, models: &Models, row: &str, by: &str) -> Result<(), String> {
+    let way = Way::ALL.iter().find(|(name, _)| *name == by);
+    let (_, way) = way.ok_or_else(|| format!("nothing is judged by {by}"))?;
+    let judged = models.judge(data, *way);
+    let threshold = judged.threshold(data, 0.001);
+    let samples = data.samples.iter().zip(judged.sums()).filter(|(s, _)| !s.repeated);
+    for (sample, sum) in samples.filter(|(s, _)| row == "all" || s.row() == row) {
+        if sample.attack == (sum >= threshold) {
+            continue;
+        }
+        println!("{} {} {sum:.2}", sample.row(), sample.group);
+        for seen in sample.values.iter().filter_map(|v| data.seen.get(*v as usize)) {
+            let model = models.of(sample).sum(seen) - threshold;
+            println!("    {:.2} {model:6.2} {}", seen.confidence(), seen.text);
         }
     }
     Ok(())

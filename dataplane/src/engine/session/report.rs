@@ -189,6 +189,8 @@ fn category(c: Category) -> &'static str {
         Category::Secrets => "secrets",
         Category::Credentials => "credentials",
         Category::Network => "network",
+        Category::Leakage => "leakage",
+        Category::Llm => "llm",
         Category::Attacks => "attacks",
         Category::Custom => "custom",
     }

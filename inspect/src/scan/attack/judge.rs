@@ -10,6 +10,9 @@ const MAX_WEIGHED: usize = 16 << 10;
 
 /// Detectors of what stands in the structure of a document, outside of its strings.
 const STRUCTURE: [&str; 3] = ["nosql-injection", "graphql-abuse", "deserialisation"];
+/// Signatures of addresses that count in a parameter and not as a whole field: `Referer`, `Origin` and `Host` name the
+/// site's own one.
+const OWN: [&str; 4] = ["own-address", "private-address", "address-url", "odd-address"];
 
 thread_local! {
     /// One a thread, since it lives no longer than a call.
@@ -44,12 +47,17 @@ pub fn judged(kind: Text, text: &[u8], each: &mut dyn FnMut(&[u8], &[Signature])
     } else {
         normalise::normalise(text, whole);
     }
+    let is_own = |s: &Signature| kind == Text::Field && OWN.contains(&s.name);
     matched(whole, unseen);
+    unseen.retain(|s| !is_own(s));
     let suspicious = !unseen.is_empty();
+    // What begins or ends a string of JSON neither begins nor ends the whole.
+    let json = kind == Text::JsonPiece || kind == Text::Body && values::is_json(text);
     let mut one = |normal: &[u8]| {
         seen.clear();
-        if suspicious {
+        if suspicious || json {
             matched(normal, seen);
+            seen.retain(|s| !is_own(s));
             unseen.retain(|s| !seen.contains(s));
         }
         each(normal, seen);
@@ -71,7 +79,7 @@ pub fn judged(kind: Text, text: &[u8], each: &mut dyn FnMut(&[u8], &[Signature])
         }
     });
     // A string of JSON is closed by its quotes: what begins in one and ends in another is no statement.
-    if kind == Text::JsonPiece || kind == Text::Body && values::is_json(text) {
+    if json {
         unseen.retain(|s| STRUCTURE.contains(&s.detector));
     }
     if !unseen.is_empty() {

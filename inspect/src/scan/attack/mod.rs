@@ -40,9 +40,14 @@ pub struct Signature {
     pub confidence: f32,
 }
 
+/// The confidence of the surest of some signatures.
+pub fn surest(fired: &[Signature]) -> f32 {
+    fired.iter().map(|s| s.confidence).fold(0.0, f32::max)
+}
+
 /// How much a normalised value looks like an attack, 0 to 1, given the signatures that fire on it.
 pub fn weigh(normal: &[u8], fired: &[Signature]) -> f32 {
-    let surest = fired.iter().map(|s| s.confidence).fold(0.0, f32::max);
+    let surest = surest(fired);
     Model::shipped().map_or(surest, |model| model.score(normal, surest))
 }
 

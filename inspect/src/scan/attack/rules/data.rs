@@ -5,9 +5,15 @@ use super::{Rule, rule};
 
 /// The rules of `xxe`.
 pub(super) const XXE: &[Rule] = &[
-    rule("entity", 0.95, r"<!entity\b"),
+    rule("external-entity", 0.98, r#"<!entity ?(?:% ?)?[^ >]{1,60} (?:system|public)\b ?['"]"#),
+    rule("entity", 0.93, r"<!entity\b"),
     rule("internal-subset", 0.9, r"<!doctype[^>]{0,100}\["),
     rule("external-subset", 0.85, r#"<!doctype [^>]{0,80}\bsystem\b ?['"]"#),
+    rule(
+        "public-subset",
+        0.85,
+        r#"<!doctype [^>]{1,40} public ?['"][^'"/]{0,30}['"] ?['"](?:https?|ftp|file):"#,
+    ),
     rule("inclusion", 0.9, r"<xi:include\b|http://www\.w3\.org/2001/xinclude"),
     rule(
         "stylesheet",
@@ -27,35 +33,41 @@ pub(super) const OBJECTS: &[Rule] = &[
     rule(
         "java-stream",
         0.95,
-        r"(?:^|[^a-z0-9+/])ro0ab[a-z0-9+/=_-]{2,}|\baced0005|\xac\xed\x00?\x05",
+        r"(?:^|[^a-z0-9+/])ro0ab[a-z0-9+/=_-]{2,}|\baced0005[0-9a-f]|\xac\xed\x00?\x05",
     ),
     rule(
         "php-object",
         0.95,
-        r#"(?:^|[^a-z0-9])[oc]:\+?[0-9]{1,4}:"[a-z0-9_\\]{1,80}":[0-9]{1,4}:\{"#,
+        r#"(?:^|[^a-z0-9])[oc]:\+?[0-9]{1,4}:"[a-z0-9_\\]{1,80}":[0-9x]{1,4}:\{"#,
     ),
     rule("php-array", 0.8, r#"(?:^|[^a-z0-9])a:[0-9]{1,4}:\{(?:i:[0-9]+|s:[0-9]+:")"#),
     rule(
         "python-pickle",
-        0.9,
-        r"\bc(?:os|posix|nt|subprocess|builtins|__builtin__|commands) (?:system|popen|eval|exec|check_output|call)\b",
+        0.95,
+        r"\bc(?:os|posix|nt|subprocess|builtins|__builtin__|commands) (?:system|popen|eval|exec|check_output|call)\b|(?:^|[^a-z0-9+/])ga[rs][vw][a-z0-9+/=]{6,}(?:jax|lgjb|cg9zax|c3lzdgv|b3m)|\(s'[a-z /.-]{1,60}' ?tr\.",
     ),
     rule(
         "yaml-object",
         0.95,
         r"!ruby/(?:object|hash|struct|regexp)|!!python/(?:object|name|module)|!!(?:javax?|com|org|sun)\.[a-z]",
     ),
+    // Java objects as XML.
+    rule(
+        "xml-object",
+        0.95,
+        r#"<(?:object|void|java\.[a-z.]{2,40}) [^>]{0,60}class ?= ?['"](?:java|com\.sun|javax)|<(?:sorted-set|dynamic-proxy|tree-map)>|<java\.lang\.processbuilder|<map><entry><jdk\.nashorn"#,
+    ),
     rule(
         "dotnet-object",
-        0.9,
+        0.95,
         r#"aaeaaad/////|"\$type" ?: ?"[^"]{0,80}(?:system\.|microsoft\.)|objectdataprovider|typeconfusedelegate"#,
     ),
     rule("node-object", 0.95, r"_\$\$nd_func\$\$_"),
-    rule("json-type", 0.85, r#""@type" ?: ?"(?:l?com\.|l?org\.|java|sun\.|\[)"#),
+    rule("json-type", 0.9, r#""@type" ?: ?"(?:l?com\.|l?org\.|java|sun\.|\[)"#),
     rule(
         "java-class",
         0.85,
-        r"\bjava\.(?:lang|io|util|net|nio|beans|rmi|sql|naming|security|awt|applet|math|text|time)\.[a-z]|\bjavax\.(?:el|script|naming|management|servlet|swing|xml|imageio)\b|\bcom\.(?:sun\.|mchange\.|opensymphony|alibaba\.fastjson|caucho|thoughtworks)|\bsun\.(?:misc|reflect|rmi)\.|\borg\.(?:apache\.(?:commons|xalan|struts|wicket|logging|catalina|tomcat|velocity|xbean|bcel|felix|ibatis)|springframework|codehaus\.groovy|hibernate|mozilla\.javascript|jboss|omg|python\.core|reflections)\b",
+        r"\bjava\.(?:lang|io|util|net|nio|beans|rmi|sql|naming|security|awt|applet|math|text|time)\.[a-z0-9_$.]*(?:[a-mo-qs-z0-9_$]|[a-np-z][nr])(?:[^a-z0-9_$.]|$)|\bjavax\.(?:el|script|naming|management|servlet|swing|xml|imageio)\b|\bcom\.(?:sun\.|mchange\.|opensymphony|alibaba\.fastjson|caucho|thoughtworks)|\bsun\.(?:misc|reflect|rmi)\.|\borg\.(?:apache\.(?:commons|xalan|struts|wicket|logging|catalina|tomcat|velocity|xbean|bcel|felix|ibatis)|springframework|codehaus\.groovy|hibernate|mozilla\.javascript|jboss|omg|python\.core|reflections)\b",
     ),
     rule(
         "java-gadget",
@@ -65,7 +77,7 @@ pub(super) const OBJECTS: &[Rule] = &[
     rule(
         "java-binding",
         0.9,
-        r"\bclass[.\[](?:module|classloader|protectiondomain)\b|\bclassloader[.\[]",
+        r"\bclass[.\[](?:module|classloader|protectiondomain)\b|\bclassloader[.\[]\w",
     ),
 ];
 
@@ -76,10 +88,17 @@ pub(super) const NOSQL: &[Rule] = &[
         0.95,
         r"\[ ?['\x22]?\$(?:ne|eq|gte?|lte?|n?in|regex|where|exists|n?or|and|not|type|mod|size|all|elemmatch|expr|text|func|options|slice)\b",
     ),
+    // A condition that everything meets, behind what closes the one before.
+    rule(
+        "any-of-nothing",
+        0.93,
+        r#"\$or['"]? ?: ?\[ ?\{ ?\}|['"\]] ?\]? ?, ?\$(?:or|where|ne|nor) ?:"#,
+    ),
+    rule("operator-pair", 0.85, r#"(?:^|, ?)\$(?:where|or|ne|gt|regex) ?: ?['"\[{]"#),
     rule(
         "key-operator",
         0.85,
-        r#"['"{,] ?['"]?\$(?:ne|eq|gte?|lte?|nin|regex|where|exists|nor|not|elemmatch|expr|jsonschema|func|function|accumulator|lookup)['"]? ?:"#,
+        r#"['"{,] ?['"]?\$(?:ne|eq|gte?|lte?|n?in|regex|where|exists|nor|not|elemmatch|expr|jsonschema|func|function|accumulator|lookup)['"]? ?:"#,
     ),
     rule("where-script", 0.9, r"\$where\b|\bthis\.[a-z_]{1,30} ?(?:[!=]==?|\.match|\.length)"),
     rule(
@@ -99,7 +118,7 @@ pub(super) const LDAP: &[Rule] = &[
     rule(
         "filter-closed",
         0.9,
-        r"\*? ?\) ?\) ?\( ?[|&!(]|\) ?\( ?[|&!] ?(?:\(|\)|$)|\* ?\( ?\| ?\(",
+        r"\*? ?\) ?\) ?\( ?[|&!(]|\) ?\( ?[|&!] ?(?:\(|\)|$)|\* ?\( ?\| ?\(|^[a-z0-9]{0,20}\* ?\)+(?:[|&%]|$)|^\*? ?\(\) ?[|&%]|\*\)\)\(|\)\([a-z]{1,20}= ?\)",
     ),
     rule(
         "filter-extended",

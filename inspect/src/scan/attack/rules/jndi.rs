@@ -9,7 +9,13 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "nested-lookup",
         0.95,
-        r"\$\{[^}]{0,80}\$\{[^}]{0,40}(?:lower|upper|env|sys|::?-|date|main|java|bundle|ctx|k8s|base64)[^}]{0,40}\}",
+        r"\$\{[^}]{0,80}\$\{(?:[^}:]{0,40}:[^}:]{0,40}::?-[^}]{1,3}|[^}:]{0,40}::?-[^}]{1,3}|(?:lower|upper|env|sys|date|main|java|bundle|ctx|k8s|base64|sd|web|docker|spring|log4j|marker|map|event)\W[^}]{0,40})\}",
+    ),
+    // What is told of the machine by a look-up alone.
+    rule(
+        "environment",
+        0.9,
+        r"\$\{ ?(?:(?:env|sys|java|ctx|k8s|docker|log4j|spring|bundle|web):[a-z]|hostname\})[^}]{0,80}\}?",
     ),
     rule(
         "lookup",

@@ -13,7 +13,7 @@ mod tool;
 
 use std::sync::OnceLock;
 
-use regex_automata::meta::Regex;
+use regex_automata::meta::{self, Regex};
 use regex_automata::{Input, MatchKind, PatternSet};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Hir, HirKind};
@@ -21,7 +21,7 @@ use regex_syntax::hir::{Hir, HirKind};
 /// Memory of a lazily built automaton, for each thread; when it is full it begins anew. Each of
 /// [`SETS`] needs less for ordinary traffic; one automaton for all would need ten times as much.
 const CACHE_BYTES: usize = 4 << 20;
-/// From this bound on a repetition is unbounded in the first search.
+/// From this bound on a repetition is unbounded in the search of a set.
 const RELAXED_FROM: u32 = 5;
 
 /// A signature.
@@ -40,18 +40,17 @@ const fn rule(name: &'static str, confidence: f32, regex: &'static str) -> Rule 
 
 /// The rules by detector, in the sets that are searched together.
 const SETS: &[&[(&str, &[Rule])]] = &[
-    &[
-        ("sql-injection", sql::RULES),
-        ("xss", script::RULES),
-        ("path-traversal", path::TRAVERSAL),
-        ("command-injection", command::RULES),
-    ],
+    &[("sql-injection", sql::RULES)],
+    &[("xss", script::RULES)],
+    &[("command-injection", command::RULES)],
+    &[("path-traversal", path::TRAVERSAL), ("ssrf", network::RULES)],
     &[
         ("log4shell", jndi::RULES),
         ("template-injection", template::RULES),
-        ("ssrf", network::RULES),
         ("xxe", data::XXE),
         ("deserialisation", data::OBJECTS),
+    ],
+    &[
         ("nosql-injection", data::NOSQL),
         ("ldap-injection", data::LDAP),
         ("scanner", tool::SCANNERS),
@@ -62,8 +61,8 @@ const SETS: &[&[(&str, &[Rule])]] = &[
 
 /// A set, compiled.
 struct Set {
-    /// All rules with their longer repetitions unbounded: they match no less, and the automaton
-    /// that counts nothing is small. One search says that an ordinary text matches none.
+    /// All rules with their longer repetitions unbounded: they match no less, and the automaton that counts nothing
+    /// is small.
     relaxed: Regex,
     /// The rules as they are, in the order of the relaxed ones.
     exact: Vec<(&'static str, &'static Rule, Regex)>,
@@ -84,22 +83,34 @@ pub(super) fn prepare() {
     compiled();
 }
 
+/// A rule's pattern, of bytes and ASCII classes.
+fn parsed(rule: &Rule) -> Option<Hir> {
+    ParserBuilder::new().unicode(false).utf8(false).build().parse(rule.regex).ok()
+}
+
+fn config() -> meta::Config {
+    Regex::config().utf8_empty(false).hybrid_cache_capacity(CACHE_BYTES)
+}
+
+/// Patterns that are searched together; by default a match of one would end the search for those behind it.
+fn together(patterns: &[Hir]) -> Option<Regex> {
+    Regex::builder()
+        .configure(config().match_kind(MatchKind::All))
+        .build_many_from_hir(patterns)
+        .ok()
+}
+
 fn compile(detectors: &'static [(&'static str, &'static [Rule])]) -> Option<Set> {
-    let config = Regex::config().utf8_empty(false).hybrid_cache_capacity(CACHE_BYTES);
     let (mut relaxed, mut exact) = (Vec::new(), Vec::new());
     for (detector, rule) in
         detectors.iter().flat_map(|(d, rules)| rules.iter().map(move |r| (*d, r)))
     {
-        // Bytes, ASCII classes.
-        let hir = ParserBuilder::new().unicode(false).utf8(false).build().parse(rule.regex).ok()?;
-        let regex = Regex::builder().configure(config.clone()).build_from_hir(&hir).ok()?;
+        let hir = parsed(rule)?;
+        let regex = Regex::builder().configure(config()).build_from_hir(&hir).ok()?;
         relaxed.push(relax(&hir));
         exact.push((detector, rule, regex));
     }
-    // By default a match of one rule would end the search for those behind it.
-    let config = config.match_kind(MatchKind::All);
-    let relaxed = Regex::builder().configure(config).build_many_from_hir(&relaxed).ok()?;
-    Some(Set { relaxed, exact })
+    Some(Set { relaxed: together(&relaxed)?, exact })
 }
 
 /// The pattern with its longer repetitions unbounded.

@@ -6,6 +6,44 @@ use super::{Rule, rule};
 pub(super) const TRAVERSAL: &[Rule] = &[
     // Paths.
     rule("climbing", 0.9, r"(?:\.\.[/\\]){2,}"),
+    rule("climbing-far", 0.93, r"(?:^|=)[^ ?&]{0,40}(?:\.\.[/\\]+){3}"),
+    // Out of a directory and into one that every system has.
+    rule(
+        "system-file-behind",
+        0.97,
+        r"\.\.(?:[/\\]|%2f|%5c|\xc0\xaf|\xef\xbc\x8f|\xff)[^&? ]{0,100}(?:etc[/\\\xff]{1,4}(?:passwd|shadow|hosts|group|issue|hostname|ssh|nginx|apache|httpd|mysql)|win(?:dows|nt)[/\\\xff]|(?:boot|win|system|php)\.ini\b|proc[/\\\xff]{1,4}(?:self|version|[0-9])|web-inf[/\\]|\.ssh[/\\]|\.bash_history|var[/\\](?:log|www)[/\\])",
+    ),
+    // Such a file as all of a value.
+    rule(
+        "system-file-alone",
+        0.95,
+        r"^(?:file:/{0,3})?[^ ?&=]{0,60}/(?:etc/(?:passwd|shadow|hosts|group|sudoers|issue|crontab)|proc/(?:self/(?:environ|cmdline|fd|maps|status|mounts|cwd|root)|version|cpuinfo))[^a-z]{0,4}(?:$|[/.][a-z0-9/.]{0,20}$)",
+    ),
+    rule(
+        "odd-separator",
+        0.9,
+        r"/etc(?:/\.?/|/\.\./etc/)(?:\./)?(?:passwd|shadow|hosts)|/etc/(?:[a-z0-9.-]{2,20}/){0,2}[a-z0-9.-]{1,30}\.(?:conf|cnf|ini|cfg)\b|^/(?:usr/local/)?etc/(?:init\.d|php|cron|ssl|pam\.d|sysconfig|default|ldap|samba|redis|postgresql|tomcat)[^ ]{0,60}$",
+    ),
+    rule(
+        "windows-path",
+        0.85,
+        r"^(?:file:/{0,3})?[a-z]:[/\\]+(?:windows|winnt|inetpub|xampp|wamp(?:64)?|boot\.ini|program files[^/\\]{0,8}[/\\][^ ]{0,40}(?:apache|mysql|php|iis))[/\\]?|[/\\](?:inetpub[/\\]|wwwroot[/\\]web\.config|xampp[/\\]|applicationhost\.config)",
+    ),
+    rule(
+        "share",
+        0.85,
+        r"^\\{2,4}[a-z0-9._-]{3,60}\\[a-z0-9$._-]{1,40}(?:\\|$|[a-z0-9._\\-]{0,80}$)",
+    ),
+    rule(
+        "history-file",
+        0.9,
+        r"/(?:root|home/[a-z0-9_-]{1,30})/\.(?:bash_history|ssh|aws|profile|bashrc|mysql_history|netrc|git-credentials|docker)|^~?/\.ssh/",
+    ),
+    rule(
+        "dotted-thrice",
+        0.9,
+        r"(?:^|[=/\\])(?:\.{3,4}[/\\]+){2}|(?:\.\./\./|\.{2}/\.{1}/|\.\.\./\./){2}",
+    ),
     rule(
         "climbing-to-file",
         0.85,
@@ -30,7 +68,7 @@ pub(super) const TRAVERSAL: &[Rule] = &[
         0.75,
         r"^/(?:[^?=& ]{0,80}/)?\.(?:[a-vx-z0-9_]|w[a-df-z0-9])[a-z0-9_-]{1,30}(?:[/.?]|$)",
     ),
-    rule("climbing-once", 0.75, r"(?:^|[=/\\ '\x22])\.\.(?:[/\\]|%5c|%2f)[^/\\]|\.\.;/"),
+    rule("climbing-once", 0.75, r"(?:^|[=?&])/?\.\.(?:[/\\]|%5c|%2f)[^/\\ ]|\.\.;/"),
     rule(
         "left-over",
         0.65,

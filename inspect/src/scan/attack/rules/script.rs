@@ -5,7 +5,23 @@ use super::{Rule, rule};
 /// The rules of `xss`.
 pub(super) const RULES: &[Rule] = &[
     // Script.
-    rule("script-tag", 0.95, r"<[ /]?script\b"),
+    rule("script-tag", 0.93, r"<[ /]?script\b"),
+    // Script that does what only a test or a theft does.
+    rule(
+        "script-that-acts",
+        0.97,
+        r"<[ /]?script[^>]{0,100}>[^<]{0,60}?(?:\b(?:alert|prompt|confirm|eval|fetch|import|atob) ?[(`]|document ?\. ?(?:cookie|location|domain|write)|string\.fromcharcode|location ?= ?['\x22]|new image)",
+    ),
+    rule(
+        "handler-that-acts",
+        0.97,
+        r#"<[a-z!?/][^>]{0,200}?[ /"'`]on[a-z]{3,25} ?= ?['"`]?[^>]{0,60}?(?:\b(?:alert|prompt|confirm|eval|fetch|import|atob|print) ?[(`]|document ?\.|javascript ?:|string\.from|location ?=|\[['"`][a-z]+['"`]\]|=alert)"#,
+    ),
+    rule(
+        "tag-to-script",
+        0.96,
+        r#"<[a-z][^>]{0,200}?\b(?:href|src|action|formaction|data|background|xlink:href|from|to|values|content|srcdoc|poster|dynsrc|lowsrc)[ =:'"`]{1,4}[^>]{0,40}?(?:j ?a ?v ?a|v ?b) ?s ?c ?r ?i ?p ?t ?: ?[^ ;v)'"]"#,
+    ),
     rule("event-handler", 0.9, r#"<[a-z!?/][^>]{0,200}?[ /"'`]on[a-z]{3,25} ?= ?[^ ]"#),
     rule(
         "quote-event",
@@ -49,13 +65,43 @@ pub(super) const RULES: &[Rule] = &[
         r#"<style\b|@import ?['"(u]|-moz-binding|\burl ?\( ?['"]?(?:javascript|vbscript|data:text)"#,
     ),
     rule(
+        "handler-alone",
+        0.8,
+        r"^[ '\x22]*on(?:error|load|click|focus|blur|mouse[a-z]+|key[a-z]+|pointer[a-z]+|toggle|begin|start) ?= ?[a-z(]",
+    ),
+    rule(
+        "thrown",
+        0.85,
+        r"\bonerror ?= ?[a-z.]{2,20}[ ;,]|\bthrow ?(?:onerror|/a/|\[)|valueof ?[:=] ?alert|tostring ?[:=] ?alert",
+    ),
+    rule(
+        "script-import",
+        0.85,
+        r#"\bimport ?\( ?['"`](?:https?:)?//|\$\.getscript ?\(|\.innerhtml ?= ?['"`] ?<|\blocation(?:\.href)? ?= ?['"`](?:javascript|(?:https?:)?//)|\bnew image ?\( ?\) ?\.src|\.src ?= ?['"`](?:https?:)?//[^'"`]{1,80}['"`] ?\+ ?document"#,
+    ),
+    rule(
+        "cookie-sent",
+        0.96,
+        r"(?:fetch|open|location|src|href|send|get|post|ajax)\b[^;]{0,80}\+ ?document ?\. ?cookie|document\.cookie\)? ?['\x22`]?\)",
+    ),
+    rule(
+        "wrapped-call",
+        0.85,
+        r"\( ?(?:alert|prompt|confirm|eval) ?\) ?[(`]|\[[^\]]{0,20}\] ?\.[a-z]{2,20}\.constructor ?\(|\.constructor ?\( ?['\x22`](?:alert|return|throw|console|eval|prompt|import)|\.\s?call ?`",
+    ),
+    rule(
+        "broken-string",
+        0.85,
+        r#"^[^'"`]{0,20}['"`] ?(?:-|\+|;|\^|\*|\|\||&&) ?(?:alert|prompt|confirm|eval|console\.log|print|import|fetch) ?[(`]"#,
+    ),
+    rule(
         "function-made",
         0.85,
         r"\bnew function ?\(|\breflect ?\. ?(?:apply|get|construct)|\b[a-z]{2,20}\.(?:call|apply|constructor) ?`",
     ),
     // Script of six characters.
     rule("punctuation-script", 0.9, r"[\[\]()!+ ]{24}"),
-    rule("utf-7", 0.85, r"\+adw-[^+]{0,80}\+ad4-"),
+    rule("utf-7", 0.9, r"[+ ]adw-[^+]{0,80}[+ ]ad4-"),
     rule(
         "spelt-out-script",
         0.85,

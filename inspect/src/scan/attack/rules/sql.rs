@@ -4,10 +4,16 @@ use super::{Rule, rule};
 
 /// The rules of `sql-injection`.
 pub(super) const RULES: &[Rule] = &[
+    // What a union needs to learn how many columns there are, or to tell what it wants.
+    rule(
+        "union-of-columns",
+        0.96,
+        r#"\bunion[ ('"+]+(?:(?:all|distinct)[ ('"+]+)?select[ ('"+]+(?:null\b|[0-9]+[ '")]*(?:,|--|#|$)|@@|(?:char|chr|concat|group_concat|version|user|database|load_file|current_user|hex|unhex|cast)[ (]|0x[0-9a-f]|[^&]{0,60}\bfrom[ (]+(?:information_schema|mysql\.|pg_|sys|master|all_tables|dual\b))"#,
+    ),
     // UNION SELECT, also with ALL, DISTINCT and brackets between.
     rule(
         "union-select",
-        0.95,
+        0.93,
         r#"\bunion[ ('"+]+(?:(?:all|distinct)[ ('"+]+)?(?:select\b|values? ?\(|table\b)"#,
     ),
     // A tautology or contradiction of numbers behind a boolean operator: `or 1=1`, `and 2*3=6`.
@@ -26,16 +32,75 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "quote-operator",
         0.85,
-        r#"['"`)] ?(?:\b(?:or|and|xor)\b|\|\||&&) ?(?:true|false|null|not|exists|isnull|[0-9]+\b|\(? ?select\b)"#,
+        r#"['"`] ?(?:\b(?:or|and|xor)\b|\|\||&&) ?(?:true|false|null|not|exists|isnull|[0-9]+\b|\(? ?select\b)|\) ?(?:\b(?:or|and|xor)\b|\|\||&&) ?(?:true\b|false\b|null\b|exists ?\(|isnull|[0-9]+\b|\(? ?select\b)"#,
     ),
+    // The same with a name, and what an attacker compares it with.
+    rule(
+        "quote-name",
+        0.88,
+        r#"['"`][ )]*(?:\b(?:or|and|xor|having|where)\b|\|\||&&)[ (!]*(?:not )?[a-z_.]{1,30}[ )]*(?:=|<>|!=|<|>|like\b|rlike\b|regexp\b|is (?:not )?null|in ?\(|between\b)[ (]*(?:['"`%0-9(]|[a-z_]{1,20}[ )]*(?:--|#|/\*|$)|$)"#,
+    ),
+    rule(
+        "name-compared",
+        0.75,
+        r#"^[^'"=]{0,24}(?:\b(?:or|and|xor|having)\b|\|\||&&)[ (!]*(?:not )?(?:(?:user(?:name|id)?|uid|uname|pass(?:word|wd)?|email|login|id|name) ?(?:=|<>|!=|like\b|is (?:not )?null|between\b)|true\b ?(?:--|#|$)|[0-9]+ ?(?:--|#|/\*)|not (?:true|false|[0-9]))|^ ?'? ?(?:or|and|\|\|) [a-z0-9'"]{1,12} ?= ?[a-z0-9'"]{1,12} ?(?:--|#|$)"#,
+    ),
+    rule(
+        "condition-function",
+        0.9,
+        r"\b(?:iif|elt|if|make_set|ifnull|nullif|decode) ?\( ?\(?[0-9]+ ?= ?\(?[0-9]+|\bif ?\( ?(?:now ?\(|[0-9']+ ?=|\(? ?select\b|ascii|substr|length|user|version)|\b(?:and|or|xor|,|;)[ (]*(?:iif|elt|if) ?\(",
+    ),
+    rule(
+        "delayed",
+        0.93,
+        r#"(?:^|['"`)0-9;|&,(=-]|\b(?:or|and|xor|select|then|else)\b)[ (!-]*(?:(?:pg_)?sleep ?\( ?[0-9_]|benchmark ?\( ?[0-9]{4,} ?,|waitfor[ (]+(?:delay|time)[ ('"]*[0-9]|dbms_(?:pipe\.receive_message|lock\.sleep|session\.sleep) ?\()"#,
+    ),
+    rule("sleep-spaced", 0.85, r"\bsleep ?\( ?_{0,2}[a-z0-9]{1,10}_{0,2} ?\)"),
+    // Errors that tell: what is asked for is in them.
+    rule(
+        "told-by-error",
+        0.93,
+        r#"\b(?:extractvalue|updatexml) ?\( ?[^,)]{1,40},[ ]?(?:concat|make_set|0x|\()|\butl_inaddr\.get_host_|\bctxsys\.drithsx|\b(?:convert|cast) ?\( ?(?:int ?,)? ?\( ?select|\bgtid_subset ?\( ?concat|floor ?\( ?rand ?\( ?[0-9]? ?\) ?\* ?2|\bst_latfromgeohash ?\( ?concat|\bxp_(?:cmdshell|dirtree|fileexist|regread)\b|\bexec(?:ute)?[ (]+(?:master\.)?(?:\.|dbo\.)?[xs]p_[a-z]"#,
+    ),
+    rule(
+        "order-by-number",
+        0.85,
+        r#"(?:^|['"`)0-9 ])[ )]*\border by [0-9]{1,5} ?(?:--|#|/\*|;)|(?:^|=)[ 0-9'"`)%-]{0,12}(?:end )?\border by [0-9]{1,5}$"#,
+    ),
+    rule(
+        "json-operator",
+        0.93,
+        r#"['"`)][^&]{0,40}(?:@>|<@) ?['"]|::jsonb? ?(?:@>|<@|->|\?)|\bor [a-z_]{1,20} ?@> ?'"#,
+    ),
+    rule(
+        "list-closed",
+        0.85,
+        r#"(?:^|['"`)0-9])[ )]*\bend (?:and|or)\b[ (]*['"]?[a-z0-9]|\bin boolean mode ?\)"#,
+    ),
+    rule(
+        "declared",
+        0.88,
+        r"\bdeclare[ (]+@[a-z]{1,12} (?:as )?[a-z]{3,12}|\bset @[a-z]{1,12} ?= ?(?:0x|'|\()|\bexec ?\( ?@[a-z]",
+    ),
+    rule("inline-digits", 0.93, r"\b[0-9]\.e ?\( ?(?:ascii|substring|select|[0-9]\.e)"),
     // A quote, then a statement's end or a comment.
     rule(
         "quote-clause",
         0.7,
-        r#"['"`)] ?(?:or|and|where|having|order by|group by|limit)\b[^&]{0,80}(?:--|#|;|/\*)"#,
+        r#"['"`)] ?(?:or|and|where|having|order by|group by|limit)[ ('"!~+0-9-][^&]{0,80}(?:--|#|;|/\*)"#,
     ),
-    rule("quote-order-by", 0.85, r#"['"`)] ?(?:order|group) by [0-9(]"#),
-    rule("quote-comment", 0.75, r#"(?:^|[=?&])[^&=? ]{0,24}(?:'|")[ )]*(?:--(?:[^-]|$)|#|/\*)"#),
+    // Two quotes that pair with those of the statement around them.
+    rule(
+        "quotes-left-open",
+        0.88,
+        r#"^[^'"]{0,24}['"][ )]*(?:\b(?:or|and|xor|like)\b|\|\||&&)[ (]*['"][^'"]{0,12}$"#,
+    ),
+    rule("quote-order-by", 0.85, r#"^[^'"`]{0,32}['"`][ )]*(?:order|group) by [0-9(]"#),
+    rule(
+        "quote-comment",
+        0.75,
+        r#"(?:^|[=?&"])[^&=?:{\[ ]{0,24}(?:'|")[ )]*(?:--(?:[^-]|$)|#(?:$|[^0-9a-z])|/\*)"#,
+    ),
     // A second statement.
     rule(
         "second-statement",
@@ -51,12 +116,17 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "select-from-system",
         0.85,
-        r"\bselect\b[ (*]+[^&]{0,100}?\bfrom\b[ (]+(?:information_schema|pg_|sys\.?|all_users|dual\b|mysql\.|master|users?\b|[a-z_]+ ?(?:where|limit|union|order by|--|#|;))",
+        r"\bselect\b[ (*]+[^&]{0,100}?\bfrom\b[ (]+(?:information_schema|pg_|sys\.?|all_users|dual\b|mysql\.|master\b|[a-z_]+ ?(?:union|--|#|;))",
+    ),
+    rule(
+        "select-from",
+        0.55,
+        r"\bselect\b[ (*]+[^&]{0,100}?\bfrom\b[ (]+(?:users?\b|[a-z_]+ ?(?:where|limit|order by))",
     ),
     rule(
         "select-function",
         0.85,
-        r"\bselect\b ?(?:@@|(?:case|if|sleep|pg_sleep|benchmark|version|user|database|count|concat|group_concat|char|char_length|ascii|substr|load_file|dbms_)\b ?[( ])",
+        r"\bselect\b ?(?:@@|(?:case|if|sleep|pg_sleep|benchmark|version|user|database|group_concat|char_length|load_file|dbms_)\b ?[( ])",
     ),
     // Functions that only an attacker puts into a parameter.
     rule(
@@ -82,7 +152,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "quote-like",
         0.8,
-        r#"['"`)] ?(?:rlike|regexp|sounds like|procedure|into|limit|as [a-z0-9]+ where)\b ?[0-9('"]?"#,
+        r#"['"`)] ?(?:(?:rlike|regexp|sounds like)\b ?[0-9('"]|procedure [a-z]{3,12} ?\(|into (?:out|dump)file\b|into ?@|limit [0-9]+(?:$|[ ,]|--|#)|as [a-z0-9]+ where\b)"#,
     ),
     rule("cast", 0.8, r"\)::(?:int|text|bigint|jsonb?|numeric|varchar)\b|::(?:regclass|jsonb)\b"),
     rule(
@@ -94,7 +164,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "quote-predicate",
         0.8,
-        r#"['"`)] ?(?:(?:is )?(?:not )?(?:null|glob|isnull|notnull|rlike|regexp|collate|in ?\(|between [0-9'"])|is not\b|similar to)[^a-z]"#,
+        r#"['"`)] ?(?:is (?:not )?(?:null|true|false|[0-9])|(?:not )?(?:glob|isnull|notnull|rlike|regexp|collate)\b ?[^a-z ]|(?:not )?in ?\( ?(?:[0-9'"(]|select)|between [0-9'"]|similar to ?['"(])"#,
     ),
     rule(
         "definition",

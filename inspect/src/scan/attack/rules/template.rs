@@ -7,8 +7,20 @@ pub(super) const RULES: &[Rule] = &[
     // `{{7*7}}`, `${7*7}`, `#{7*7}`, `<%= 7*7 %>`, `@(7*7)`: the probes that every engine answers.
     rule(
         "arithmetic",
-        0.95,
+        0.96,
+        r#"(?:\{\{|[$#*%]\{|\{%|<%=?|\[\[)[ ('"={$]*-?[0-9][0-9a-fx]* ?['"]? ?[*+/-] ?['"]?[0-9][0-9a-fx]*['"]?[ )]*(?:\}|%|\]\])|[@#]\([0-9]+ ?[*+/-] ?[0-9]+\)"#,
+    ),
+    rule(
+        "arithmetic-begun",
+        0.9,
         r#"(?:\{\{|[$#@*%]\{|\{%|<%=?|[@#]\(|\[\[)[ ('"]*-?[0-9]+ ?['"]? ?[*+/-] ?['"]?[0-9]+"#,
+    ),
+    // What makes every engine fail, and so tells which one it is.
+    rule("polyglot", 0.96, r#"\$\{\{<%|<%\[%|\{\{[^}]{0,20}\$\{[^}]{0,20}<%"#),
+    rule(
+        "helper-chain",
+        0.9,
+        r#"\{\{#with \W|\{\{#each [^}]{0,40}\b(?:conslist|this)\b|lookup string\.sub|\{\{[^}]{0,80}\bconstructor\b"#,
     ),
     // An object from which everything can be reached.
     rule(
@@ -44,9 +56,12 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         "block-tag",
-        0.8,
-        r"\{% ?(?:import|include|extends|set|for|if|debug|load|macro|block|raw|from|with|autoescape)\b[^%]{0,120}%\}",
+        0.85,
+        r"\{%-? ?(?:import|include|extends|debug|load|macro|from|autoescape|set [^%]{0,60}(?:__|\(|self|request|config)|(?:for|if|with) [^%]{0,80}(?:__|\[\]|\(\)|request\.|config|self|\bpopen|subclasses))\b?[^%]{0,120}%\}",
     ),
+    rule("control-tag", 0.55, r"\{%-? ?(?:set|for|if|block|raw|with)\b[^%]{0,120}%\}"),
+    // A method of a class by its name: `Some_Class::method(`.
+    rule("static-call", 0.85, r"\{[a-z_]{3,60}::[a-z_]{2,40} ?\("),
     // ERB, EJS, ASP, JSP.
     rule(
         "percent-tag",

@@ -27,10 +27,18 @@ pub(super) const SCANNERS: &[Rule] = &[
 pub(super) const GRAPHQL: &[Rule] = &[
     rule(
         "introspection",
-        0.98,
+        0.93,
         r"\{ ?__schema\b|\b__schema ?\{|\b__type ?\( ?name|\bintrospectionquery\b",
     ),
-    rule("directives", 0.85, r"(?:@[a-z]+ ?){10}"),
+    rule("directives", 0.88, r"(?:@[a-z]+ ?(?:\([^)]{0,20}\) ?)?){10}"),
+    // Fields in fields, deeper than a page needs; the same field under many names.
+    rule("depth", 0.9, r"(?:\{ ?[a-z_][a-z0-9_]{0,30}(?: ?\([^)]{0,60}\))? ?){12}"),
+    rule(
+        "aliases",
+        0.85,
+        r"(?:\b[a-z]{1,12}[0-9]{1,4} ?: ?[a-z_]{2,30} ?(?:\([^)]{0,80}\))? ?(?:\{[^}]{0,80}\})?[ ,]*){15}",
+    ),
+    rule("batch", 0.7, r#"(?:\{ ?"query" ?: ?"[^"]{0,400}"[^{}]{0,80}\} ?, ?){8}"#),
 ];
 
 /// The rules of `protocol-abuse`, over normalised text.
@@ -40,6 +48,13 @@ pub(super) const PROTOCOL: &[Rule] = &[
         0.85,
         r" (?:get|post|head|put|delete|options|connect|trace|patch|propfind) (?:/|https?:)[^ ]{0,200} http/[0-9]",
     ),
+    // Fields behind a line end, which stands as a space here, at the end of a value.
+    rule(
+        "response-field",
+        0.88,
+        r"(?:^|[^ ] | )(?:set-cookie2?: ?[a-z0-9_.-]{1,40}=|location: ?(?:https?:)?//|content-length: ?[0-9]+ |content-type: ?text/html |x-xss-protection: ?0|access-control-allow-origin: ?[*h]|refresh: ?[0-9]{1,3}; ?url=|transfer-encoding: ?chunked |last-modified: ?[a-z]{3},)",
+    ),
+    rule("wide-line-end", 0.93, r"(?:\xe5\x98\x8a|\xe5\x98\x8d){1,2} ?[a-z-]{3,30}:"),
     rule("status-line", 0.85, r"\bhttp/1\.[01] [1-5][0-9][0-9] "),
     rule(
         "set-cookie",
