@@ -26,12 +26,8 @@ found secrets
 found pii_texts
 "$weir" validate "$shared/detect/ids.jsonl" >"$out/ids.jsonl"
 secrets
-# Keys that only their names tell have a category of their own, which the scorer leaves out unless it is told.
-echo "with credentials:"
-secrets --category '[sc][er]*'
 spans
 ids
-secrets --category '[sc][er]*' --json | jq -r '"figure: detect.secrets_and_credentials.recall_all \(.recall_all) ratio", "figure: detect.secrets_and_credentials.precision \(.precision) ratio"'
 secrets --json | jq -r '"figure: detect.secrets.recall_all \(.recall_all) ratio", "figure: detect.secrets.precision \(.precision) ratio"'
 spans --json | jq -r '.types | to_entries[] | "figure: detect.pii.f1.\(.key) \(.value.f1) ratio"'
 ids --json | jq -r '"figure: detect.ids.kinds \(.kinds) count", "figure: detect.ids.accuracy \(.accuracy) ratio"'

@@ -15,7 +15,7 @@ pub struct DetectorId(pub u16);
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Category {
     /// Payment card data.
     Pci,
@@ -27,7 +27,7 @@ pub enum Category {
     Secrets,
     /// Keys, tokens and passwords that only their names tell: beside the name of a service, or under `password`. To look for
     /// them costs more than all other leaks together.
-    Credentials,
+    SecretsNamed,
     /// Addresses of machines. Ordinary traffic is full of them, so no other category holds them.
     Network,
     /// What a server tells of itself by mistake: stack traces, errors of databases, directory listings, source code,

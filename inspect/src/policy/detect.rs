@@ -20,7 +20,7 @@ const CATEGORIES: [&str; 10] = [
     "pii",
     "health",
     "secrets",
-    "credentials",
+    "secrets-named",
     "network",
     "leakage",
     "llm",

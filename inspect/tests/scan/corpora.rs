@@ -154,7 +154,7 @@ fn secrets_of_our_kinds() {
         let found = scan(scanner, text.as_bytes());
         let names = found.iter().map(|f| catalog.get(f.detector).unwrap());
         let names: Vec<_> = names
-            .filter(|d| matches!(d.category, Category::Secrets | Category::Credentials))
+            .filter(|d| matches!(d.category, Category::Secrets | Category::SecretsNamed))
             .collect();
         let hint = row["detector"].as_str().unwrap();
         let hint = if hint == "jwt" { "gitleaks:jwt" } else { hint };

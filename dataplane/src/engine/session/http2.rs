@@ -76,8 +76,6 @@ pub struct Http2Session {
 #[derive(Default)]
 pub struct Streams {
     open: HashMap<u32, Box<Stream>>,
-    // Boxes go back and forth between the two.
-    #[expect(clippy::vec_box)]
     spare: Vec<Box<Stream>>,
     lanes: [Lane; 2],
     endings: Endings,

@@ -187,7 +187,7 @@ fn category(c: Category) -> &'static str {
         Category::Pii => "pii",
         Category::Health => "health",
         Category::Secrets => "secrets",
-        Category::Credentials => "credentials",
+        Category::SecretsNamed => "secrets-named",
         Category::Network => "network",
         Category::Leakage => "leakage",
         Category::Llm => "llm",
