@@ -242,7 +242,7 @@ fn tls() {
         let hello = [vec![1], vector(3, &body)].concat();
         seeds.push([vec![0x16, 3, 1], vector(2, &hello), b"more".to_vec()].concat());
     }
-    assert!(seeds.iter().all(|seed| weir_reassembly::tls::server_name(seed).is_some()));
+    assert!(seeds.iter().all(|seed| weir_reassembly::tls::ClientHello::read(seed).is_some()));
     smoke("tls", weir_fuzz::tls, &seeds);
 }
 

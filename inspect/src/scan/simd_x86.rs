@@ -49,11 +49,45 @@ fn hits(words: &Words, block: &[u8; PADDING], starts: u64, there: usize) -> u64 
 
 /// [`super::simd::long_run`]; only where the processor has AVX2.
 pub(super) fn long_run(bytes: &[u8]) -> Option<usize> {
-    if !is_x86_feature_detected!("avx2") {
-        return None;
+    if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512f") {
+        // SAFETY: this processor has AVX-512F and AVX-512BW.
+        return unsafe { long_run_avx512(bytes) };
     }
-    // SAFETY: this processor has AVX2.
-    unsafe { long_run_avx2(bytes) }
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: this processor has AVX2.
+        return unsafe { long_run_avx2(bytes) };
+    }
+    None
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+fn long_run_avx512(bytes: &[u8]) -> Option<usize> {
+    let mut runs = LongRuns::default();
+    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+    for (i, block) in blocks.iter().enumerate() {
+        let long = runs.step(letters512(block));
+        if long != 0 {
+            return Some(i * BLOCK + long.trailing_zeros() as usize);
+        }
+    }
+    let mut last = [0; BLOCK];
+    last.iter_mut().zip(rest).for_each(|(to, b)| *to = *b);
+    let long = runs.step(letters512(&last));
+    (long != 0).then(|| blocks.len() * BLOCK + long.trailing_zeros() as usize)
+}
+
+/// Which of 64 bytes are letters of base64.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn letters512(bytes: &[u8; BLOCK]) -> u64 {
+    let bytes = load512(bytes);
+    let within = |v: __m512i, first: u8, count: i8| {
+        let value = _mm512_sub_epi8(v, _mm512_set1_epi8(first as i8));
+        _mm512_cmplt_epu8_mask(value, _mm512_set1_epi8(count))
+    };
+    let is = |b: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(b as i8));
+    let letters = within(_mm512_or_si512(bytes, _mm512_set1_epi8(0x20)), b'a', 26);
+    letters | within(bytes, b'0', 10) | is(b'+') | is(b'/') | is(b'-') | is(b'_')
 }
 
 #[target_feature(enable = "avx2")]

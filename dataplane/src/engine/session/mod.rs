@@ -25,6 +25,7 @@ use std::time::Duration;
 use weir_inspect::policy::{self, Decision, Policy};
 use weir_proto::AppProto;
 use weir_reassembly::time::Time;
+use weir_reassembly::tls::ClientHello;
 
 pub use super::answer::Answer;
 use super::bypass::Order;
@@ -253,7 +254,7 @@ impl Session {
             detect::Protocol::Http2 => *self = Session::Http2(Box::new(Http2Session::new(true))),
             detect::Protocol::Tls => {
                 feed.cx.counters.unread_tls_bytes += bytes.len() as u64;
-                let host = weir_reassembly::tls::server_name(bytes);
+                let host = ClientHello::read(bytes).and_then(|hello| hello.server_name());
                 feed.cx.name_service(feed.conn, host);
                 report::tls(feed, bytes);
                 *self = Session::Unread(Unread::Tls);

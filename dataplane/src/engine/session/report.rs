@@ -7,6 +7,7 @@ use weir_inspect::policy::{self, Decision, Part};
 use weir_inspect::scan::sample;
 use weir_proto::event::Body;
 use weir_proto::{self as proto, AppProto, Endpoint, Event};
+use weir_reassembly::tls::ClientHello;
 
 use super::transaction::Request;
 use super::{Conn, Dir, Feed};
@@ -239,13 +240,15 @@ pub fn tell(feed: &mut Feed<'_>, request: &Request, body: Body) {
     feed.cx.tell(event(now, feed.conn, app_proto(request), body));
 }
 
-/// Tells a TLS connection, by its server name indication if the first bytes hold it.
+/// Tells a TLS connection: whom the client asks for and what kind of client it is, if the first bytes hold it.
 pub fn tls(feed: &mut Feed<'_>, hello: &[u8]) {
     if !feed.cx.settings.log_requests {
         return;
     }
-    let sni = weir_reassembly::tls::server_name(hello).map(text).unwrap_or_default();
-    let tls = proto::Tls { sni, ..Default::default() };
+    let hello = ClientHello::read(hello);
+    let sni = hello.and_then(|h| h.server_name()).map(text).unwrap_or_default();
+    let ja4 = hello.map(|h| h.ja4()).unwrap_or_default();
+    let tls = proto::Tls { sni, ja4, ..Default::default() };
     let now = feed.cx.wall_clock(feed.now);
     feed.cx.tell(event(now, feed.conn, AppProto::Tls, Body::Tls(tls)));
 }
