@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod daemon;
+mod template;
 
 use weir_inspect::policy::Mode;
 

@@ -85,10 +85,12 @@ fn render(event: &Value, style: Style) -> String {
     }
     let finding = |o: &str| {
         let did = if at(&format!("{o}/enforced")) == "true" { "" } else { "would " };
+        let path = Some(at(&format!("{o}/path"))).filter(|path| !path.is_empty());
         format!(
-            "{} {} ({did}{}, rule {})",
+            "{} {}{} ({did}{}, rule {})",
             at(&format!("{o}/detector")),
             at(&format!("{o}/sample")),
+            path.map(|path| format!(" at {path}")).unwrap_or_default(),
             at(&format!("{o}/action")),
             at(&format!("{o}/rule")),
         )
@@ -134,12 +136,12 @@ mod tests {
         let mut event = json!({
             "timestamp": "2024-02-29T12:34:56.000001+0000", "event_type": "leak",
             "src_ip": "10.0.0.1", "src_port": 4, "dest_ip": "2001:db8::2", "dest_port": 80,
-            "leak": {"detector": "payment-card", "sample": "4***1", "action": "mask", "enforced": true, "rule": "cards"},
+            "leak": {"detector": "payment-card", "sample": "4***1", "path": "$.card", "action": "mask", "enforced": true, "rule": "cards"},
             "http": {"http_method": "GET", "hostname": "shop", "url": "/\u{1b}[2J", "status": 200}
         });
         assert_eq!(
             render(&event, Style::detect()),
-            "12:34:56.000  leak       10.0.0.1:4 → [2001:db8::2]:80  payment-card 4***1 (mask, rule cards)  GET shop/·[2J 200"
+            "12:34:56.000  leak       10.0.0.1:4 → [2001:db8::2]:80  payment-card 4***1 at $.card (mask, rule cards)  GET shop/·[2J 200"
         );
         event["leak"]["enforced"] = false.into();
         assert!(render(&event, Style::detect()).contains("(would mask, rule cards)"));

@@ -18,11 +18,10 @@ use weir_inspect::policy::{Mode, Policy};
 use super::client::Client;
 use super::style::{Style, printable};
 use super::{Failure, Outcome, output, policy, replay};
+use crate::template;
 
 /// Samples shown of a row.
 const SAMPLES: usize = 3;
-/// A segment of a path that is so long and holds a digit is an id, not a word.
-const ID_LENGTH: usize = 8;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -245,25 +244,11 @@ impl Trial {
             "{} {}{}",
             text("/http/http_method"),
             text("/http/hostname"),
-            template(&text("/http/url"))
+            template::of(&text("/http/url"))
         );
         let place = place.chain([text("/http/url")]).collect::<Vec<_>>().join(" ");
         Some((place, Deed { rule, endpoint, effect, sample }))
     }
-}
-
-/// A path with its ids left out, so that calls of one kind stand in one row.
-fn template(url: &str) -> String {
-    let path = url.split(['?', '#']).next().unwrap_or_default();
-    let segment = |segment: &str| {
-        let (stem, suffix) = segment.split_once('.').map_or((segment, ""), |(stem, _)| {
-            (stem, segment.get(stem.len()..).unwrap_or_default())
-        });
-        let digits = stem.bytes().filter(u8::is_ascii_digit).count();
-        let is_id = digits > 0 && (digits == stem.len() || stem.len() >= ID_LENGTH);
-        if is_id { format!("{{id}}{suffix}") } else { segment.to_owned() }
-    };
-    path.split('/').map(segment).collect::<Vec<_>>().join("/")
 }
 
 /// By rule, effect and endpoint.
@@ -341,18 +326,6 @@ fn as_text(rows: &BTreeMap<(String, Effect, String), Row>, gone: usize, style: S
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_are_left_out_and_versions_stay() {
-        for (url, wanted) in [
-            ("/api/v1/users/17?x=1", "/api/v1/users/{id}"),
-            ("/o/3f2b9c1d-8a77-4e0f-9d53-0b2f6a1c7e44/items", "/o/{id}/items"),
-            ("/files/report.pdf", "/files/report.pdf"),
-            ("/files/17.pdf", "/files/{id}.pdf"),
-        ] {
-            assert_eq!(template(url), wanted);
-        }
-    }
 
     #[test]
     fn only_what_becomes_stronger_is_new() {

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use weir_proto::event::Body;
 use weir_proto::{Event, Finding, Http, eve};
 
+use crate::template;
+
 /// Entries; of more, a tenth is forgotten: those that were silent longest. About 20 MB.
 const MAX_ENTRIES: usize = 10_000;
 /// Microseconds of a window.
@@ -161,24 +163,9 @@ impl Entry {
     }
 }
 
-/// Method and path, with what varies between calls left out: numbers, hexadecimal ids, UUIDs, and what else is more digits
-/// than word.
+/// Method and path, with what varies between calls left out.
 fn endpoint(http: &Http) -> String {
-    let path = http.url.split(['?', '#']).next().unwrap_or_default();
-    let segment = |segment: &str| {
-        let digits = segment.bytes().filter(u8::is_ascii_digit).count();
-        let hex =
-            segment.len() >= 16 && segment.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
-        let varies = hex || digits * 3 > segment.len() && !is_version(segment);
-        if varies { "{id}".to_owned() } else { segment.to_owned() }
-    };
-    let path: Vec<_> = path.split('/').map(segment).collect();
-    format!("{} {}", http.http_method, path.join("/"))
-}
-
-/// `v1`, `v2beta1`
-fn is_version(segment: &str) -> bool {
-    segment.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    format!("{} {}", http.http_method, template::of(&http.url))
 }
 
 #[cfg(test)]
@@ -266,20 +253,5 @@ mod tests {
             n /= 26;
         }
         out
-    }
-
-    #[test]
-    fn what_varies_is_left_out() {
-        for (url, path) in [
-            ("/user/42/vehicle", "/user/{id}/vehicle"),
-            ("/v1/o/9f86d081884c7d659a2feaa0c55ad015", "/v1/o/{id}"),
-            ("/o/123e4567-e89b-12d3-a456-426614174000/x", "/o/{id}/x"),
-            ("/ORD-2024-000123", "/{id}"),
-            ("/v2beta1/help", "/v2beta1/help"),
-            ("/", "/"),
-        ] {
-            let http = Http { url: url.into(), http_method: "GET".into(), ..Default::default() };
-            assert_eq!(endpoint(&http), format!("GET {path}"));
-        }
     }
 }
