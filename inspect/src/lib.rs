@@ -1,9 +1,11 @@
-//! Messages → findings → verdict: detectors, validators, policy. No I/O, no clock; `unsafe` only in the SIMD search.
+//! Messages → findings → verdict: detectors, validators, policy. No I/O but for reading the files of a policy, and no
+//! clock but when one is compiled; `unsafe` only in the SIMD search.
 
 pub mod attack_model;
 pub mod decode;
 pub mod detector;
 pub mod duration;
+pub mod linear_counting;
 pub mod path;
 pub mod policy;
 pub mod request;

@@ -43,7 +43,7 @@ pub(super) struct Source {
     #[schemars(length(min = 1))]
     pub detectors: Option<Vec<CustomDetector>>,
     /// What to do about what. Of several rules that apply, the strongest decides: an enforced one before a monitored
-    /// one, block before mask before tokenize before alert, then the first in the file.
+    /// one, then by its action (bypass, drop-source, quarantine, block, rate-limit, mask, tokenize, alert), then the first in the file.
     #[schemars(length(min = 1))]
     pub rules: Option<Vec<Rule>>,
     /// What the policy has to do about messages; one that it does something else about is an error.
@@ -55,7 +55,7 @@ pub(super) struct Source {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Further {
-    /// As in the main file; only this file's rules can name them.
+    /// As in the main file; those of a tenant only its own rules can name.
     #[schemars(length(min = 1))]
     pub services: Option<Vec<Service>>,
     /// As in the main file.

@@ -12,6 +12,8 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
+use crate::linear_counting;
+
 /// Callers that are remembered per limit. Beyond it, of four that fall into one set, the one that was silent longest is
 /// forgotten, and begins again.
 pub const CALLERS: usize = 8192;
@@ -137,10 +139,7 @@ impl Usage {
                 *word |= bits.load(Relaxed);
             }
         }
-        let ones: u32 = all.iter().map(|word| word.count_ones()).sum();
-        let zeros = (BITS as u32 - ones).max(1);
-        // How many values fill so much of the bitmap (Whang et al. 1990, equation 1).
-        (BITS as f64 * (BITS as f64 / f64::from(zeros)).ln()).round() as u32
+        linear_counting::distinct(&all)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
+use weir_inspect::linear_counting;
 use weir_proto::event::Body;
 use weir_proto::{Event, Finding, Http, eve};
 
@@ -156,10 +157,7 @@ impl Entry {
             count += window.count;
             all.iter_mut().zip(window.values).for_each(|(a, b)| *a |= b);
         }
-        let zeros = BITS as u32 - all.iter().map(|word| word.count_ones()).sum::<u32>();
-        // Equation 1 of the paper.
-        let distinct = BITS as f64 * (BITS as f64 / f64::from(zeros.max(1))).ln();
-        (count, (distinct.round() as u64).min(count))
+        (count, u64::from(linear_counting::distinct(&all)).min(count))
     }
 }
 

@@ -114,8 +114,7 @@ impl Content {
         self.tracked.get_or_insert_with(|| feed.cx.track()).paths.begin(content_type, messages);
         if !self.binary {
             const FORM: &[u8] = b"application/x-www-form-urlencoded";
-            let kind = content_type.get(..FORM.len());
-            self.state.set_escapes(kind.is_some_and(|kind| kind.eq_ignore_ascii_case(FORM)));
+            self.state.set_escapes(reading::is_media_type(content_type, FORM));
         }
     }
 

@@ -413,9 +413,7 @@ impl Messages {
         self.switch = Some(Switch { at, upgrade });
         Next::Switch
     }
-}
 
-impl Messages {
     /// Whether the switch that a response announces is one to WebSocket, whose messages are read.
     fn is_websocket(&self, feed: &Feed<'_>, t: &Transaction) -> bool {
         self.websocket && t.request.status == 101 && WebSocketSession::is_read(feed, t)

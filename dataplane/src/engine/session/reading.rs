@@ -39,23 +39,23 @@ pub fn begin(
     fields: &dyn HeadFields,
     has_body: bool,
 ) -> bool {
-    let binary = fields.find("content-type").is_some_and(is_binary);
+    let content_type = fields.find("content-type").unwrap_or_default();
+    let binary = is_binary(content_type);
     if !has_body || !rules.scans(Part::Body) {
         content.begin(rules, Reading::Skip, binary);
         return false;
     }
     let mut coding = std::mem::take(&mut feed.cx.decoded);
     let sealed = codings_and_seal(fields, &mut coding);
-    let decoder = decoder(&coding, fields);
+    let messages = fields.find("grpc-encoding").filter(|v| !decode::is_identity(v));
+    let decoder = decoder(&coding, content_type, messages);
     feed.cx.decoded = coding;
     let full = feed.cx.decoders_in_use() >= feed.cx.settings.limits.decoders;
     match decoder.and_then(|d| if full && d.is_some() { Err(Cause::Overload) } else { Ok(d) }) {
         Ok(decoder) => {
             content.begin(rules, Reading::Scan, binary);
             content.sealed = sealed;
-            let messages = fields.find("grpc-encoding").is_some_and(|v| !decode::is_identity(v));
-            let content_type = fields.find("content-type").unwrap_or_default();
-            content.track(feed, content_type, messages);
+            content.track(feed, content_type, messages.is_some());
             if let Some(decoder) = decoder {
                 let coded = if is_archive(content_type) { ARCHIVED } else { CODED };
                 content.sealed = Some(coded);
@@ -71,11 +71,13 @@ pub fn begin(
     }
 }
 
-/// What undoes the codings of a message; none if it has none.
-fn decoder(coding: &[u8], fields: &dyn HeadFields) -> Result<Option<Decoder>, Cause> {
-    let content_type = fields.find("content-type").unwrap_or_default();
-    let text = content_type.get(..WEB_TEXT.len()).is_some_and(|c| c.eq_ignore_ascii_case(WEB_TEXT));
-    let messages = fields.find("grpc-encoding").filter(|v| !decode::is_identity(v));
+/// What undoes the codings of a message, and that of the gRPC `messages` in it; none if it has none.
+fn decoder(
+    coding: &[u8],
+    content_type: &[u8],
+    messages: Option<&[u8]>,
+) -> Result<Option<Decoder>, Cause> {
+    let text = is_media_type(content_type, WEB_TEXT);
     let archive = is_archive(content_type);
     if !text && !archive && messages.is_none() && decode::is_identity(coding) {
         return Ok(None);
@@ -90,9 +92,12 @@ fn decoder(coding: &[u8], fields: &dyn HeadFields) -> Result<Option<Decoder>, Ca
 }
 
 fn is_archive(content_type: &[u8]) -> bool {
-    let is =
-        |kind: &&[u8]| content_type.get(..kind.len()).is_some_and(|c| c.eq_ignore_ascii_case(kind));
-    ARCHIVES.iter().any(is)
+    ARCHIVES.iter().any(|kind| is_media_type(content_type, kind))
+}
+
+/// Whether a `Content-Type` begins with this media type, in any case (RFC 9110 §8.3.1).
+pub fn is_media_type(content_type: &[u8], kind: &[u8]) -> bool {
+    content_type.get(..kind.len()).is_some_and(|c| c.eq_ignore_ascii_case(kind))
 }
 
 /// Counts content that can't be read. True: it must not pass, since an enforced rule waits for what it holds.

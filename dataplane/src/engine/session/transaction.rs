@@ -12,6 +12,7 @@ use weir_reassembly::http2::ValuePlace;
 use super::content::{Content, Reading};
 use super::etag::Etag;
 use super::grpc::Call;
+use super::reading;
 use super::report::{self, Finding};
 use super::{Answer, Dir, Feed};
 
@@ -373,7 +374,7 @@ impl Transaction {
 /// Whether content of this type is binary with text in it: then a number may be glued to framing bytes.
 pub fn is_binary(content_type: &[u8]) -> bool {
     let kinds = [&b"application/grpc"[..], b"application/x-protobuf", b"application/protobuf"];
-    kinds.iter().any(|k| content_type.get(..k.len()).is_some_and(|c| c.eq_ignore_ascii_case(k)))
+    kinds.iter().any(|kind| reading::is_media_type(content_type, kind))
 }
 
 fn keep(to: &mut Vec<u8>, from: &[u8]) {
