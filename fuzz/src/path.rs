@@ -1,6 +1,7 @@
 //! Paths in documents.
 
 use weir_inspect::path::Paths;
+use weir_inspect::scan::Kept;
 
 /// The media types that have paths.
 pub const MEDIA: [&str; 8] = [
@@ -31,14 +32,15 @@ pub fn path(data: &[u8]) {
 fn read(media: &str, content: &[u8], step: usize, (start, end): (usize, usize)) -> String {
     let mut paths = Paths::default();
     paths.begin(media.as_bytes(), false);
-    let mut read = 0;
+    let (mut from, mut read) = (0, 0);
+    let kept = |from: u64, to: usize| Kept { base: from, bytes: &content[from as usize..to] };
     for piece in content.chunks(step) {
-        paths.push(piece);
+        from = paths.begin_piece(kept(from, read), piece.len());
         read += piece.len();
         if read >= end {
             break;
         }
-        paths.path(read as u64 / 2, read as u64);
+        paths.path(kept(from, read), read as u64 / 2, read as u64);
     }
-    paths.path(start as u64, end as u64)
+    paths.path(kept(from, read), start as u64, end as u64)
 }

@@ -54,16 +54,14 @@ impl PartialOrd for Due {
 /// Follows one message's content, so that findings in it have paths.
 pub struct Tracked {
     pub paths: Paths,
-    /// Its memory, which is counted in `total`.
+    /// Memory of its content, which is counted in `total`.
     counted: usize,
     total: Arc<AtomicUsize>,
 }
 
 impl Tracked {
-    /// Takes the next bytes of the content. False: all messages together take more than `most` bytes.
-    pub fn push(&mut self, piece: &[u8], most: usize) -> bool {
-        self.paths.push(piece);
-        let memory = self.paths.memory();
+    /// So much memory its content takes. False: that of all messages together takes more than `most` bytes.
+    pub fn count(&mut self, memory: usize, most: usize) -> bool {
         if memory == self.counted {
             return true;
         }
@@ -182,7 +180,8 @@ impl Context {
     }
 
     /// The message is over: another one may use it.
-    pub fn untrack(&mut self, tracked: Box<Tracked>) {
+    pub fn untrack(&mut self, mut tracked: Box<Tracked>) {
+        tracked.count(0, usize::MAX);
         if self.spare_tracked.len() < SPARE_TRACKED {
             self.spare_tracked.push(tracked);
         }

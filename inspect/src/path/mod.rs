@@ -1,8 +1,8 @@
 //! Where in a document a byte of it lies: `$.customer.cards[2].number`, `#3.5`, `/order/card/@number`, a form's field.
 //!
 //! ```text
-//!   pieces of content ─► kept (the last 128 KB) ──a finding──► tracker runs from its checkpoint to the finding ─► path
-//!                          └─full─► the checkpoint moves on to the last 4 KB
+//!   content, kept by the scanner ──a finding──► tracker runs from its checkpoint to the finding ─► path
+//!      └─128 KB behind the checkpoint─► the checkpoint moves on to the last 4 KB
 //! ```
 //!
 //! Nearly all content holds nothing to report, so a tracker runs only when a finding asks for its path; content that is
@@ -30,6 +30,8 @@ mod xml;
 
 use media::Media;
 
+use crate::scan::Kept;
+
 /// Levels of nesting that are told apart. Deeper: the path ends there with [`CUT`].
 const MAX_DEPTH: usize = 64;
 /// Bytes of a name that are kept. Longer: it ends with [`CUT`].
@@ -38,11 +40,11 @@ const MAX_NAME: usize = 64;
 const MAX_PATH: usize = 256;
 /// Where something was left out.
 const CUT: char = '…';
-/// Content that is kept until a finding asks for its path, but at least the last piece. Beyond: the tracker runs over
-/// it as it passes.
-const KEPT: usize = 128 << 10;
+/// Content behind the checkpoint until a finding asks for its path, but at least the last piece. Beyond: the tracker runs
+/// over it as it passes.
+const KEPT: u64 = 128 << 10;
 /// How far back from the end of the content a finding may begin.
-const BACK: usize = 4 << 10;
+const BACK: u64 = 4 << 10;
 
 /// What follows a document and can say where in it the next byte lies. All in constant memory.
 #[derive(Clone, Debug, Default)]
@@ -131,9 +133,7 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 #[derive(Debug, Default)]
 pub struct Paths {
     media: Media,
-    /// The last bytes of the content.
-    kept: Vec<u8>,
-    /// Where in the content `kept` begins; the checkpoint stands there.
+    /// Where in the content the checkpoint stands.
     base: u64,
     checkpoint: Tracker,
     /// A tracker further on, for findings that come in order.
@@ -145,7 +145,6 @@ impl Paths {
     /// decoder, which does not give their lengths.
     pub fn begin(&mut self, content_type: &[u8], coded: bool) {
         self.media = Media::of(content_type, coded);
-        self.kept.clear();
         self.base = 0;
         self.checkpoint = Tracker::new(&self.media);
         self.ahead = None;
@@ -156,25 +155,21 @@ impl Paths {
         self.media != Media::Other
     }
 
-    /// Takes the next bytes of the content. What is found in them may be asked for until the next call.
-    pub fn push(&mut self, piece: &[u8]) {
-        if self.kept.len() + piece.len() > KEPT {
-            let passed = self.kept.len().saturating_sub(BACK);
-            self.checkpoint.feed(self.kept.get(..passed).unwrap_or_default());
-            self.kept.drain(..passed);
-            self.base += passed as u64;
-            self.ahead.take_if(|(at, _)| *at < self.base);
+    /// Before the next bytes of the content come, so many: gives from where on it must be kept. What is found in them may
+    /// be asked for until the next call.
+    pub fn begin_piece(&mut self, kept: Kept, len: usize) -> u64 {
+        let begun = kept.end().saturating_sub(self.base);
+        if begun + len as u64 > KEPT {
+            let to = self.base.max(kept.end().saturating_sub(BACK));
+            self.checkpoint.feed(kept.get(self.base, to));
+            self.base = to;
+            self.ahead.take_if(|(at, _)| *at < to);
         }
-        self.kept.extend_from_slice(piece);
-    }
-
-    /// Bytes of memory that it takes, but for the trackers' few.
-    pub fn memory(&self) -> usize {
-        self.kept.capacity()
+        self.base
     }
 
     /// The path of what lies at `start..end` of the content; empty where none is known.
-    pub fn path(&mut self, start: u64, end: u64) -> String {
+    pub fn path(&mut self, kept: Kept, start: u64, end: u64) -> String {
         let mut out = String::new();
         if start < self.base {
             return out;
@@ -183,13 +178,9 @@ impl Paths {
             Some((at, tracker)) if at <= start => (at, tracker),
             _ => (self.base, self.checkpoint.clone()),
         };
-        let place = |offset: u64| ((offset - self.base) as usize).min(self.kept.len());
-        tracker.feed(self.kept.get(place(at)..place(start)).unwrap_or_default());
+        tracker.feed(kept.get(at, start));
         at = start;
-        tracker.write(
-            self.kept.get(place(start)..place(end.max(start))).unwrap_or_default(),
-            &mut out,
-        );
+        tracker.write(kept.get(start, end.max(start)), &mut out);
         self.ahead = Some((at, tracker));
         cut(&mut out, MAX_PATH);
         out

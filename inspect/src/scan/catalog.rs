@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use thiserror::Error;
 
 use super::beside::Beside;
-use super::literal::{Matcher, Pattern, Place};
+use super::literal::{Compiled, Pattern, Place};
 use super::{builtin, pack};
 use crate::detector::{Category, DetectorId, MAX_DETECTORS};
 
@@ -47,7 +47,7 @@ pub(crate) enum Find {
     /// `local@domain`.
     Email,
     /// An anchored regular expression, tried where its first bytes stand.
-    Pattern(Arc<Matcher>),
+    Pattern(Arc<Compiled>),
     /// A value beside a word that says what it is.
     Beside(Arc<Beside>),
     /// A rule of [`crate::scan::attack`].
@@ -148,7 +148,7 @@ pub struct Catalog {
 impl Catalog {
     /// The built-in detectors.
     pub fn builtin() -> Catalog {
-        // Compiled once; copies share the compiled patterns.
+        // Read once; copies share the compiled patterns.
         static BUILTIN: OnceLock<Catalog> = OnceLock::new();
         BUILTIN
             .get_or_init(|| {
@@ -180,17 +180,17 @@ impl Catalog {
             CustomKind::Regex(text) => text,
         };
         let pattern = Pattern {
-            regex: &regex,
+            regex,
             case_insensitive,
             check: Check::None,
             valid: None,
             place: Place::Anywhere,
             max_len,
         };
-        let matcher = match Matcher::new(&pattern) {
-            Ok(matcher) => matcher,
-            Err(reason) => return Err(DetectorError::Pattern { name, reason }),
-        };
+        let pattern = Compiled::later(pattern);
+        if let Err(reason) = pattern.matcher() {
+            return Err(DetectorError::Pattern { name, reason: reason.to_owned() });
+        }
         let id = DetectorId(self.detectors.len() as u16);
         Arc::make_mut(&mut self.detectors).push(Detector {
             id,
@@ -200,7 +200,7 @@ impl Catalog {
             max_len,
             mask_style: MaskStyle::All,
             description: "written in the policy".to_owned(),
-            find: Find::Pattern(Arc::new(matcher)),
+            find: Find::Pattern(Arc::new(pattern)),
         });
         Ok(id)
     }
@@ -223,6 +223,7 @@ impl Catalog {
     /// Whether the detector must be tried at (nearly) every byte because its pattern begins with no literal of at
     /// least two bytes, nor with three bytes of classes that are rare in text. Such a detector costs a factor of ten; `policy check` says so.
     pub fn is_slow(&self, id: DetectorId) -> bool {
-        self.get(id).is_some_and(|d| matches!(&d.find, Find::Pattern(matcher) if matcher.is_slow()))
+        let Some(Detector { find: Find::Pattern(pattern), .. }) = self.get(id) else { return false };
+        pattern.matcher().is_ok_and(|matcher| matcher.is_slow())
     }
 }

@@ -4,6 +4,7 @@
 //! match. As long as the DFA is neither dead nor finished at the end of the window, the tail must be held.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
 
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::util::primitives::StateID;
@@ -40,9 +41,10 @@ pub(super) const FINGERPRINT: usize = 3;
 pub(super) type Prefix = Vec<u8>;
 
 /// What a pattern is made of.
-pub(super) struct Pattern<'a> {
+#[derive(Debug)]
+pub(super) struct Pattern {
     /// The regular expression; a group named `secret` is what is reported of a match.
-    pub regex: &'a str,
+    pub regex: String,
     /// Whether ASCII case is ignored.
     pub case_insensitive: bool,
     /// What a match must satisfy beyond it.
@@ -65,6 +67,26 @@ pub(super) enum Place {
     /// At the beginning of a part of a name: behind its `_`, or with a capital behind a small letter.
     NamePart,
     Anywhere,
+}
+
+/// A pattern that is compiled when it is first looked for: the hundreds of the packs take half a second, and most
+/// policies name a few.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pattern: Pattern,
+    matcher: OnceLock<Result<Arc<Matcher>, String>>,
+}
+
+impl Compiled {
+    pub(super) fn later(pattern: Pattern) -> Compiled {
+        Compiled { pattern, matcher: OnceLock::new() }
+    }
+
+    /// The error says what is wrong with the pattern.
+    pub(super) fn matcher(&self) -> Result<&Arc<Matcher>, &str> {
+        let compile = || Matcher::new(&self.pattern).map(Arc::new);
+        self.matcher.get_or_init(compile).as_ref().map_err(String::as_str)
+    }
 }
 
 /// A compiled pattern.
@@ -107,7 +129,7 @@ impl Matcher {
             .utf8(false)
             .case_insensitive(pattern.case_insensitive)
             .nest_limit(MAX_NEST);
-        let hir = syntax::parse_with(pattern.regex, &syntax)
+        let hir = syntax::parse_with(&pattern.regex, &syntax)
             .map_err(|e| format!("not a regular expression: {e}"))?;
         let min_len = hir.properties().minimum_len().unwrap_or(0);
         if min_len == 0 {
@@ -122,10 +144,10 @@ impl Matcher {
             .configure(config)
             .syntax(syntax)
             .thompson(thompson::Config::new().utf8(false).nfa_size_limit(Some(DFA_BYTES)))
-            .build(pattern.regex)
+            .build(&pattern.regex)
             .map_err(|e| format!("the pattern becomes too large: {e}"))?;
         let secret = match pattern.regex.contains("(?<secret>") {
-            true => Some(secret(pattern.regex, syntax)?),
+            true => Some(secret(&pattern.regex, syntax)?),
             false => None,
         };
         let begins = match begins(&hir, pattern.place) {

@@ -39,6 +39,7 @@ mod pack;
 mod pass;
 mod phone;
 mod prefixes;
+mod retained;
 mod run;
 mod simd;
 #[cfg(target_arch = "x86_64")]
@@ -49,7 +50,6 @@ mod view;
 mod wire;
 mod words;
 
-use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -59,6 +59,7 @@ pub use catalog::{
 };
 pub use found::Found;
 pub use mask::{Token, hide, mask, mask_range, sample};
+pub use retained::Kept;
 pub use view::Context;
 
 use crate::detector::{DetectorId, DetectorSet};
@@ -70,6 +71,7 @@ use catalog::{Check, Find};
 use escaped::Escapes;
 use literal::{Begins, Matcher};
 use prefixes::Prefixes;
+use retained::Retained;
 use simd::{ByteSet, PADDING, Search, Tables};
 use view::View;
 use words::Words;
@@ -78,13 +80,9 @@ use words::Words;
 pub const MAX_HOLD: usize = 512;
 /// So many words, told by three bytes, the eight buckets of the search for points still tell from ordinary text.
 const FEW_WORDS: usize = 40;
-/// Bytes of a piece that are scanned at once. Bounds the scratch space; larger pieces are scanned in several steps.
+/// Bytes of a piece that are scanned at once: bounds what attacks are looked for in; larger pieces are scanned in several
+/// steps.
 const STEP: usize = 8 << 10;
-
-thread_local! {
-    /// The window that is scanned, with its padding. One a thread and not one a message, since messages are many.
-    static WINDOW: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
 
 /// Whether a value is, from its first byte to its last, what the built-in detector of that name finds.
 pub(crate) fn is_whole(detector: &str, value: &[u8]) -> bool {
@@ -134,8 +132,12 @@ enum Ends {
 /// messages it allocates nothing.
 #[derive(Debug, Default)]
 pub struct ScanState {
-    /// The end of the content so far: what is not settled, and its left context.
-    tail: Vec<u8>,
+    /// The end of the content so far.
+    content: Retained,
+    /// Where in the content the window begins: what is not settled, and its left context.
+    window: u64,
+    /// What its owner still needs of the content begins here.
+    keep_from: Option<u64>,
     /// Bytes of content so far.
     seen: u64,
     /// Everything before this offset is settled.
@@ -154,34 +156,60 @@ pub struct ScanState {
     copied: Vec<(DetectorId, u64, usize, usize)>,
     copies: Vec<u8>,
     /// Looks for escapes, where that is asked for.
-    escapes: Option<Box<Escapes>>,
+    escapes: Option<Escapes>,
 }
 
 impl ScanState {
     /// Forgets the message and begins another.
     pub fn reset(&mut self) {
-        self.tail.clear();
+        self.content = Retained::default();
         self.recent.clear();
         self.open.clear();
         self.copied.clear();
         self.copies.clear();
-        (self.seen, self.settled, self.binary, self.json) = (0, 0, false, false);
+        (self.seen, self.settled, self.window, self.keep_from) = (0, 0, 0, None);
+        (self.binary, self.json) = (false, false);
         self.attacks = DetectorSet::EMPTY;
         self.census = census::Census::default();
-        if let Some(escapes) = self.escapes.take() {
-            escapes.end();
+        self.escapes = None;
+    }
+
+    /// The end of the content so far: at least what was asked for by [`ScanState::keep_from`], and the last piece.
+    pub fn content(&self) -> Kept<'_> {
+        self.content.kept()
+    }
+
+    /// From the next piece on, the content is kept from here on; none: as much as the scanner itself needs.
+    pub fn keep_from(&mut self, from: Option<u64>) {
+        self.keep_from = from;
+    }
+
+    /// Bytes of memory that the content takes.
+    pub fn memory(&self) -> usize {
+        self.content.memory()
+    }
+
+    /// The next piece begins: what was found before is not asked for any more.
+    fn begin_piece(&mut self) {
+        self.copied.clear();
+        self.copies.clear();
+        let mut needed = self.window.min(self.keep_from.unwrap_or(u64::MAX));
+        if let Some(escapes) = &mut self.escapes {
+            needed = needed.min(escapes.begin_piece(self.seen));
         }
+        self.content.forget(needed);
     }
 
     /// The message is text: find also what is written with escapes. `form`: it is an HTML form, urlencoded.
     pub fn set_escapes(&mut self, form: bool) {
-        self.escapes = Some(Escapes::begin(form));
+        self.escapes = Some(Escapes::new(form));
     }
 
     /// What the bytes of a finding become that is written with escapes, when it is masked: as many, and still valid in what
     /// they are written in. Right after the call that found it; none if it has no escapes.
     pub fn masked(&self, found: &Found, style: MaskStyle) -> Option<Vec<u8>> {
-        self.escapes.as_ref().filter(|_| found.escaped).map(|e| e.masked(found, style))
+        let escapes = self.escapes.as_ref().filter(|_| found.escaped)?;
+        Some(escapes.masked(self.content.kept(), found, style))
     }
 
     /// The message is protobuf (gRPC): bytes of framing next to a match may look like digits and letters.
@@ -261,7 +289,11 @@ impl Scanner {
                 Find::Iban => scanner.iban = Some(detector.id),
                 Find::Email => scanner.email = Some(detector.id),
                 Find::Attack => scanner.attacks.add(detector.id, &detector.name),
-                Find::Pattern(matcher) => scanner.patterns.push((detector.id, Arc::clone(matcher))),
+                // Those of a policy were compiled when it was read, and a test says that those of the packs can be.
+                Find::Pattern(pattern) => {
+                    let matcher = pattern.matcher().ok().map(|m| (detector.id, Arc::clone(m)));
+                    scanner.patterns.extend(matcher);
+                }
                 Find::Beside(beside) => scanner.besides.push((detector.id, Arc::clone(beside))),
             }
         }
@@ -331,39 +363,30 @@ impl Scanner {
         hold: &DetectorSet,
         found: &mut Vec<Found>,
     ) -> usize {
-        state.copied.clear();
-        state.copies.clear();
+        state.begin_piece();
         let mut rest = piece;
         loop {
             let (step, after) = rest.split_at_checked(STEP).unwrap_or((rest, &[]));
             let done = after.is_empty();
             let ends = if last && done { Ends::Here } else { Ends::Later };
-            let held = self.step(state, step, ends, hold, &self.active, found);
+            let from = state.seen;
+            let mut held = self.step(state, step, ends, hold, &self.active, found);
+            if let Some(escapes) = &mut state.escapes {
+                let new = (state.content.kept(), from, last && done);
+                held = held.max(escapes.scan(self, new, hold, found));
+            }
             if done {
-                return held.max(self.scan_escapes(state, piece, last, hold, found));
+                return held;
             }
             rest = after;
         }
-    }
-
-    fn scan_escapes(
-        &self,
-        state: &mut ScanState,
-        piece: &[u8],
-        last: bool,
-        hold: &DetectorSet,
-        found: &mut Vec<Found>,
-    ) -> usize {
-        let Some(escapes) = &mut state.escapes else { return 0 };
-        escapes.scan(self, piece, last, hold, found)
     }
 
     /// Decides what waits for more as if the content ended here, because it can be held no longer: a match that only
     /// lacks a look at what follows it must not leave whole. The content goes on as if this had not been called,
     /// except that what was found is not found again.
     pub fn decide(&self, state: &mut ScanState, found: &mut Vec<Found>) {
-        state.copied.clear();
-        state.copies.clear();
+        state.begin_piece();
         self.step(state, &[], Ends::Perhaps, &DetectorSet::EMPTY, &self.active, found);
         if let Some(escapes) = &mut state.escapes {
             escapes.decide(self, found);
@@ -399,6 +422,7 @@ impl Scanner {
         loop {
             let (step, after) = rest.split_at_checked(STEP).unwrap_or((rest, &[]));
             let ends = if after.is_empty() { Ends::Here } else { Ends::Later };
+            state.begin_piece();
             self.step(&mut state, step, ends, &DetectorSet::EMPTY, active, found);
             if after.is_empty() {
                 return;
@@ -416,14 +440,12 @@ impl Scanner {
         active: &DetectorSet,
         found: &mut Vec<Found>,
     ) -> usize {
-        let mut window = WINDOW.take();
-        window.clear();
-        window.extend_from_slice(&state.tail);
-        window.extend_from_slice(piece);
-        let end = window.len();
-        window.resize(end + PADDING, 0);
-        let base = state.seen - state.tail.len() as u64;
+        let mut content = std::mem::take(&mut state.content);
+        content.push(piece);
         state.seen += piece.len() as u64;
+        let base = state.window;
+        let window = content.padded_from(base);
+        let end = window.len().saturating_sub(PADDING);
         let last = ends != Ends::Later;
         let view = View::new(window.get(..end).unwrap_or(&[]), base, last, state.binary);
         let known = found.len();
@@ -437,21 +459,18 @@ impl Scanner {
             found.iter().skip(known).for_each(|f| state.attacks.remove(f.detector));
         }
         let settled = state.settled;
-        let held = pass::run(self, state, &view, &window, ends, (active, hold), found);
+        let held = pass::run(self, state, &view, window, ends, (active, hold), found);
         state.copy(found.get(known..).unwrap_or(&[]), &view);
         if ends == Ends::Perhaps {
             // What was decided *no* may become a match yet.
             state.settled = settled;
         }
-        state.tail.clear();
         if ends != Ends::Here {
             let context = view::LEFT_CONTEXT + if state.binary { wire::MAX_BACK } else { 0 };
-            let settled = state.settled.saturating_sub(base) as usize;
-            let keep = settled.saturating_sub(context);
-            state.tail.extend_from_slice(view.bytes.get(keep..).unwrap_or(&[]));
-            state.recent.retain(|known| known.end > base + keep as u64);
+            state.window = base.max(state.settled.saturating_sub(context as u64));
+            state.recent.retain(|known| known.end > state.window);
         }
-        WINDOW.set(window);
+        state.content = content;
         held
     }
 

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::beside::Beside;
 use super::catalog::{Check, Detector, Find, Kind, MAX_MATCH, MaskStyle};
 use super::guess::Guess;
-use super::literal::{Matcher, Pattern, Place};
+use super::literal::{Compiled, Pattern, Place};
 use super::simd::ByteSet;
 use crate::detector::{Category, DetectorId};
 use crate::policy::read_yaml;
@@ -159,7 +159,7 @@ impl Entry {
         let longest = parse(regex)?.properties().maximum_len();
         let max_len = self.max_length.or(longest).filter(|n| *n <= MAX_MATCH);
         let pattern = Pattern {
-            regex,
+            regex: regex.to_owned(),
             case_insensitive: self.ignore_case,
             check: match self.follow {
                 Some(Follow::Pem) => Check::Pem,
@@ -170,7 +170,7 @@ impl Entry {
             place: self.place,
             max_len: max_len.ok_or("it has no longest match; give `max-length`")?,
         };
-        Ok((Find::Pattern(Arc::new(Matcher::new(&pattern)?)), longest))
+        Ok((Find::Pattern(Arc::new(Compiled::later(pattern))), longest))
     }
 
     fn by_word(&self, value: &str) -> Result<(Find, Option<usize>), String> {
@@ -296,8 +296,10 @@ mod tests {
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             assert!(entry.name.chars().all(plain), "{file}: `{}` is no name", entry.name);
             assert!(!entry.description.is_empty() && !entry.matches.is_empty(), "{}", entry.name);
-            if let Err(error) = entry.detector(category) {
-                panic!("{file}: {error}");
+            match entry.detector(category).map(|d| d.find) {
+                Ok(Find::Pattern(pattern)) => assert_eq!(pattern.matcher().err(), None, "{file}"),
+                Ok(_) => {}
+                Err(error) => panic!("{file}: {error}"),
             }
         }
         let catalog = Catalog::builtin();

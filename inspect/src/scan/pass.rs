@@ -3,6 +3,7 @@
 use super::beside::begins_word;
 use super::catalog::Check;
 use super::census::Census;
+use super::escaped::Opening;
 use super::found::{Found, Known, Outcome};
 use super::simd::{Block, Input, MIN_RUN};
 use super::stream::Open;
@@ -39,6 +40,8 @@ struct Pass<'a> {
     recent: &'a mut Vec<Known>,
     open: &'a mut Vec<Open>,
     census: &'a mut Census,
+    /// Where values with escapes may begin; none if they are not looked for.
+    openings: Option<&'a mut Vec<Opening>>,
     found: &'a mut Vec<Found>,
     /// Detectors that wait for more: their later places wait too.
     waiting: DetectorSet,
@@ -64,6 +67,8 @@ pub(super) fn run(
 ) -> usize {
     let end = view.bytes.len();
     let from = (state.settled.saturating_sub(view.base) as usize).min(end);
+    let openings = state.escapes.as_mut().and_then(|e| e.openings());
+    let escapes = openings.is_some();
     let mut pass = Pass {
         scanner,
         view,
@@ -73,6 +78,7 @@ pub(super) fn run(
         recent: &mut state.recent,
         open: &mut state.open,
         census: &mut state.census,
+        openings,
         found,
         waiting: DetectorSet::EMPTY,
         waits_from: u64::MAX,
@@ -81,7 +87,7 @@ pub(super) fn run(
         held: end,
     };
     pass.follow_open();
-    let input = Input { padded, from, to: end, binary: view.binary };
+    let input = Input { padded, from, to: end, binary: view.binary, escapes };
     (scanner.search)(&scanner.tables, &input, &mut |block| pass.block(block));
     for at in end.saturating_sub(OPEN_POINTS).max(from)..end {
         pass.point(at);
@@ -104,6 +110,12 @@ impl Pass<'_> {
     /// Candidates in order of their places, so that of two matches of a detector the first wins. (A
     /// run's bit lies ten digits behind its beginning; no point that matters lies between.)
     fn block(&mut self, block: Block) {
+        if block.escapes | block.letters != 0
+            && let Some(openings) = &mut self.openings
+        {
+            let at = self.view.base + block.at as u64;
+            openings.push(Opening { at, escapes: block.escapes, letters: block.letters });
+        }
         let mut bits = block.points | block.runs | block.words | block.varints;
         while bits != 0 {
             let bit = bits & bits.wrapping_neg();

@@ -10,6 +10,9 @@
 //! - `words`: a letter here begins a word, and it may be one that is looked for. They are looked up by their first bytes
 //!   ([`super::words`]): eight buckets cannot tell hundreds of names apart, but few bytes begin a word.
 //!
+//! - `escapes` and `letters`, where they are asked for: a byte that begins an escape, and a run of [`LONG_RUN`] letters of
+//!   base64 that is complete here for the first time.
+//!
 //! All variants (AVX-512BW, AVX2, portable) give the same masks, bit by bit.
 
 use super::words::Words;
@@ -70,56 +73,78 @@ pub(super) struct Input<'a> {
     pub to: usize,
     /// Whether it is protobuf, where framing in front of a word may look like letters.
     pub binary: bool,
+    /// Whether escapes and runs of base64 are looked for. Not in protobuf.
+    pub escapes: bool,
 }
 
-/// Letters of base64 in a row that [`long_run`] looks for: a card number has so many.
+/// Letters of base64 in a row that are looked for: a card number has so many.
 pub(super) const LONG_RUN: usize = 22;
 
-/// The place of the last of the first [`LONG_RUN`] letters of base64 (RFC 4648, either alphabet) in a row.
-pub(super) fn long_run(bytes: &[u8]) -> Option<usize> {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") {
-        return super::simd_x86::long_run(bytes);
-    }
-    portable_long_run(bytes)
+/// What a byte is, by the lower and the upper half of it: the bits that both have say it.
+pub(super) struct Halves {
+    pub low: [u8; 16],
+    pub high: [u8; 16],
 }
 
-fn portable_long_run(bytes: &[u8]) -> Option<usize> {
-    let mut run = 0;
-    bytes.iter().position(|b| {
-        run = if is_letter(*b) { run + 1 } else { 0 };
-        run == LONG_RUN
-    })
-}
+/// The letters of base64 (RFC 4648, either alphabet): `+`, `/`, `-`; digits; `A` to `O` in either case; `P` to `Z` and
+/// `_`; `p` to `z`. And what begins an escape: `%` and `&`; the backslash.
+pub(super) const ESCAPES: Halves = Halves {
+    #[rustfmt::skip]
+    low: [
+        0b00_11010, 0b00_11110, 0b00_11110, 0b00_11110, 0b00_11110, 0b01_11110, 0b01_11110, 0b00_11110,
+        0b00_11110, 0b00_11110, 0b00_11100, 0b00_00101, 0b10_00100, 0b00_00101, 0b00_00100, 0b00_01101,
+    ],
+    high: [0, 0, 0b01_00001, 0b00010, 0b00100, 0b10_01000, 0b00100, 0b10000, 0, 0, 0, 0, 0, 0, 0, 0],
+};
+/// The bits of [`ESCAPES`] that say a letter.
+pub(super) const LETTER: u8 = 0b00_11111;
+/// Those that say what begins an escape.
+pub(super) const ESCAPE: u8 = 0b11_00000;
 
 /// Whether it is a letter of base64.
 pub(super) fn is_letter(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_')
 }
 
-/// Carries the search for long runs of letters from block to block, as [`Runs`].
+/// Carries the search for long runs of letters from block to block.
 #[derive(Default)]
 pub(super) struct LongRuns {
-    r1: u64,
-    r2: u64,
-    r4: u64,
-    r8: u64,
-    r16: u64,
+    /// Letters in a row in front of the block, up to [`LONG_RUN`].
+    before: u32,
 }
 
 impl LongRuns {
-    /// Takes the mask of letters of the next block; returns where runs are at least [`LONG_RUN`] long.
+    /// As it is in front of where the search begins.
+    pub fn at(input: &Input) -> LongRuns {
+        let near = input.padded.get(input.from.saturating_sub(LONG_RUN)..input.from);
+        let letters = near.unwrap_or(&[]).iter().rev().take_while(|b| is_letter(**b));
+        LongRuns { before: letters.count() as u32 }
+    }
+
+    /// Takes the mask of letters of the next block; returns where runs become [`LONG_RUN`] long.
     #[inline(always)]
     pub fn step(&mut self, letters: u64) -> u64 {
-        let shifted = |now: u64, before: u64, by: u32| now << by | before >> (64 - by);
-        let r1 = letters;
-        let r2 = r1 & shifted(r1, self.r1, 1);
-        let r4 = r2 & shifted(r2, self.r2, 2);
-        let r8 = r4 & shifted(r4, self.r4, 4);
-        let r16 = r8 & shifted(r8, self.r8, 8);
-        let r22 = r16 & shifted(r16, self.r16, 6);
-        *self = LongRuns { r1, r2, r4, r8, r16 };
-        r22
+        const LONG: u32 = LONG_RUN as u32;
+        let (before, lead) = (self.before, letters.trailing_ones());
+        let mut long = 0;
+        if (1..LONG).contains(&before) && before + lead >= LONG {
+            long = 1 << (LONG - 1 - before);
+        }
+        self.before = if lead == 64 { LONG } else { letters.leading_ones().min(LONG) };
+        // A run of so many fills one of the mask's bytes, and few blocks have such a one.
+        let gaps = !letters;
+        let full = gaps.wrapping_sub(0x0101_0101_0101_0101) & letters & 0x8080_8080_8080_8080;
+        if full != 0 {
+            let r2 = letters & letters << 1;
+            let r4 = r2 & r2 << 2;
+            let r8 = r4 & r4 << 4;
+            let r16 = r8 & r8 << 8;
+            let r22 = r16 & r16 << 6;
+            // That of the run that began before was told above.
+            let begun = if before > 0 { u64::MAX.checked_shl(lead).unwrap_or(0) } else { u64::MAX };
+            long |= r22 & !(r22 << 1) & begun;
+        }
+        long
     }
 }
 
@@ -136,6 +161,19 @@ pub(super) struct Block {
     pub words: u64,
     /// Where a varint of protobuf ends that is long enough for a card. Nothing in other content.
     pub varints: u64,
+    /// Where an escape may begin.
+    pub escapes: u64,
+    /// Where a run of letters of base64 becomes long enough.
+    pub letters: u64,
+}
+
+impl Block {
+    /// Whether there is nothing in it.
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        let Block { at: _, runs, points, words, varints, escapes, letters } = self;
+        runs | points | words | varints | escapes | letters == 0
+    }
 }
 
 /// What of a mask goes over into the next block when it is shifted. (Kept apart, and not as the mask itself: shifting two words as
@@ -292,11 +330,13 @@ fn portable(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
     let mut runs = Runs::default();
     let mut starts = Starts::at(input);
     let mut varints = Varints::default();
+    let mut long_runs = LongRuns::at(input);
     let mut at = input.from;
     while at < input.to {
         let bytes = input.padded.get(at..).and_then(|b| b.first_chunk::<PADDING>());
         let Some(bytes) = bytes else { return };
         let (mut digits, mut separators, mut points, mut high) = (0, 0, 0, 0);
+        let (mut escapes, mut letters) = (0, 0);
         let mut classes = Classes::default();
         for (i, three) in bytes.windows(3).take(BLOCK).enumerate() {
             let [a, b, c] = three else { continue };
@@ -308,6 +348,8 @@ fn portable(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
             classes.tags |= u64::from(input.binary && a & 7 == 2) << i;
             high |= u64::from(input.binary && *a >= 0x80) << i;
             separators |= u64::from(super::view::is_separator(*a)) << i;
+            escapes |= u64::from(input.escapes && matches!(a, b'\\' | b'%' | b'&')) << i;
+            letters |= u64::from(input.escapes && is_letter(*a)) << i;
             let buckets = |k: usize, byte: u8| {
                 let nibble = |table: &[[u8; 16]; 3], n: u8| {
                     table.get(k).and_then(|t| t.get(usize::from(n))).copied().unwrap_or(0)
@@ -323,8 +365,10 @@ fn portable(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
         let starts = starts.step(Classes { digits, ..classes });
         let words = tables.words.hits(bytes, starts, input.to - at);
         let varints = varints.step(high);
-        if runs | points | words | varints != 0 {
-            tell(Block { at, runs, points, words, varints });
+        let letters = long_runs.step(letters);
+        let block = Block { at, runs, points, words, varints, escapes, letters };
+        if !block.is_empty() {
+            tell(block);
         }
         at += BLOCK;
     }
@@ -332,24 +376,6 @@ fn portable(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
 
 #[cfg(test)]
 mod tests {
-    proptest::proptest! {
-        #[test]
-        fn long_runs_are_found_where_they_are(before in 0usize..150, length in 15usize..100, behind in 0usize..80) {
-            let text = [vec![b'"'; before], vec![b'x'; length], vec![b' '; behind]].concat();
-            let wanted = (length >= super::LONG_RUN).then(|| before + super::LONG_RUN - 1);
-            proptest::prop_assert_eq!(super::long_run(&text), wanted);
-            proptest::prop_assert_eq!(super::portable_long_run(&text), wanted);
-            let broken: Vec<u8> = text.iter().enumerate().map(|(i, b)| if i % 15 == 0 { b'.' } else { *b }).collect();
-            proptest::prop_assert_eq!(super::long_run(&broken), None);
-        }
-
-        #[test]
-        fn letters_are_told_from_others(b: u8) {
-            let wanted = super::is_letter(b).then_some(super::LONG_RUN - 1);
-            proptest::prop_assert_eq!(super::long_run(&[b; 64]), wanted);
-        }
-    }
-
     use proptest::prelude::*;
 
     use super::super::{Catalog, Scanner};
@@ -366,7 +392,7 @@ mod tests {
         let mut padded = text.to_vec();
         padded.resize(text.len() + PADDING, 0);
         let mut all = Vec::new();
-        let input = Input { padded: &padded, from, to: text.len(), binary };
+        let input = Input { padded: &padded, from, to: text.len(), binary, escapes: !binary };
         search(tables, &input, &mut |block| all.push(block));
         all
     }
@@ -384,7 +410,9 @@ mod tests {
                 b"eyJ",
                 b"ghp_",
                 b"\\nsk_",
-                b"%20Ab"
+                b"%20Ab",
+                b"550e8400-e29b-41d4-a716-446655440000",
+                b"aGVsbG8gd29ybGQsIGhlbGxvIHdvcmxkLCBoZWxsbyB3b3JsZCwgaGVsbG8gd29ybGQsIGhlbGxvIHdvcmxk"
             ])
             .prop_map(<[u8]>::to_vec),
         ];
@@ -420,6 +448,32 @@ mod tests {
             for (name, search) in variants() {
                 prop_assert_eq!(&blocks(search, tables, &text, from, binary), &expected, "{}", name);
             }
+        }
+
+        /// A run of letters is told exactly where it becomes long, also if it began in front of the search.
+        #[test]
+        fn long_runs_are_found_where_they_are(text in text(), from in 0usize..70) {
+            let from = from.min(text.len());
+            let (mut expected, mut run) = (Vec::new(), 0);
+            for (i, b) in text.iter().enumerate() {
+                run = if is_letter(*b) { run + 1 } else { 0 };
+                if run == LONG_RUN && i >= from {
+                    expected.push(i);
+                }
+            }
+            let found: Vec<usize> = blocks(portable, &Tables::new(&[]), &text, from, false)
+                .iter()
+                .flat_map(|b| (0..64).filter(|i| b.letters >> i & 1 == 1).map(|i| b.at + i))
+                .collect();
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn each_byte_is_told_by_its_halves(b: u8) {
+            let half = |table: &[u8; 16], n: u8| table.get(usize::from(n)).copied().unwrap_or(0);
+            let bits = half(&ESCAPES.low, b & 15) & half(&ESCAPES.high, b >> 4);
+            prop_assert_eq!(bits & LETTER != 0, is_letter(b));
+            prop_assert_eq!(bits & ESCAPE != 0, matches!(b, b'\\' | b'%' | b'&'));
         }
 
         /// A run is reported exactly where its eleventh character is.

@@ -4,7 +4,7 @@
 use std::arch::x86_64::*;
 
 use super::simd::{
-    BLOCK, Block, Classes, Input, LongRuns, PADDING, Runs, Search, Starts, Tables, Varints,
+    BLOCK, Block, Classes, ESCAPE, ESCAPES, Input, LETTER, LongRuns, PADDING, Runs, Search, Starts, Tables, Varints,
 };
 use super::words::Words;
 
@@ -47,83 +47,6 @@ fn hits(words: &Words, block: &[u8; PADDING], starts: u64, there: usize) -> u64 
     }
 }
 
-/// [`super::simd::long_run`]; only where the processor has AVX2.
-pub(super) fn long_run(bytes: &[u8]) -> Option<usize> {
-    if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512f") {
-        // SAFETY: this processor has AVX-512F and AVX-512BW.
-        return unsafe { long_run_avx512(bytes) };
-    }
-    if is_x86_feature_detected!("avx2") {
-        // SAFETY: this processor has AVX2.
-        return unsafe { long_run_avx2(bytes) };
-    }
-    None
-}
-
-#[target_feature(enable = "avx512f,avx512bw")]
-fn long_run_avx512(bytes: &[u8]) -> Option<usize> {
-    let mut runs = LongRuns::default();
-    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
-    for (i, block) in blocks.iter().enumerate() {
-        let long = runs.step(letters512(block));
-        if long != 0 {
-            return Some(i * BLOCK + long.trailing_zeros() as usize);
-        }
-    }
-    let mut last = [0; BLOCK];
-    last.iter_mut().zip(rest).for_each(|(to, b)| *to = *b);
-    let long = runs.step(letters512(&last));
-    (long != 0).then(|| blocks.len() * BLOCK + long.trailing_zeros() as usize)
-}
-
-/// Which of 64 bytes are letters of base64.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
-fn letters512(bytes: &[u8; BLOCK]) -> u64 {
-    let bytes = load512(bytes);
-    let within = |v: __m512i, first: u8, count: i8| {
-        let value = _mm512_sub_epi8(v, _mm512_set1_epi8(first as i8));
-        _mm512_cmplt_epu8_mask(value, _mm512_set1_epi8(count))
-    };
-    let is = |b: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(b as i8));
-    let letters = within(_mm512_or_si512(bytes, _mm512_set1_epi8(0x20)), b'a', 26);
-    letters | within(bytes, b'0', 10) | is(b'+') | is(b'/') | is(b'-') | is(b'_')
-}
-
-#[target_feature(enable = "avx2")]
-fn long_run_avx2(bytes: &[u8]) -> Option<usize> {
-    let mut runs = LongRuns::default();
-    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
-    let mut last = [0; BLOCK];
-    last.iter_mut().zip(rest).for_each(|(to, b)| *to = *b);
-    for (i, block) in blocks.iter().chain([&last]).enumerate() {
-        let (low, high) = block.split_at(BLOCK / 2);
-        let (Some(low), Some(high)) = (low.first_chunk(), high.first_chunk()) else { return None };
-        let letters = u64::from(letters256(low)) | u64::from(letters256(high)) << 32;
-        let long = runs.step(letters);
-        if long != 0 {
-            return Some(i * BLOCK + long.trailing_zeros() as usize);
-        }
-    }
-    None
-}
-
-/// Which of 32 bytes are letters of base64.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn letters256(bytes: &[u8; 32]) -> u32 {
-    let bytes = load256(bytes);
-    let within = |v: __m256i, first: u8, count: i8| {
-        let value = _mm256_sub_epi8(v, _mm256_set1_epi8(first as i8));
-        _mm256_cmpeq_epi8(_mm256_min_epu8(value, _mm256_set1_epi8(count - 1)), value)
-    };
-    let is = |b: u8| _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b as i8));
-    let letter = within(_mm256_or_si256(bytes, _mm256_set1_epi8(0x20)), b'a', 26);
-    let or = |a, b| _mm256_or_si256(a, b);
-    let signs = or(or(is(b'+'), is(b'/')), or(is(b'-'), is(b'_')));
-    _mm256_movemask_epi8(or(or(letter, within(bytes, b'0', 10)), signs)) as u32
-}
-
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 fn load512(bytes: &[u8; BLOCK]) -> __m512i {
@@ -140,22 +63,27 @@ fn table512(table: &[u8; 16]) -> __m512i {
 
 #[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2")]
 fn avx512(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
-    match (tables.words.is_empty(), input.binary) {
-        (true, false) => avx512_blocks::<false, false>(tables, input, tell),
-        (true, true) => avx512_blocks::<false, true>(tables, input, tell),
-        (false, false) => avx512_blocks::<true, false>(tables, input, tell),
-        (false, true) => avx512_blocks::<true, true>(tables, input, tell),
-    }
+    let blocks = match (tables.words.is_empty(), input.binary, input.escapes) {
+        (true, false, false) => avx512_blocks::<false, false, false>,
+        (true, false, true) => avx512_blocks::<false, false, true>,
+        (true, true, _) => avx512_blocks::<false, true, false>,
+        (false, false, false) => avx512_blocks::<true, false, false>,
+        (false, false, true) => avx512_blocks::<true, false, true>,
+        (false, true, _) => avx512_blocks::<true, true, false>,
+    };
+    blocks(tables, input, tell);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2")]
-fn avx512_blocks<const WORDS: bool, const BINARY: bool>(
+fn avx512_blocks<const WORDS: bool, const BINARY: bool, const ESC: bool>(
     tables: &Tables,
     input: &Input,
     tell: &mut dyn FnMut(Block),
 ) {
     let low = tables.low.each_ref().map(|t| table512(t));
     let high = tables.high.each_ref().map(|t| table512(t));
+    let (kind_low, kind_high) = (table512(&ESCAPES.low), table512(&ESCAPES.high));
+    let (letter, escape) = (_mm512_set1_epi8(LETTER as i8), _mm512_set1_epi8(ESCAPE as i8));
     let nibble = _mm512_set1_epi8(15);
     let (zero, ten) = (_mm512_set1_epi8(b'0' as i8), _mm512_set1_epi8(10));
     let letters = _mm512_set1_epi8(26);
@@ -164,17 +92,21 @@ fn avx512_blocks<const WORDS: bool, const BINARY: bool>(
     let mut runs = Runs::default();
     let mut starts = if WORDS { Starts::at(input) } else { Starts::default() };
     let mut varints = Varints::default();
+    let mut long_runs = if ESC { LongRuns::at(input) } else { LongRuns::default() };
     let mut at = input.from;
     while at < input.to {
         let block = input.padded.get(at..).and_then(|b| b.first_chunk::<PADDING>());
         let Some(block) = block else { return };
-        let buckets = |k: usize, bytes: __m512i| {
-            let (Some(low), Some(high)) = (low.get(k), high.get(k)) else { return bytes };
+        let halves = |low: &__m512i, high: &__m512i, bytes: __m512i| {
             let upper = _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), nibble);
             _mm512_and_si512(
                 _mm512_shuffle_epi8(*low, _mm512_and_si512(bytes, nibble)),
                 _mm512_shuffle_epi8(*high, upper),
             )
+        };
+        let buckets = |k: usize, bytes: __m512i| {
+            let (Some(low), Some(high)) = (low.get(k), high.get(k)) else { return bytes };
+            halves(low, high, bytes)
         };
         let (Some(a), Some(b), Some(c)) = (
             block.first_chunk::<BLOCK>(),
@@ -215,8 +147,15 @@ fn avx512_blocks<const WORDS: bool, const BINARY: bool>(
             words = hits(&tables.words, block, starts.step(classes), input.to - at);
         }
         let varints = if BINARY { varints.step(_mm512_movepi8_mask(a)) } else { 0 };
-        if runs | points | words | varints != 0 {
-            tell(Block { at, runs, points, words, varints });
+        let (mut escapes, mut letters) = (0, 0);
+        if ESC {
+            let kinds = halves(&kind_low, &kind_high, a);
+            escapes = _mm512_test_epi8_mask(kinds, escape);
+            letters = long_runs.step(_mm512_test_epi8_mask(kinds, letter));
+        }
+        let block = Block { at, runs, points, words, varints, escapes, letters };
+        if !block.is_empty() {
+            tell(block);
         }
         at += BLOCK;
     }
@@ -238,22 +177,27 @@ fn table256(table: &[u8; 16]) -> __m256i {
 
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 fn avx2(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
-    match (tables.words.is_empty(), input.binary) {
-        (true, false) => avx2_blocks::<false, false>(tables, input, tell),
-        (true, true) => avx2_blocks::<false, true>(tables, input, tell),
-        (false, false) => avx2_blocks::<true, false>(tables, input, tell),
-        (false, true) => avx2_blocks::<true, true>(tables, input, tell),
-    }
+    let blocks = match (tables.words.is_empty(), input.binary, input.escapes) {
+        (true, false, false) => avx2_blocks::<false, false, false>,
+        (true, false, true) => avx2_blocks::<false, false, true>,
+        (true, true, _) => avx2_blocks::<false, true, false>,
+        (false, false, false) => avx2_blocks::<true, false, false>,
+        (false, false, true) => avx2_blocks::<true, false, true>,
+        (false, true, _) => avx2_blocks::<true, true, false>,
+    };
+    blocks(tables, input, tell);
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2")]
-fn avx2_blocks<const WORDS: bool, const BINARY: bool>(
+fn avx2_blocks<const WORDS: bool, const BINARY: bool, const ESC: bool>(
     tables: &Tables,
     input: &Input,
     tell: &mut dyn FnMut(Block),
 ) {
     let low = tables.low.each_ref().map(|t| table256(t));
     let high = tables.high.each_ref().map(|t| table256(t));
+    let (kind_low, kind_high) = (table256(&ESCAPES.low), table256(&ESCAPES.high));
+    let (letter, escape) = (_mm256_set1_epi8(LETTER as i8), _mm256_set1_epi8(ESCAPE as i8));
     let nibble = _mm256_set1_epi8(15);
     let (zero, nine) = (_mm256_set1_epi8(b'0' as i8), _mm256_set1_epi8(9));
     let (space, dash, dot) =
@@ -261,19 +205,24 @@ fn avx2_blocks<const WORDS: bool, const BINARY: bool>(
     let mut runs = Runs::default();
     let mut starts = if WORDS { Starts::at(input) } else { Starts::default() };
     let mut varints = Varints::default();
+    let mut long_runs = if ESC { LongRuns::at(input) } else { LongRuns::default() };
     let mut at = input.from;
     while at < input.to {
         let block = input.padded.get(at..).and_then(|b| b.first_chunk::<PADDING>());
         let Some(block) = block else { return };
-        let buckets = |k: usize, bytes: __m256i| {
-            let (Some(low), Some(high)) = (low.get(k), high.get(k)) else { return bytes };
+        let halves = |low: &__m256i, high: &__m256i, bytes: __m256i| {
             let upper = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble);
             _mm256_and_si256(
                 _mm256_shuffle_epi8(*low, _mm256_and_si256(bytes, nibble)),
                 _mm256_shuffle_epi8(*high, upper),
             )
         };
+        let buckets = |k: usize, bytes: __m256i| {
+            let (Some(low), Some(high)) = (low.get(k), high.get(k)) else { return bytes };
+            halves(low, high, bytes)
+        };
         let (mut digits, mut separators, mut points, mut high) = (0, 0, 0, 0);
+        let (mut escapes, mut letters) = (0, 0);
         let mut classes = Classes::default();
         for half in [0, 32] {
             let part = |by: usize| block.get(half + by..).and_then(|s| s.first_chunk::<32>());
@@ -305,6 +254,15 @@ fn avx2_blocks<const WORDS: bool, const BINARY: bool>(
                     classes.tags |= mask(_mm256_cmpeq_epi8(wire_type, _mm256_set1_epi8(2)));
                 }
             }
+            if ESC {
+                let kinds = halves(&kind_low, &kind_high, a);
+                let are = |bits| {
+                    let none = _mm256_cmpeq_epi8(_mm256_and_si256(kinds, bits), _mm256_setzero_si256());
+                    !mask(none) & (u64::from(u32::MAX) << half)
+                };
+                escapes |= are(escape);
+                letters |= are(letter);
+            }
             let hits =
                 _mm256_and_si256(_mm256_and_si256(buckets(0, a), buckets(1, b)), buckets(2, c));
             let none = mask(_mm256_cmpeq_epi8(hits, _mm256_setzero_si256()));
@@ -319,8 +277,10 @@ fn avx2_blocks<const WORDS: bool, const BINARY: bool>(
             false => 0,
         };
         let varints = if BINARY { varints.step(high) } else { 0 };
-        if runs | points | words | varints != 0 {
-            tell(Block { at, runs, points, words, varints });
+        let letters = if ESC { long_runs.step(letters) } else { 0 };
+        let block = Block { at, runs, points, words, varints, escapes, letters };
+        if !block.is_empty() {
+            tell(block);
         }
         at += BLOCK;
     }

@@ -102,7 +102,8 @@ impl Body<'_> {
         loop {
             let (piece, after) = rest.split_at_checked(PIECE).unwrap_or((rest, &[]));
             let done = after.is_empty();
-            self.paths.push(piece);
+            let from = self.paths.begin_piece(self.state.content(), piece.len());
+            self.state.keep_from(Some(from));
             let ends = last && done;
             self.scanner.scan(&mut self.state, piece, ends, &DetectorSet::EMPTY, &mut found);
             found.drain(..).for_each(|part| self.hit(part));
@@ -123,7 +124,7 @@ impl Body<'_> {
             return;
         }
         let leak = self.catalog.get(part.detector).is_some_and(|d| d.kind == Kind::Leak);
-        let path = if leak { self.paths.path(part.start, part.end) } else { String::new() };
+        let path = if leak { self.paths.path(self.state.content(), part.start, part.end) } else { String::new() };
         let path = hide(self.catalog, self.scanner, path);
         let matched = self.state.matched(&part).to_vec();
         self.hits.push(Hit { found: part, path, matched });

@@ -213,7 +213,11 @@ impl Content {
         last: bool,
     ) -> (usize, bool) {
         let most = feed.cx.settings.limits.paths;
-        self.tracked.take_if(|tracked| !tracked.push(bytes, most));
+        let (kept, memory) = (self.state.content(), self.state.memory());
+        self.tracked.take_if(|tracked| !tracked.count(memory, most));
+        let tracked = self.tracked.as_mut();
+        let needed = tracked.map(|tracked| tracked.paths.begin_piece(kept, bytes.len()));
+        self.state.keep_from(needed);
         let mut found = std::mem::take(&mut feed.cx.found);
         found.clear();
         let held = *self.selection.held(Part::Body);
@@ -302,7 +306,7 @@ impl Content {
         let catalog = request.policy.catalog();
         let leak = catalog.get(f.detector).is_some_and(|d| d.kind == Kind::Leak);
         let Some(tracked) = self.tracked.as_mut().filter(|_| leak) else { return String::new() };
-        let path = tracked.paths.path(f.start, f.end);
+        let path = tracked.paths.path(self.state.content(), f.start, f.end);
         hide(catalog, request.policy.scanner(), path)
     }
 

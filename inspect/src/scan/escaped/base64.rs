@@ -1,8 +1,6 @@
 //! Text in base64 (RFC 4648, either alphabet), found by its looks: a run of letters whose first bytes are printable.
 
-use std::ops::Range;
-
-use super::super::simd::{self, LONG_RUN, is_letter};
+use super::super::simd::{LONG_RUN, is_letter};
 
 /// Letters that are decoded to tell whether a run is text.
 const LOOKED_AT: usize = 20;
@@ -51,13 +49,25 @@ fn is_claims(before: &[u8]) -> bool {
     header.get(start..).is_some_and(|header| header.starts_with(b"eyJ"))
 }
 
-/// The first run in `raw` that is text, or may become it, of those that begin at `least` or behind it and end
-/// in `places` or behind them. `whole`: `raw` begins where the content does; `last`: and ends where it ends.
+/// Where runs of letters become long, from `from` on; one that has begun just before counts as well.
+pub fn long_runs(raw: &[u8], from: usize) -> impl Iterator<Item = usize> {
+    let view = from.saturating_sub(LONG_RUN - 1);
+    let bytes = (view..).zip(raw.get(view..).unwrap_or_default());
+    let mut run = 0;
+    bytes.filter_map(move |(at, b)| {
+        run = if is_letter(*b) { run + 1 } else { 0 };
+        (run == LONG_RUN).then_some(at)
+    })
+}
+
+/// The first run in `raw` that is text, or may become it, of those that begin at `least` or behind it and before `to`; `long` tells
+/// where runs become long. `whole`: `raw` begins where the content does; `last`: and ends where it ends.
 pub fn find(
     raw: &[u8],
     least: usize,
-    places: Range<usize>,
+    to: usize,
     (whole, last): (bool, bool),
+    long: impl Iterator<Item = usize>,
 ) -> Option<Run> {
     let known = |start: usize| {
         let begins = start >= least && (start > 0 || whole);
@@ -67,20 +77,14 @@ pub fn find(
         let letters = raw.get(..at).unwrap_or_default().iter().rev();
         at - letters.take_while(|b| is_letter(**b)).count()
     };
-    let Range { start: from, end: to } = places;
-    // A run that has begun before counts as well.
-    let mut view = from.saturating_sub(LONG_RUN - 1);
-    while view < to {
-        let Some(at) = simd::long_run(raw.get(view..)?).map(|at| view + at) else { break };
+    for at in long {
         let start = before(at);
         if start >= to {
             return None;
         }
-        let length = raw.get(start..)?.iter().take_while(|b| is_letter(**b)).count();
-        if known(start) && is_text(raw.get(start..start + length)?) {
+        if known(start) && is_text(raw.get(start..=at)?) {
             return Some(Run { at: start, certain: true });
         }
-        view = start + length + 1;
     }
     // At the end one may have begun.
     let start = before(raw.len());

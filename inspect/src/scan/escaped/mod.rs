@@ -8,19 +8,17 @@
 //!                  decoded, scanned by a state of its own; what has an escape in it is mapped back
 //! ```
 //!
-//! Content without such an escape is searched for their three first characters and for runs of letters, and nothing more. Escapes in escapes
-//! (JSON in a JSON string, `%2534`) are undone together.
+//! The search for candidates ([`super::simd`]) also tells where one of their three first characters stands and where a run of letters
+//! becomes long; content without them costs nothing more. Escapes in escapes (JSON in a JSON string, `%2534`) are undone
+//! together.
 
 mod base64;
 mod token;
 
-use std::cell::Cell;
-
-use memchr::memchr3_iter;
-
 use super::catalog::{MAX_MATCH, MaskStyle};
 use super::found::Found;
 use super::mask::mask_range;
+use super::retained::Kept;
 use super::view::LEFT_CONTEXT;
 use super::{Ends, MAX_HOLD, ScanState, Scanner};
 use crate::detector::DetectorSet;
@@ -30,15 +28,15 @@ use token::{Form, Token, opens, token, write};
 const BEFORE: usize = MAX_MATCH + LEFT_CONTEXT;
 /// Of a match that goes on behind its commit point: what is decisive for how it is read.
 const BEGINNING: u64 = 16;
-/// Content that may be forgotten stays until it is so much, since the rest has to be moved then.
-const SLACK: usize = 8 << 10;
-/// Spare states that a thread keeps.
-const MAX_SPARE: usize = 16;
-
-thread_local! {
-    // Boxes go back and forth between it and the messages.
-    #[expect(clippy::vec_box)]
-    static SPARE: Cell<Vec<Box<Escapes>>> = const { Cell::new(Vec::new()) };
+/// Where the search saw that values with escapes may begin.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opening {
+    /// Offset of a block in the content.
+    pub at: u64,
+    /// Its bytes that may begin an escape.
+    pub escapes: u64,
+    /// Those with which a run of letters becomes long.
+    pub letters: u64,
 }
 
 /// An escape of the island, by its place in the decoded text and on the wire.
@@ -57,11 +55,9 @@ struct Mark {
 pub(super) struct Escapes {
     /// It is a form: `+` is a space, and everything is decoded.
     form: bool,
-    /// The last bytes of content that were seen, and those of the island that may still be in a match.
-    raw: Vec<u8>,
-    /// Bytes of content so far.
-    seen: u64,
-    island: Option<Island>,
+    /// What the search saw in the last piece.
+    openings: Vec<Opening>,
+    island: Option<Box<Island>>,
 }
 
 /// Decoded content.
@@ -90,56 +86,37 @@ struct Island {
 
 impl Escapes {
     /// For a message, which is a form or not.
-    pub fn begin(form: bool) -> Box<Escapes> {
-        let mut spare = SPARE.take();
-        let mut escapes = spare.pop().unwrap_or_default();
-        SPARE.set(spare);
-        (escapes.form, escapes.seen) = (form, 0);
-        escapes.raw.clear();
-        escapes.island = None;
-        escapes
+    pub fn new(form: bool) -> Escapes {
+        Escapes { form, ..Escapes::default() }
     }
 
-    /// The message is over.
-    pub fn end(self: Box<Escapes>) {
-        let mut spare = SPARE.take();
-        if spare.len() < MAX_SPARE {
-            spare.push(self);
-        }
-        SPARE.set(spare);
+    /// Where the search tells what it sees; none if nobody asks.
+    pub fn openings(&mut self) -> Option<&mut Vec<Opening>> {
+        self.openings.clear();
+        let asks = self.island.is_none() && !self.form;
+        asks.then_some(&mut self.openings)
     }
 
-    /// Scans the next piece. Returns how many bytes at the end of the content are to be held.
+    /// Scans the content from `from` on, after the search. Returns how many bytes at its end are to be held.
     pub fn scan(
         &mut self,
         scanner: &Scanner,
-        piece: &[u8],
-        last: bool,
+        (kept, from, last): (Kept, u64, bool),
         hold: &DetectorSet,
         found: &mut Vec<Found>,
     ) -> usize {
-        self.trim();
-        let from = self.raw.len();
-        self.raw.extend_from_slice(piece);
-        self.seen += piece.len() as u64;
         if self.island.is_none() {
-            let base = self.seen - self.raw.len() as u64;
-            let opening =
-                if self.form { Some(0) } else { opening(&self.raw, from, (base == 0, last)) };
-            let Some(at) = opening else { return 0 };
-            let start = at.saturating_sub(BEFORE);
-            let context = if base + start as u64 > 0 { LEFT_CONTEXT as u64 } else { 0 };
-            let start = base + start as u64;
-            self.island = Some(Island {
-                start,
-                read: start,
-                valid_from: start + context,
-                ..Island::default()
-            });
+            let first = if self.form { Some(0) } else { self.opening(kept, from, last) };
+            let Some(at) = first else { return 0 };
+            let start = at.saturating_sub(BEFORE as u64).max(kept.base);
+            let context = if start > 0 { LEFT_CONTEXT as u64 } else { 0 };
+            let valid_from = start + context;
+            let island = Island { start, read: start, valid_from, ..Island::default() };
+            self.island = Some(Box::new(island));
         }
         let Some(mut island) = self.island.take() else { return 0 };
         let known = island.text.len();
-        island.decode(self, last);
+        island.decode(self.form, kept, last);
         let mut own = Vec::new();
         let text = island.text.get(known..).unwrap_or_default();
         let held = scanner.scan(&mut island.state, text, last, hold, &mut own);
@@ -147,47 +124,79 @@ impl Escapes {
         let decided = island.wire_start(island.state.seen() - held as u64);
         let held = match held {
             0 if hold.is_empty() || last => 0,
-            0 => self.seen - island.read,
-            _ => self.seen - decided,
+            0 => kept.end() - island.read,
+            _ => kept.end() - decided,
         };
         self.island = Some(island);
         (held as usize).min(MAX_HOLD)
+    }
+
+    /// The first place at which an escape opens an island, or may do so with the next bytes; what lies before `from` was
+    /// looked at.
+    fn opening(&self, kept: Kept, from: u64, last: bool) -> Option<u64> {
+        let (raw, ends) = (kept.bytes, (kept.base == 0, last));
+        let mut done = (from - kept.base) as usize;
+        let places = |bits: fn(&Opening) -> u64| {
+            let in_block = move |o: &Opening| {
+                let (at, bits) = (o.at, bits(o));
+                (0..64).filter(move |i| bits >> i & 1 == 1).map(move |i| at + i)
+            };
+            let all = self.openings.iter().flat_map(in_block);
+            all.filter(move |at| *at >= from).map(|at| (at - kept.base) as usize)
+        };
+        let escape = places(|o| o.escapes).find(|at| {
+            if *at < done {
+                return false;
+            }
+            match token(raw.get(*at..).unwrap_or_default(), last, false) {
+                Token::Unknown => true,
+                Token::Escape(e) => {
+                    done = at + e.len;
+                    opens(raw, *at, e)
+                }
+                Token::Text(n) => {
+                    done = at + n;
+                    false
+                }
+            }
+        });
+        let to = escape.unwrap_or(raw.len());
+        let run = base64::find(raw, 0, to, ends, places(|o| o.letters));
+        // Of a few letters at the end nothing is known yet; the next piece comes back to them.
+        let run = run.filter(|run| run.certain || raw.len() - run.at >= 4).map(|run| run.at);
+        run.or(escape).map(|at| kept.base + at as u64)
     }
 
     /// As [`Scanner::decide`].
     pub fn decide(&mut self, scanner: &Scanner, found: &mut Vec<Found>) {
         let Some(island) = &mut self.island else { return };
         let (state, mut own) = (&mut island.state, Vec::new());
-        state.copied.clear();
-        state.copies.clear();
+        state.begin_piece();
         scanner.step(state, &[], Ends::Perhaps, &DetectorSet::EMPTY, &scanner.active, &mut own);
         island.report(scanner, &own, found);
     }
 
-    /// Leaves the island behind its last match, and forgets content that can be in no match any more.
-    fn trim(&mut self) {
-        let mut keep = self.seen.saturating_sub(BEFORE as u64);
-        if let Some(island) = &mut self.island {
-            let settled = island.wire_start(island.state.settled);
-            let over = island.last_opening + MAX_MATCH as u64;
-            if settled > over && island.state.open.is_empty() && !self.form {
-                self.island = None;
-            } else {
-                // What begins before what is settled and goes on behind it: the local part of an address.
-                let kept = island.state.settled.saturating_sub(LEFT_CONTEXT as u64);
-                keep = keep.min(island.wire_start(kept));
-                // The last mark before it tells where the text behind it lies.
-                let known = island.marks.partition_point(|m| m.decoded < kept);
-                island.marks.drain(..known.saturating_sub(1));
-                island.text.drain(..kept.saturating_sub(island.text_at) as usize);
-                island.text_at = kept.max(island.text_at);
-            }
+    /// Before the next piece: leaves the island behind its last match, and gives from where on content may still be in a
+    /// match. `seen`: bytes of content so far.
+    pub fn begin_piece(&mut self, seen: u64) -> u64 {
+        let needed = seen.saturating_sub(BEFORE as u64);
+        let Some(island) = &mut self.island else { return needed };
+        island.reported.clear();
+        let settled = island.wire_start(island.state.settled);
+        let over = island.last_opening + MAX_MATCH as u64;
+        if settled > over && island.state.open.is_empty() && !self.form {
+            self.island = None;
+            return needed;
         }
-        let base = self.seen - self.raw.len() as u64;
-        let over = keep.saturating_sub(base) as usize;
-        if over > SLACK {
-            self.raw.drain(..over);
-        }
+        // What begins before what is settled and goes on behind it: the local part of an address.
+        let kept = island.state.settled.saturating_sub(LEFT_CONTEXT as u64);
+        let needed = needed.min(island.wire_start(kept));
+        // The last mark before it tells where the text behind it lies.
+        let known = island.marks.partition_point(|m| m.decoded < kept);
+        island.marks.drain(..known.saturating_sub(1));
+        island.text.drain(..kept.saturating_sub(island.text_at) as usize);
+        island.text_at = kept.max(island.text_at);
+        needed
     }
 
     /// What a match is as the application sees it.
@@ -200,11 +209,8 @@ impl Escapes {
     }
 
     /// What the bytes of a match become when it is masked: as many, and what they are written in stays valid.
-    pub fn masked(&self, found: &Found, style: MaskStyle) -> Vec<u8> {
-        let base = self.seen - self.raw.len() as u64;
-        let place = |at: u64| at.saturating_sub(base) as usize;
-        let mut wire =
-            self.raw.get(place(found.start)..place(found.end)).unwrap_or_default().to_vec();
+    pub fn masked(&self, kept: Kept, found: &Found, style: MaskStyle) -> Vec<u8> {
+        let mut wire = kept.get(found.start, found.end).to_vec();
         let Some(island) = &self.island else { return wire };
         let Some((_, start, end)) = island.reported.iter().find(|(f, ..)| f == found) else {
             return wire;
@@ -231,14 +237,13 @@ impl Escapes {
 
 impl Island {
     /// Decodes what follows in the content.
-    fn decode(&mut self, escapes: &Escapes, last: bool) {
-        let base = escapes.seen - escapes.raw.len() as u64;
-        let raw = escapes.raw.as_slice();
+    fn decode(&mut self, form: bool, kept: Kept, last: bool) {
+        let Kept { base, bytes: raw } = kept;
         let mut at = (self.read - base) as usize;
         while at < raw.len() {
             let taken = match self.in_base64 {
                 true => self.base64(raw, at, (base, last)),
-                false => self.token(escapes, at, (base, last)),
+                false => self.token(form, raw, at, (base, last)),
             };
             let Some(taken) = taken else { break };
             at += taken;
@@ -247,11 +252,17 @@ impl Island {
     }
 
     /// Takes text, or an escape; gives how many bytes. None: the next bytes will tell.
-    fn token(&mut self, escapes: &Escapes, at: usize, (base, last): (u64, bool)) -> Option<usize> {
-        let raw = escapes.raw.as_slice();
-        match token(raw.get(at..)?, last, escapes.form) {
+    fn token(
+        &mut self,
+        form: bool,
+        raw: &[u8],
+        at: usize,
+        (base, last): (u64, bool),
+    ) -> Option<usize> {
+        match token(raw.get(at..)?, last, form) {
             Token::Text(n) => {
-                let run = base64::find(raw, at, at..at + n, (base == 0, last));
+                let long = base64::long_runs(raw, at);
+                let run = base64::find(raw, at, at + n, (base == 0, last), long);
                 let n = run.map_or(n, |run| run.at - at);
                 self.text.extend_from_slice(raw.get(at..at + n)?);
                 self.in_base64 = run.is_some_and(|run| run.certain);
@@ -327,7 +338,6 @@ impl Island {
 
     /// Tells what was found in the decoded text, by its place in the content.
     fn report(&mut self, scanner: &Scanner, own: &[Found], found: &mut Vec<Found>) {
-        self.reported.clear();
         for f in own {
             if let Some(mapped) = self.mapped(scanner, f) {
                 self.reported.push((mapped, f.start, f.end));
@@ -357,32 +367,6 @@ impl Island {
         }
         Some(Found { start, end, escaped: true, ..*found })
     }
-}
-
-/// The first place at which an escape opens an island, or may do so with the next bytes; what lies before `from` was
-/// looked at. `whole`: `raw` begins where the content does.
-fn opening(raw: &[u8], from: usize, (whole, last): (bool, bool)) -> Option<usize> {
-    let mut done = from;
-    let escape = memchr3_iter(b'\\', b'%', b'&', raw.get(from..)?).map(|at| at + from).find(|at| {
-        if *at < done {
-            return false;
-        }
-        match token(raw.get(*at..).unwrap_or_default(), last, false) {
-            Token::Unknown => true,
-            Token::Escape(e) => {
-                done = at + e.len;
-                opens(raw, *at, e)
-            }
-            Token::Text(n) => {
-                done = at + n;
-                false
-            }
-        }
-    });
-    let run = base64::find(raw, 0, from..escape.unwrap_or(raw.len()), (whole, last));
-    // Of a few letters at the end nothing is known yet; the next piece comes back to them.
-    let run = run.filter(|run| run.certain || raw.len() - run.at >= 4).map(|run| run.at);
-    run.or(escape)
 }
 
 #[cfg(test)]
