@@ -139,9 +139,10 @@ impl fmt::Debug for Policy {
 }
 
 impl Default for Policy {
-    /// [`Policy::monitor_all`].
+    /// No rules. Made once and without a pattern, so that the packet path may ask for it.
     fn default() -> Policy {
-        Policy::monitor_all()
+        static NO_RULES: LazyLock<Policy> = LazyLock::new(|| Policy::of_rules(Vec::new()));
+        NO_RULES.clone()
     }
 }
 
@@ -158,6 +159,13 @@ impl Policy {
     pub fn monitor_all() -> Policy {
         static MONITOR_ALL: LazyLock<Policy> = LazyLock::new(Policy::compile_monitor_all);
         MONITOR_ALL.clone()
+    }
+
+    fn of_rules(rules: Vec<Rule>) -> Policy {
+        let exceptions = [None; Cause::ALL.len()];
+        let catalog = Catalog::builtin();
+        let compiled = Compiled::new(Vec::new(), rules, exceptions, None, catalog, 0);
+        Policy::new(Mode::Monitor, compiled)
     }
 
     fn compile_monitor_all() -> Policy {
@@ -189,9 +197,7 @@ impl Policy {
             until: None,
             drops: None,
         };
-        let exceptions = [None; Cause::ALL.len()];
-        let compiled = Compiled::new(Vec::new(), vec![rule], exceptions, None, catalog, 0);
-        Policy::new(Mode::Monitor, compiled)
+        Policy::of_rules(vec![rule])
     }
 
     fn new(mode: Mode, compiled: Compiled) -> Policy {

@@ -253,7 +253,7 @@ fn a_flow_is_relevant_if_a_rule_could_be_about_it() {
     assert!(!relevant("11.1.1.1", 80));
     assert!(relevant("11.1.1.1", 81), "the host is not known yet");
     assert!(!relevant("11.1.1.1", 82), "no rule names the service");
-    assert!(Policy::default().flow_relevant([1, 2, 3, 4].into(), 5));
+    assert!(Policy::monitor_all().flow_relevant([1, 2, 3, 4].into(), 5));
 
     let service = |port, host: Option<&str>| {
         let id = policy.service_of([10, 1, 1, 1].into(), port, host.map(str::as_bytes));
@@ -272,7 +272,7 @@ fn exceptions_fail_open_in_monitor_and_closed_in_enforce_unless_given() {
     use ExceptionAction::{Drop, Pass, Reset};
     assert_eq!(all(&policy), [Pass, Reset, Drop, Drop, Reset]);
     assert_eq!(all(&policy.with_mode(Mode::Monitor)), [Pass, Pass, Drop, Pass, Pass]);
-    assert_eq!(all(&Policy::default()), [Pass; 5]);
+    assert_eq!(all(&Policy::monitor_all()), [Pass; 5]);
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn the_mode_of_the_whole_can_be_changed_alone() {
 
 #[test]
 fn without_a_policy_everything_is_alerted_on_and_nothing_edited() {
-    let policy = Policy::default();
+    let policy = Policy::monitor_all();
     let message = Message {
         direction: Direction::Response,
         src: [10, 0, 0, 1].into(),

@@ -109,43 +109,42 @@ pub(super) fn is_letter(b: u8) -> bool {
 /// Carries the search for long runs of letters from block to block.
 #[derive(Default)]
 pub(super) struct LongRuns {
-    /// Letters in a row in front of the block, up to [`LONG_RUN`].
-    before: u32,
+    /// The letters of the block before.
+    before: u64,
+    /// Whether they fill a byte of that mask.
+    full: bool,
 }
 
 impl LongRuns {
     /// As it is in front of where the search begins.
     pub fn at(input: &Input) -> LongRuns {
         let near = input.padded.get(input.from.saturating_sub(LONG_RUN)..input.from);
-        let letters = near.unwrap_or(&[]).iter().rev().take_while(|b| is_letter(**b));
-        LongRuns { before: letters.count() as u32 }
+        let letters = near.unwrap_or(&[]).iter().rev().take_while(|b| is_letter(**b)).count();
+        LongRuns { before: !(u64::MAX >> letters), full: letters > 0 }
     }
 
     /// Takes the mask of letters of the next block; returns where runs become [`LONG_RUN`] long.
     #[inline(always)]
     pub fn step(&mut self, letters: u64) -> u64 {
-        const LONG: u32 = LONG_RUN as u32;
-        let (before, lead) = (self.before, letters.trailing_ones());
-        let mut long = 0;
-        if (1..LONG).contains(&before) && before + lead >= LONG {
-            long = 1 << (LONG - 1 - before);
-        }
-        self.before = if lead == 64 { LONG } else { letters.leading_ones().min(LONG) };
-        // A run of so many fills one of the mask's bytes, and few blocks have such a one.
-        let gaps = !letters;
-        let full = gaps.wrapping_sub(0x0101_0101_0101_0101) & letters & 0x8080_8080_8080_8080;
-        if full != 0 {
-            let r2 = letters & letters << 1;
-            let r4 = r2 & r2 << 2;
-            let r8 = r4 & r4 << 4;
-            let r16 = r8 & r8 << 8;
-            let r22 = r16 & r16 << 6;
-            // That of the run that began before was told above.
-            let begun = if before > 0 { u64::MAX.checked_shl(lead).unwrap_or(0) } else { u64::MAX };
-            long |= r22 & !(r22 << 1) & begun;
-        }
-        long
+        const ONES: u64 = u64::from_ne_bytes([1; 8]);
+        // A run of so many fills a byte of the mask, here or in the block before, and few blocks have such a one.
+        let full = (!letters).wrapping_sub(ONES) & letters & ONES << 7 != 0;
+        let last = std::mem::replace(self, LongRuns { before: letters, full });
+        if full | last.full { become_long(letters, last.before) } else { 0 }
     }
+}
+
+/// Where runs become [`LONG_RUN`] long in a block of which the letters are known, and those of the block before.
+#[inline(never)]
+fn become_long(letters: u64, before: u64) -> u64 {
+    // `rN` has a bit where a run of at least N letters ends, as in `Runs`.
+    let r1 = u128::from(letters) << 64 | u128::from(before);
+    let r2 = r1 & r1 << 1;
+    let r4 = r2 & r2 << 2;
+    let r8 = r4 & r4 << 4;
+    let r16 = r8 & r8 << 8;
+    let r22 = r16 & r16 << 6;
+    ((r22 & !(r22 << 1)) >> 64) as u64
 }
 
 /// One block that holds a candidate.
