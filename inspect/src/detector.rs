@@ -76,6 +76,14 @@ impl DetectorSet {
         self.0.get(usize::from(id.0) / 64).is_some_and(|w| w >> (id.0 % 64) & 1 == 1)
     }
 
+    /// A number that tells sets apart; no proof against forgery.
+    pub fn digest(&self) -> u64 {
+        // An odd number with its bits mixed: 2^64 over the golden ratio.
+        let mix =
+            |sum: u64, word: &u64| (sum.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0.iter().fold(0, mix)
+    }
+
     /// Every detector in either set.
     pub fn union(&self, other: &DetectorSet) -> DetectorSet {
         let mut out = *self;

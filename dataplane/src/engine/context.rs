@@ -13,6 +13,7 @@ use weir_reassembly::packet::{Flags, Packet};
 use weir_reassembly::time::Time;
 
 use super::bypass::Order;
+use super::clean::Clean;
 use super::flow::{Conn, Dir, Flow, FlowKey, Lane, Slot, State};
 use super::services::{Reading, Row, ServiceBytes, Unread};
 use super::session::{Edit, Session};
@@ -96,6 +97,8 @@ pub struct Context {
     pub edits: Vec<Edit>,
     /// Scratch: findings of one scan.
     pub found: Vec<Found>,
+    /// Header values that need not be scanned again.
+    pub clean: Clean,
     /// Scratch: a decoded URL.
     pub decoded: Vec<u8>,
     /// Flows that hold segments since this batch.
@@ -118,6 +121,7 @@ impl Context {
     pub fn new(settings: EngineSettings, policy: Arc<Policy>) -> Context {
         let next_flow_id = settings.first_flow_id;
         Context {
+            clean: Clean::new(settings.keys.values),
             settings,
             services: ServiceBytes::new(&policy),
             policy,

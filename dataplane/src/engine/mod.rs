@@ -5,6 +5,7 @@
 mod answer;
 pub mod bypass;
 mod bytes;
+mod clean;
 mod context;
 pub mod counters;
 pub mod edit;

@@ -19,8 +19,8 @@ use weir_reassembly::time::Time;
 
 use crate::engine::{Buffer, Engine, EngineSettings, Io, Side};
 
-/// Packets that may wait in one flow's gaps while a capture is read; a capture's losses are final.
-const READ_BUFFER: usize = 1 << 20;
+/// Bytes of a file that are read at once: so much is still in the processor's cache when it is looked at.
+const READ_BUFFER: usize = 128 << 10;
 
 /// Why a capture can't be replayed.
 #[derive(Debug, thiserror::Error)]
@@ -201,7 +201,8 @@ impl<'r, W: Write> Run<'r, W> {
             packets,
             problem,
         };
-        let mut reader = PcapReader::new(capture).map_err(|e| format(0, e.to_string()))?;
+        let mut reader =
+            PcapReader::new(InPieces(capture)).map_err(|e| format(0, e.to_string()))?;
         let link = reader.header().datalink;
         let nanoseconds = reader.header().ts_resolution == pcap_file::TsResolution::NanoSecond;
         let mut packets = 0;
@@ -221,7 +222,8 @@ impl<'r, W: Write> Run<'r, W> {
             packets,
             problem,
         };
-        let mut reader = PcapNgReader::new(capture).map_err(|e| format(0, e.to_string()))?;
+        let mut reader =
+            PcapNgReader::new(InPieces(capture)).map_err(|e| format(0, e.to_string()))?;
         let mut packets = 0;
         while let Some(block) = reader.next_block() {
             let block = block.map_err(|e| format(packets, e.to_string()))?;
@@ -289,6 +291,16 @@ impl<'r, W: Write> Run<'r, W> {
             }
         }
         result
+    }
+}
+
+/// Reads [`READ_BUFFER`] at once, also where more is asked for: the readers of captures ask for 8 MB.
+struct InPieces<R>(R);
+
+impl<R: Read> Read for InPieces<R> {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        let most = to.len().min(READ_BUFFER);
+        self.0.read(to.get_mut(..most).unwrap_or_default())
     }
 }
 

@@ -223,7 +223,9 @@ impl Catalog {
     /// Whether the detector must be tried at (nearly) every byte because its pattern begins with no literal of at
     /// least two bytes, nor with three bytes of classes that are rare in text. Such a detector costs a factor of ten; `policy check` says so.
     pub fn is_slow(&self, id: DetectorId) -> bool {
-        let Some(Detector { find: Find::Pattern(pattern), .. }) = self.get(id) else { return false };
+        let Some(Detector { find: Find::Pattern(pattern), .. }) = self.get(id) else {
+            return false;
+        };
         pattern.matcher().is_ok_and(|matcher| matcher.is_slow())
     }
 }

@@ -87,64 +87,35 @@ pub(super) struct Halves {
 }
 
 /// The letters of base64 (RFC 4648, either alphabet): `+`, `/`, `-`; digits; `A` to `O` in either case; `P` to `Z` and
-/// `_`; `p` to `z`. And what begins an escape: `%` and `&`; the backslash.
-pub(super) const ESCAPES: Halves = Halves {
+/// `_`; `p` to `z`. What begins an escape: `%` and `&`; the backslash. What separates digits: the blank, `-`, `.`.
+// Grouped by what the bits say.
+#[expect(clippy::unusual_byte_groupings)]
+pub(super) const KINDS: Halves = Halves {
     #[rustfmt::skip]
     low: [
-        0b00_11010, 0b00_11110, 0b00_11110, 0b00_11110, 0b00_11110, 0b01_11110, 0b01_11110, 0b00_11110,
-        0b00_11110, 0b00_11110, 0b00_11100, 0b00_00101, 0b10_00100, 0b00_00101, 0b00_00100, 0b00_01101,
+        0b1_00_11010, 0b0_00_11110, 0b0_00_11110, 0b0_00_11110,
+        0b0_00_11110, 0b0_01_11110, 0b0_01_11110, 0b0_00_11110,
+        0b0_00_11110, 0b0_00_11110, 0b0_00_11100, 0b0_00_00101,
+        0b0_10_00100, 0b1_00_00101, 0b1_00_00100, 0b0_00_01101,
     ],
-    high: [0, 0, 0b01_00001, 0b00010, 0b00100, 0b10_01000, 0b00100, 0b10000, 0, 0, 0, 0, 0, 0, 0, 0],
+    #[rustfmt::skip]
+    high: [
+        0, 0, 0b1_01_00001, 0b0_00_00010, 0b0_00_00100, 0b0_10_01000, 0b0_00_00100, 0b0_00_10000,
+        0, 0, 0, 0, 0, 0, 0, 0,
+    ],
 };
-/// The bits of [`ESCAPES`] that say a letter.
-pub(super) const LETTER: u8 = 0b00_11111;
+/// The bits of [`KINDS`] that say a letter.
+pub(super) const LETTER: u8 = 0b1_1111;
+/// That of digits.
+pub(super) const DIGIT: u8 = 0b10;
 /// Those that say what begins an escape.
-pub(super) const ESCAPE: u8 = 0b11_00000;
+pub(super) const ESCAPE: u8 = 0b110_0000;
+/// That of what separates digits.
+pub(super) const SEPARATOR: u8 = 1 << 7;
 
 /// Whether it is a letter of base64.
 pub(super) fn is_letter(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_')
-}
-
-/// Carries the search for long runs of letters from block to block.
-#[derive(Default)]
-pub(super) struct LongRuns {
-    /// The letters of the block before.
-    before: u64,
-    /// Whether they fill a byte of that mask.
-    full: bool,
-}
-
-impl LongRuns {
-    /// As it is in front of where the search begins.
-    pub fn at(input: &Input) -> LongRuns {
-        let near = input.padded.get(input.from.saturating_sub(LONG_RUN)..input.from);
-        let letters = near.unwrap_or(&[]).iter().rev().take_while(|b| is_letter(**b)).count();
-        LongRuns { before: !(u64::MAX >> letters), full: letters > 0 }
-    }
-
-    /// Takes the mask of letters of the next block; returns where runs become [`LONG_RUN`] long.
-    #[inline(always)]
-    pub fn step(&mut self, letters: u64) -> u64 {
-        const ONES: u64 = u64::from_ne_bytes([1; 8]);
-        // A run of so many fills a byte of the mask, here or in the block before, and few blocks have such a one.
-        let full = (!letters).wrapping_sub(ONES) & letters & ONES << 7 != 0;
-        let last = std::mem::replace(self, LongRuns { before: letters, full });
-        if full | last.full { become_long(letters, last.before) } else { 0 }
-    }
-}
-
-/// Where runs become [`LONG_RUN`] long in a block of which the letters are known, and those of the block before.
-#[inline(never)]
-fn become_long(letters: u64, before: u64) -> u64 {
-    // `rN` has a bit where a run of at least N letters ends, as in `Runs`.
-    let r1 = u128::from(letters) << 64 | u128::from(before);
-    let r2 = r1 & r1 << 1;
-    let r4 = r2 & r2 << 2;
-    let r8 = r4 & r4 << 4;
-    let r16 = r8 & r8 << 8;
-    let r22 = r16 & r16 << 6;
-    ((r22 & !(r22 << 1)) >> 64) as u64
 }
 
 /// One block that holds a candidate.
@@ -213,6 +184,40 @@ impl Runs {
         let r8 = r4 & self.r4.shift(r4, 4);
         let r11 = r8 & self.r8.shift(r8, 3);
         r11 & !self.r11.shift(r11, 1)
+    }
+}
+
+/// Carries the search for long runs of letters from block to block.
+#[derive(Default)]
+pub(super) struct LongRuns {
+    r1: Carry,
+    r2: Carry,
+    r4: Carry,
+    r8: Carry,
+    r16: Carry,
+    r22: Carry,
+}
+
+impl LongRuns {
+    /// As it is in front of where the search begins.
+    pub fn at(input: &Input) -> LongRuns {
+        let near = input.padded.get(input.from.saturating_sub(LONG_RUN)..input.from);
+        let letters = near.unwrap_or(&[]).iter().rev().take_while(|b| is_letter(**b)).count();
+        let mut runs = LongRuns::default();
+        // The last byte before a block is the highest bit of the block before it.
+        runs.step(!(u64::MAX >> letters));
+        runs
+    }
+
+    /// Takes the mask of letters of the next block; returns where runs become [`LONG_RUN`] long. `rN` is as in [`Runs`].
+    #[inline(always)]
+    pub fn step(&mut self, letters: u64) -> u64 {
+        let r2 = letters & self.r1.shift(letters, 1);
+        let r4 = r2 & self.r2.shift(r2, 2);
+        let r8 = r4 & self.r4.shift(r4, 4);
+        let r16 = r8 & self.r8.shift(r8, 8);
+        let r22 = r16 & self.r16.shift(r16, 6);
+        r22 & !self.r22.shift(r22, 1)
     }
 }
 
@@ -470,8 +475,10 @@ mod tests {
         #[test]
         fn each_byte_is_told_by_its_halves(b: u8) {
             let half = |table: &[u8; 16], n: u8| table.get(usize::from(n)).copied().unwrap_or(0);
-            let bits = half(&ESCAPES.low, b & 15) & half(&ESCAPES.high, b >> 4);
+            let bits = half(&KINDS.low, b & 15) & half(&KINDS.high, b >> 4);
             prop_assert_eq!(bits & LETTER != 0, is_letter(b));
+            prop_assert_eq!(bits & DIGIT != 0, b.is_ascii_digit());
+            prop_assert_eq!(bits & SEPARATOR != 0, super::super::view::is_separator(b));
             prop_assert_eq!(bits & ESCAPE != 0, matches!(b, b'\\' | b'%' | b'&'));
         }
 

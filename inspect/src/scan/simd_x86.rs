@@ -4,7 +4,8 @@
 use std::arch::x86_64::*;
 
 use super::simd::{
-    BLOCK, Block, Classes, ESCAPE, ESCAPES, Input, LETTER, LongRuns, PADDING, Runs, Search, Starts, Tables, Varints,
+    BLOCK, Block, Classes, DIGIT, ESCAPE, Input, KINDS, LETTER, LongRuns, PADDING, Runs, SEPARATOR,
+    Search, Starts, Tables, Varints,
 };
 use super::words::Words;
 
@@ -82,13 +83,11 @@ fn avx512_blocks<const WORDS: bool, const BINARY: bool, const ESC: bool>(
 ) {
     let low = tables.low.each_ref().map(|t| table512(t));
     let high = tables.high.each_ref().map(|t| table512(t));
-    let (kind_low, kind_high) = (table512(&ESCAPES.low), table512(&ESCAPES.high));
-    let (letter, escape) = (_mm512_set1_epi8(LETTER as i8), _mm512_set1_epi8(ESCAPE as i8));
+    let (kind_low, kind_high) = (table512(&KINDS.low), table512(&KINDS.high));
+    let [letter, digit, escape, separator] =
+        [LETTER, DIGIT, ESCAPE, SEPARATOR].map(|kind| _mm512_set1_epi8(kind as i8));
     let nibble = _mm512_set1_epi8(15);
-    let (zero, ten) = (_mm512_set1_epi8(b'0' as i8), _mm512_set1_epi8(10));
     let letters = _mm512_set1_epi8(26);
-    let (space, dash, dot) =
-        (_mm512_set1_epi8(b' ' as i8), _mm512_set1_epi8(b'-' as i8), _mm512_set1_epi8(b'.' as i8));
     let mut runs = Runs::default();
     let mut starts = if WORDS { Starts::at(input) } else { Starts::default() };
     let mut varints = Varints::default();
@@ -116,10 +115,9 @@ fn avx512_blocks<const WORDS: bool, const BINARY: bool, const ESC: bool>(
             return;
         };
         let (a, b, c) = (load512(a), load512(b), load512(c));
-        let digits = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(a, zero), ten);
-        let separators = _mm512_cmpeq_epi8_mask(a, space)
-            | _mm512_cmpeq_epi8_mask(a, dash)
-            | _mm512_cmpeq_epi8_mask(a, dot);
+        let kinds = halves(&kind_low, &kind_high, a);
+        let digits = _mm512_test_epi8_mask(kinds, digit);
+        let separators = _mm512_test_epi8_mask(kinds, separator);
         let points =
             _mm512_test_epi8_mask(_mm512_and_si512(buckets(0, a), buckets(1, b)), buckets(2, c));
         let runs = runs.step(digits, separators);
@@ -149,7 +147,6 @@ fn avx512_blocks<const WORDS: bool, const BINARY: bool, const ESC: bool>(
         let varints = if BINARY { varints.step(_mm512_movepi8_mask(a)) } else { 0 };
         let (mut escapes, mut letters) = (0, 0);
         if ESC {
-            let kinds = halves(&kind_low, &kind_high, a);
             escapes = _mm512_test_epi8_mask(kinds, escape);
             letters = long_runs.step(_mm512_test_epi8_mask(kinds, letter));
         }
@@ -196,12 +193,9 @@ fn avx2_blocks<const WORDS: bool, const BINARY: bool, const ESC: bool>(
 ) {
     let low = tables.low.each_ref().map(|t| table256(t));
     let high = tables.high.each_ref().map(|t| table256(t));
-    let (kind_low, kind_high) = (table256(&ESCAPES.low), table256(&ESCAPES.high));
-    let (letter, escape) = (_mm256_set1_epi8(LETTER as i8), _mm256_set1_epi8(ESCAPE as i8));
+    let (kind_low, kind_high) = (table256(&KINDS.low), table256(&KINDS.high));
+    let [letter, digit, escape] = [LETTER, DIGIT, ESCAPE].map(|kind| _mm256_set1_epi8(kind as i8));
     let nibble = _mm256_set1_epi8(15);
-    let (zero, nine) = (_mm256_set1_epi8(b'0' as i8), _mm256_set1_epi8(9));
-    let (space, dash, dot) =
-        (_mm256_set1_epi8(b' ' as i8), _mm256_set1_epi8(b'-' as i8), _mm256_set1_epi8(b'.' as i8));
     let mut runs = Runs::default();
     let mut starts = if WORDS { Starts::at(input) } else { Starts::default() };
     let mut varints = Varints::default();
@@ -228,16 +222,16 @@ fn avx2_blocks<const WORDS: bool, const BINARY: bool, const ESC: bool>(
             let part = |by: usize| block.get(half + by..).and_then(|s| s.first_chunk::<32>());
             let (Some(a), Some(b), Some(c)) = (part(0), part(1), part(2)) else { return };
             let (a, b, c) = (load256(a), load256(b), load256(c));
-            let value = _mm256_sub_epi8(a, zero);
             let mask = |v: __m256i| u64::from(_mm256_movemask_epi8(v) as u32) << half;
             if BINARY {
                 high |= mask(a);
             }
-            digits |= mask(_mm256_cmpeq_epi8(_mm256_min_epu8(value, nine), value));
-            separators |= mask(_mm256_or_si256(
-                _mm256_or_si256(_mm256_cmpeq_epi8(a, space), _mm256_cmpeq_epi8(a, dash)),
-                _mm256_cmpeq_epi8(a, dot),
-            ));
+            let kinds = halves(&kind_low, &kind_high, a);
+            // One bit says a digit, and one a separator.
+            let has = |bit| mask(_mm256_cmpeq_epi8(_mm256_and_si256(kinds, bit), bit));
+            digits |= has(digit);
+            const { assert!(SEPARATOR == 1 << 7, "the bit that makes a mask") };
+            separators |= mask(kinds);
             if WORDS {
                 let letter = |v: __m256i, first: u8| {
                     let value = _mm256_sub_epi8(v, _mm256_set1_epi8(first as i8));
@@ -255,9 +249,9 @@ fn avx2_blocks<const WORDS: bool, const BINARY: bool, const ESC: bool>(
                 }
             }
             if ESC {
-                let kinds = halves(&kind_low, &kind_high, a);
                 let are = |bits| {
-                    let none = _mm256_cmpeq_epi8(_mm256_and_si256(kinds, bits), _mm256_setzero_si256());
+                    let none =
+                        _mm256_cmpeq_epi8(_mm256_and_si256(kinds, bits), _mm256_setzero_si256());
                     !mask(none) & (u64::from(u32::MAX) << half)
                 };
                 escapes |= are(escape);

@@ -56,6 +56,35 @@ const NETWORKS: &[Network] = &[
     network_of("verve", (506099, 506198), L16 | 1 << 18 | 1 << 19),
 ];
 
+/// The lengths of all networks by the first two digits: few numbers begin as cards do.
+const BY_FIRST_TWO: [u32; 100] = by_first_two();
+
+// Done by the compiler, which also sees to the bounds.
+#[expect(clippy::indexing_slicing)]
+const fn by_first_two() -> [u32; 100] {
+    let mut lengths = [0; 100];
+    let mut i = 0;
+    while i < NETWORKS.len() {
+        let Network { range: (first, last), lengths: network, .. } = NETWORKS[i];
+        let width = last.ilog10() + 1;
+        let (times, cut) =
+            if width == 1 { (10, 1) } else { (1, 10_u32.pow(width.saturating_sub(2))) };
+        let mut two = first * times / cut;
+        while two < (last / cut + 1) * times {
+            lengths[two as usize] |= network;
+            two += 1;
+        }
+        i += 1;
+    }
+    lengths
+}
+
+/// The lengths that numbers can have that begin with these digits (values 0–9), by the first two of them.
+fn lengths(digits: &[u8]) -> u32 {
+    let [first, second, ..] = digits else { return u32::MAX };
+    BY_FIRST_TWO.get(usize::from(*first) * 10 + usize::from(*second)).copied().unwrap_or(0)
+}
+
 impl Network {
     /// Whether the digits (values 0–9), as far as they go, agree with the issuer range.
     fn agrees(&self, digits: &[u8]) -> bool {
@@ -70,10 +99,32 @@ impl Network {
 /// The network whose range and length these digits (values 0–9) have. The check digit is not looked at.
 pub fn network(digits: &[u8]) -> Option<Network> {
     let len = u32::try_from(digits.len()).ok().filter(|n| *n < 32)?;
+    if lengths(digits) >> len & 1 == 0 {
+        return None;
+    }
     NETWORKS.iter().find(|n| n.lengths >> len & 1 == 1 && n.agrees(digits)).copied()
 }
 
 /// Whether digits like these can still become a card number of some network.
 pub fn may_be_card(digits: &[u8]) -> bool {
-    digits.len() < 20 && NETWORKS.iter().any(|n| n.lengths >> digits.len() != 0 && n.agrees(digits))
+    digits.len() < 20
+        && lengths(digits) >> digits.len() != 0
+        && NETWORKS.iter().any(|n| n.lengths >> digits.len() != 0 && n.agrees(digits))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_two_digits_rule_out_no_network() {
+        for number in 100_000..1_000_000_u32 {
+            let digits: Vec<u8> = number.to_string().bytes().map(|b| b - b'0').collect();
+            let wanted = NETWORKS.iter().filter(|n| n.agrees(&digits));
+            let wanted = wanted.fold(0, |lengths, n| lengths | n.lengths);
+            assert_eq!(wanted & !lengths(&digits), 0, "{number}");
+        }
+        let none = (0..100).filter(|two| lengths(&[two / 10, two % 10]) == 0).count();
+        assert_eq!(none, 57, "of the 100 beginnings");
+    }
 }

@@ -124,7 +124,11 @@ impl Body<'_> {
             return;
         }
         let leak = self.catalog.get(part.detector).is_some_and(|d| d.kind == Kind::Leak);
-        let path = if leak { self.paths.path(self.state.content(), part.start, part.end) } else { String::new() };
+        let path = if leak {
+            self.paths.path(self.state.content(), part.start, part.end)
+        } else {
+            String::new()
+        };
         let path = hide(self.catalog, self.scanner, path);
         let matched = self.state.matched(&part).to_vec();
         self.hits.push(Hit { found: part, path, matched });

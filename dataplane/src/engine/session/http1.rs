@@ -43,8 +43,6 @@ pub struct Http1Session {
 struct Messages {
     /// In order of their requests; the first is the one that is being answered.
     in_flight: VecDeque<Box<Transaction>>,
-    // Boxes go back and forth between the two.
-    #[expect(clippy::vec_box)]
     spare: Vec<Box<Transaction>>,
     /// A tail that may not leave begins here, per direction.
     hold: [Option<u64>; 2],

@@ -15,6 +15,7 @@ use super::grpc::Call;
 use super::reading;
 use super::report::{self, Finding};
 use super::{Answer, Dir, Feed};
+use crate::engine::clean::Under;
 
 /// Longest URL, host or other field kept for events; the rest is cut off there. Rules see the whole.
 const KEPT: usize = 2048;
@@ -105,25 +106,6 @@ impl HeadVerdict {
 pub struct FieldMask {
     pub place: usize,
     pub found: Found,
-}
-
-/// A small part that is there as a whole.
-#[derive(Clone, Copy)]
-enum Whole<'a> {
-    /// The request target, as sent and decoded.
-    Url { target: &'a [u8], decoded: &'a [u8] },
-    /// A field's value.
-    Field(&'a [u8]),
-}
-
-impl<'a> Whole<'a> {
-    /// What part it is, and the bytes in which findings have their places.
-    fn part(self) -> (Part, &'a [u8]) {
-        match self {
-            Whole::Url { decoded, .. } => (Part::Url, decoded),
-            Whole::Field(value) => (Part::Headers, value),
-        }
-    }
 }
 
 impl Transaction {
@@ -282,8 +264,10 @@ impl Transaction {
         let mut decoded = std::mem::take(&mut feed.cx.decoded);
         decoded.clear();
         decode_url(url, &mut decoded);
-        let blocks =
-            self.whole(feed, rules, Whole::Url { target: url, decoded: &decoded }, &mut |_| {});
+        feed.cx.found.clear();
+        let wanted = rules.detectors(Part::Url);
+        self.request.policy.scanner().scan_url(url, &decoded, wanted, &mut feed.cx.found);
+        let blocks = self.all_found(feed, rules, Part::Url, &decoded, &mut |_| {});
         feed.cx.decoded = decoded;
         blocks
     }
@@ -297,36 +281,40 @@ impl Transaction {
         masks: &mut Vec<FieldMask>,
     ) -> bool {
         let mut blocks = false;
+        let wanted = rules.detectors(Part::Headers);
+        let under = Under::new(self.request.policy.fingerprint(), wanted);
         fields.each(&mut |name, value, place| {
             // The path was looked at as a URL.
-            if name != b":path" {
-                blocks |= self.whole(feed, rules, Whole::Field(value), &mut |found| {
-                    masks.push(FieldMask { place, found });
-                });
+            if name == b":path" {
+                return;
             }
+            let hash = feed.cx.clean.hash(under, value);
+            if feed.cx.clean.knows(hash) {
+                return;
+            }
+            feed.cx.found.clear();
+            self.request.policy.scanner().scan_whole(value, wanted, &mut feed.cx.found);
+            if feed.cx.found.is_empty() {
+                return feed.cx.clean.remember(hash);
+            }
+            blocks |= self.all_found(feed, rules, Part::Headers, value, &mut |found| {
+                masks.push(FieldMask { place, found });
+            });
         });
         blocks
     }
 
-    /// Scans a small part that is there as a whole.
-    fn whole(
+    /// What follows from everything that was found in a small part that is there as a whole.
+    fn all_found(
         &mut self,
         feed: &mut Feed<'_>,
         rules: &Selection,
-        whole: Whole<'_>,
+        part: Part,
+        bytes: &[u8],
         mask: &mut dyn FnMut(Found),
     ) -> bool {
-        let mut found = std::mem::take(&mut feed.cx.found);
-        found.clear();
+        let found = std::mem::take(&mut feed.cx.found);
         let policy = Arc::clone(&self.request.policy);
-        let (part, bytes) = whole.part();
-        let wanted = rules.detectors(part);
-        match whole {
-            Whole::Url { target, decoded } => {
-                policy.scanner().scan_url(target, decoded, wanted, &mut found);
-            }
-            Whole::Field(value) => policy.scanner().scan_whole(value, wanted, &mut found),
-        }
         let mut blocks = false;
         for f in &found {
             let matched = bytes.get(f.start as usize..f.end as usize).unwrap_or_default();
@@ -365,7 +353,6 @@ impl Transaction {
                 mask(*f);
             }
         }
-        found.clear();
         feed.cx.found = found;
         blocks
     }

@@ -136,10 +136,14 @@ impl Escapes {
     fn opening(&self, kept: Kept, from: u64, last: bool) -> Option<u64> {
         let (raw, ends) = (kept.bytes, (kept.base == 0, last));
         let mut done = (from - kept.base) as usize;
-        let places = |bits: fn(&Opening) -> u64| {
+        let places = |of: fn(&Opening) -> u64| {
             let in_block = move |o: &Opening| {
-                let (at, bits) = (o.at, bits(o));
-                (0..64).filter(move |i| bits >> i & 1 == 1).map(move |i| at + i)
+                let (at, mut bits) = (o.at, of(o));
+                std::iter::from_fn(move || {
+                    let place = (bits != 0).then(|| at + u64::from(bits.trailing_zeros()));
+                    bits &= bits.wrapping_sub(1);
+                    place
+                })
             };
             let all = self.openings.iter().flat_map(in_block);
             all.filter(move |at| *at >= from).map(|at| (at - kept.base) as usize)
