@@ -26,6 +26,8 @@ pub struct Request {
     pub body: Vec<u8>,
     /// When it was sent, in seconds since the Unix epoch, if that is known.
     pub ts: Option<f64>,
+    /// Who sent it, where the recording says so.
+    pub user: Option<String>,
     /// What the server answered, if that was recorded.
     pub response: Option<Response>,
 }
@@ -39,6 +41,10 @@ pub struct Response {
     pub headers: Vec<(String, String)>,
     /// The body, undone from its framing.
     pub body: Vec<u8>,
+    /// Bytes of the body, also where the body itself was not recorded.
+    pub length: u64,
+    /// Seconds from the request to the end of its answer, if they were measured.
+    pub duration: Option<f64>,
 }
 
 /// The line as it is written.
@@ -56,11 +62,14 @@ struct Line {
     body: Option<String>,
     body_b64: Option<String>,
     ts: Option<f64>,
+    user: Option<String>,
+    duration: Option<f64>,
     status: Option<u16>,
     #[serde(default)]
     response_headers: Map<String, Value>,
     response_body: Option<String>,
     response_body_b64: Option<String>,
+    response_length: Option<u64>,
 }
 
 /// Names and values; a field that was sent several times is a list.
@@ -92,11 +101,16 @@ impl Request {
     pub fn parse(line: &[u8]) -> Result<Request, String> {
         let line: Line = serde_json::from_slice(line).map_err(|e| e.to_string())?;
         let response = match line.status {
-            Some(status) => Some(Response {
-                status,
-                headers: fields(line.response_headers),
-                body: body(line.response_body, line.response_body_b64, "response_body_b64")?,
-            }),
+            Some(status) => {
+                let body = body(line.response_body, line.response_body_b64, "response_body_b64")?;
+                Some(Response {
+                    status,
+                    headers: fields(line.response_headers),
+                    length: line.response_length.unwrap_or(body.len() as u64),
+                    body,
+                    duration: line.duration,
+                })
+            }
             None => None,
         };
         let mut request = Request {
@@ -109,6 +123,7 @@ impl Request {
             headers: fields(line.headers),
             body: body(line.body, line.body_b64, "body_b64")?,
             ts: line.ts,
+            user: line.user,
             response,
         };
         if request.host.is_none() {
@@ -137,9 +152,12 @@ mod tests {
         assert_eq!((request.host.as_deref(), request.headers.len()), (Some("h"), 3));
         assert_eq!((request.body.as_slice(), request.id), (&[0, 1][..], 7.into()));
         assert!(request.response.is_none());
-        let answered = br#"{"method":"GET","url":"/","ts":1.5,"status":200,"response_body":"hi"}"#;
-        let response = Request::parse(answered).unwrap().response.unwrap();
+        let answered = br#"{"method":"GET","url":"/","ts":1.5,"user":"u","status":200,"duration":0.5,"response_body":"hi"}"#;
+        let answered = Request::parse(answered).unwrap();
+        assert_eq!(answered.user.as_deref(), Some("u"));
+        let response = answered.response.unwrap();
         assert_eq!((response.status, response.body.as_slice()), (200, &b"hi"[..]));
+        assert_eq!((response.length, response.duration), (2, Some(0.5)));
         assert!(Request::parse(br#"{"url":"/a"}"#).unwrap_err().contains("method"));
         assert!(Request::parse(br#"{"method":"G","url":"/","body_b64":"!"}"#).is_err());
     }

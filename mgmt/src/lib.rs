@@ -2,6 +2,8 @@
 
 pub mod cli;
 pub mod daemon;
+mod engine;
+pub mod learning;
 mod template;
 
 use weir_inspect::policy::Mode;

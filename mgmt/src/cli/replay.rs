@@ -2,14 +2,12 @@
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::Args as ClapArgs;
 
 use super::{Failure, Outcome};
-
-const ENGINE: &str = "weir-dataplane";
+use crate::engine;
 
 #[derive(Debug, ClapArgs)]
 #[command(disable_help_flag = true)]
@@ -21,21 +19,7 @@ pub(super) struct Args {
 
 /// Becomes the other program, so that its exit status is ours; returns only if there is none.
 pub(super) fn run(args: Args) -> Outcome {
-    let program = engine();
+    let program = engine::program();
     let error = Command::new(&program).arg("replay").args(args.rest).exec();
-    Err(missing(&program, &error))
-}
-
-/// The program that has the engine: beside this one, or in the PATH.
-pub(super) fn engine() -> PathBuf {
-    let beside = std::env::current_exe().ok().map(|exe| exe.with_file_name(ENGINE));
-    beside.filter(|p| p.is_file()).unwrap_or_else(|| PathBuf::from(ENGINE))
-}
-
-/// That it can't be run.
-pub(super) fn missing(program: &Path, error: &std::io::Error) -> Failure {
-    let program = program.display();
-    Failure::new(format!(
-        "can't run {program}: {error}; it should lie beside `weir` or in the PATH"
-    ))
+    Err(Failure::new(engine::missing(&program, &error)))
 }

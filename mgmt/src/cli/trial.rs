@@ -17,8 +17,8 @@ use weir_inspect::policy::{Mode, Policy};
 
 use super::client::Client;
 use super::style::{Style, printable};
-use super::{Failure, Outcome, output, policy, replay};
-use crate::template;
+use super::{Failure, Outcome, output, policy};
+use crate::{engine, template};
 
 /// Samples shown of a row.
 const SAMPLES: usize = 3;
@@ -177,14 +177,14 @@ impl Trial {
     }
 
     fn replay(&self, file: &Path, each: &mut dyn FnMut(&Value)) -> Result<(), Failure> {
-        let program = replay::engine();
+        let program = engine::program();
         let mut engine = Command::new(&program)
             .args(["replay", "--events", "-", "--policy"])
             .args([&self.file, file])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|e| replay::missing(&program, &e))?;
+            .map_err(|e| Failure::new(engine::missing(&program, &e)))?;
         let lines = engine.stdout.take().map(BufReader::new);
         for line in lines.into_iter().flat_map(BufRead::lines) {
             let line = line.map_err(Failure::file("read the events of", file))?;

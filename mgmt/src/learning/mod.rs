@@ -1,0 +1,3 @@
+//! What is learnt from recorded requests: the APIs behind them.
+
+pub mod requests;
