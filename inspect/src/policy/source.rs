@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::usage::MAX_DISTINCT;
 use super::{Action, Direction, ExceptionAction, Mode, Part, RuleSeverity, TooLate};
 use crate::detector::Category;
-use crate::scan::MAX_MATCH;
+use crate::scan::{MAX_APART, MAX_MATCH, MAX_NEAR};
 
 /// A Weir policy: which services there are, what to look for, and what to do about it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -121,7 +121,7 @@ pub(super) struct Service {
     pub hosts: Option<Vec<String>>,
 }
 
-/// A detector of your own: exactly one of `pattern` and `literal`.
+/// A detector of your own: exactly one of `pattern`, `literal`, `literals` and `together`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct CustomDetector {
@@ -130,17 +130,78 @@ pub(super) struct CustomDetector {
     pub name: Option<String>,
     /// Category, for rules that say `category:…`. Default: `custom`.
     pub category: Option<Category>,
-    /// Regular expression over bytes. One with a literal part (as `EMP-` in `EMP-[0-9]{6}`) is much faster.
+    /// Regular expression over bytes. One with a literal part (as `EMP-` in `EMP-[0-9]{6}`) is much faster. A group named
+    /// `secret` is what is reported of a match.
     #[schemars(length(min = 1))]
     pub pattern: Option<String>,
     /// Plain text to find as it stands.
     #[schemars(length(min = 1))]
     pub literal: Option<String>,
+    /// Plain texts, each of which is one to find.
+    #[schemars(length(min = 1), inner(length(min = 1)))]
+    pub literals: Option<Vec<String>>,
+    /// What several other detectors find near each other.
+    pub together: Option<Together>,
     /// Letters match in either case. Default: false.
     pub case_insensitive: Option<bool>,
     /// Most bytes that a match may have. Default: what the pattern itself allows.
     #[schemars(range(min = 1, max = MAX_MATCH))]
     pub max_length: Option<u32>,
+    /// Names of fields (`"account_no": …`, `account-no=…`), one of which a match must be the value of. Case, `-` and `_` do not
+    /// count. Default: any.
+    #[schemars(length(min = 1), inner(length(min = 1)))]
+    pub keys: Option<Vec<String>>,
+    /// The kind of number that a match must be a valid one of, as `weir validate` knows them: `iban`, `us.ssn`, `luhn`.
+    #[schemars(length(min = 1))]
+    pub validator: Option<String>,
+    /// Words that must stand near a match.
+    pub context: Option<Context>,
+    /// Values that are no finding.
+    pub except: Option<Except>,
+    /// Texts in which it must find something; one in which it does not is an error.
+    #[serde(rename = "match")]
+    #[schemars(length(min = 1), inner(length(min = 1)))]
+    pub matches: Option<Vec<String>>,
+    /// Texts in which it must find nothing.
+    #[schemars(length(min = 1), inner(length(min = 1)))]
+    pub no_match: Option<Vec<String>>,
+}
+
+/// Words that must stand near a match.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Context {
+    /// One of these is enough; whole words, in either case.
+    #[schemars(required, length(min = 1), inner(length(min = 1)))]
+    pub words: Option<Vec<String>>,
+    /// Most bytes in front of the match, or behind it, within which a word stands. Default: 50.
+    #[schemars(range(min = 1, max = MAX_NEAR))]
+    pub within: Option<u32>,
+}
+
+/// Values that are no finding: the whole match is one of them.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Except {
+    /// As they stand.
+    #[schemars(length(min = 1), inner(length(min = 1)))]
+    pub literals: Option<Vec<String>>,
+    /// Regular expressions.
+    #[schemars(length(min = 1), inner(length(min = 1)))]
+    pub patterns: Option<Vec<String>>,
+}
+
+/// What several other detectors find near each other. The last of them, in the order of the text, is what is reported (and
+/// masked).
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Together {
+    /// Detectors by name or `category:…`; of each a finding is needed.
+    #[schemars(required, length(min = 1))]
+    pub of: Option<Vec<String>>,
+    /// Most bytes between the end of a finding and the beginning of the last one. Default: 200.
+    #[schemars(range(min = 1, max = MAX_APART))]
+    pub within: Option<u32>,
 }
 
 /// What to do about what. All given conditions must hold; one that is left out always holds.

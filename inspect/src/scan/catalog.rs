@@ -5,13 +5,19 @@ use std::sync::{Arc, OnceLock};
 use thiserror::Error;
 
 use super::beside::Beside;
+use super::conditions::Conditions;
 use super::literal::{Compiled, Pattern, Place};
+use super::together::Together;
 use super::{builtin, pack};
-use crate::detector::{Category, DetectorId, MAX_DETECTORS};
+use crate::detector::{Category, DetectorId, DetectorSet, MAX_DETECTORS};
 
 /// The longest match that a detector may need to see whole before it is decided, in bytes. Longer secrets have a
 /// commit point instead (private keys, tokens). It bounds what a message's scan state retains.
 pub const MAX_MATCH: usize = 1024;
+/// How far from a match the words of its context may stand, in bytes: less than [`super::view::LEFT_CONTEXT`].
+pub const MAX_NEAR: usize = 128;
+/// How far from each other findings may lie that are reported together, in bytes.
+pub const MAX_APART: u32 = 64 << 10;
 
 /// Whether a detector looks for data that must not leave, or for an attempt against a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +56,8 @@ pub(crate) enum Find {
     Pattern(Arc<Compiled>),
     /// A value beside a word that says what it is.
     Beside(Arc<Beside>),
+    /// What others find near each other.
+    Together(Arc<Together>),
     /// A rule of [`crate::scan::attack`].
     Attack,
 }
@@ -88,7 +96,7 @@ pub struct Detector {
 }
 
 /// A detector written in a policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct CustomDetector {
     /// Its name; must not exist yet.
     pub name: String,
@@ -100,13 +108,17 @@ pub struct CustomDetector {
     pub case_insensitive: bool,
     /// The longest match in bytes, 1 to [`MAX_MATCH`].
     pub max_len: usize,
+    /// The kind that a match must be a valid value of ([`crate::validate`]).
+    pub valid: Option<String>,
+    /// What else must hold of a match.
+    pub conditions: Option<Conditions>,
 }
 
 /// What a custom detector looks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CustomKind {
-    /// These bytes.
-    Literal(String),
+    /// One of these texts; of several that fit, the longest.
+    Literals(Vec<String>),
     /// A regular expression in the syntax of the `regex` crate over bytes: `\w`, `\d`, `\s` and `.` are ASCII.
     Regex(String),
 }
@@ -165,31 +177,60 @@ impl Catalog {
 
     /// Adds a detector of a policy, after checking that its pattern can be compiled.
     pub fn add_custom(&mut self, custom: CustomDetector) -> Result<DetectorId, DetectorError> {
-        let CustomDetector { name, category, kind, case_insensitive, max_len } = custom;
-        if self.by_name(&name).is_some() {
-            return Err(DetectorError::Duplicate(name));
-        }
-        if self.detectors.len() >= MAX_DETECTORS {
-            return Err(DetectorError::TooMany);
-        }
+        let CustomDetector { name, category, kind, case_insensitive, max_len, valid, conditions } =
+            custom;
         if max_len == 0 || max_len > MAX_MATCH {
             return Err(DetectorError::MaxLen { name, max_len });
         }
         let regex = match kind {
-            CustomKind::Literal(text) => regex_syntax::escape(&text),
+            CustomKind::Literals(mut texts) => {
+                texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+                let escaped: Vec<_> = texts.iter().map(|text| regex_syntax::escape(text)).collect();
+                escaped.join("|")
+            }
             CustomKind::Regex(text) => text,
         };
         let pattern = Pattern {
             regex,
             case_insensitive,
             check: Check::None,
-            valid: None,
+            valid,
             place: Place::Anywhere,
             max_len,
+            conditions: conditions.map(Arc::new),
         };
         let pattern = Compiled::later(pattern);
         if let Err(reason) = pattern.matcher() {
             return Err(DetectorError::Pattern { name, reason: reason.to_owned() });
+        }
+        self.add(name, category, max_len, Find::Pattern(Arc::new(pattern)))
+    }
+
+    /// Adds a detector of a policy that reports findings near each other: of each of `members` one, at most `within` bytes
+    /// apart. It reports the last of them, in the order of the text.
+    pub fn add_together(
+        &mut self,
+        name: String,
+        category: Category,
+        members: Vec<DetectorSet>,
+        within: u32,
+    ) -> Result<DetectorId, DetectorError> {
+        let together = Together { members, within: within.into() };
+        self.add(name, category, MAX_MATCH, Find::Together(Arc::new(together)))
+    }
+
+    fn add(
+        &mut self,
+        name: String,
+        category: Category,
+        max_len: usize,
+        find: Find,
+    ) -> Result<DetectorId, DetectorError> {
+        if self.by_name(&name).is_some() {
+            return Err(DetectorError::Duplicate(name));
+        }
+        if self.detectors.len() >= MAX_DETECTORS {
+            return Err(DetectorError::TooMany);
         }
         let id = DetectorId(self.detectors.len() as u16);
         Arc::make_mut(&mut self.detectors).push(Detector {
@@ -200,9 +241,19 @@ impl Catalog {
             max_len,
             mask_style: MaskStyle::All,
             description: "written in the policy".to_owned(),
-            find: Find::Pattern(Arc::new(pattern)),
+            find,
         });
         Ok(id)
+    }
+
+    /// Whether what it finds is reported as a whole with its place, so that others can lie near it: not attacks, and not what
+    /// goes on behind a commit point.
+    pub fn has_place(&self, id: DetectorId) -> bool {
+        self.get(id).is_some_and(|d| match &d.find {
+            Find::Pattern(pattern) => !pattern.goes_on(),
+            Find::Attack | Find::Together(_) => false,
+            _ => true,
+        })
     }
 
     /// The detector of that name.

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use super::beside::begins_word;
 use super::buckets::{self, Beginning};
 use super::catalog::Check;
+use super::conditions::Conditions;
 use super::found::Outcome;
 use super::simd::ByteSet;
 use super::view::{At, View};
@@ -55,6 +56,8 @@ pub(super) struct Pattern {
     pub place: Place,
     /// Longest match in bytes.
     pub max_len: usize,
+    /// What else must hold of a match.
+    pub conditions: Option<Arc<Conditions>>,
 }
 
 /// Where a match may begin and end.
@@ -82,6 +85,11 @@ impl Compiled {
         Compiled { pattern, matcher: OnceLock::new() }
     }
 
+    /// Whether its matches go on behind a commit point.
+    pub(super) fn goes_on(&self) -> bool {
+        matches!(self.pattern.check, Check::Pem | Check::Jwt)
+    }
+
     /// The error says what is wrong with the pattern.
     pub(super) fn matcher(&self) -> Result<&Arc<Matcher>, &str> {
         let compile = || Matcher::new(&self.pattern).map(Arc::new);
@@ -105,6 +113,7 @@ pub(crate) struct Matcher {
     min_len: usize,
     max_len: usize,
     place: Place,
+    conditions: Option<Arc<Conditions>>,
 }
 
 /// What the search can look for to find the beginnings of matches.
@@ -164,6 +173,7 @@ impl Matcher {
             min_len,
             max_len: pattern.max_len,
             place: pattern.place,
+            conditions: pattern.conditions.clone(),
         })
     }
 
@@ -254,13 +264,19 @@ impl Matcher {
                 _ => {}
             }
         }
+        let (at, behind) = (start, end);
         let Some((start, end)) = self.secret_of(view, start, end) else { return Outcome::No };
         let value = view.bytes.get(start..end).unwrap_or(&[]);
         let placeholder = matches!(self.check, Check::Varied(n) if is_placeholder(value, n));
         if placeholder || !self.valid.as_deref().is_none_or(|kind| is_valid(kind, value)) {
             return Outcome::No;
         }
-        Outcome::Match { start, end, confidence: 0.95 }
+        let holds = self.conditions.as_ref().map(|c| c.hold(view, (at, behind), (start, end)));
+        match holds.unwrap_or(Some(true)) {
+            Some(true) => Outcome::Match { start, end, confidence: 0.95 },
+            Some(false) => Outcome::No,
+            None => Outcome::Later { start: at, hold: start },
+        }
     }
 
     /// The part of a match that is reported.

@@ -121,7 +121,7 @@ pub fn sample(detector: &Detector, matched: &[u8]) -> String {
 /// not be told.
 pub fn hide(catalog: &Catalog, scanner: &Scanner, text: String) -> String {
     let mut found = Vec::new();
-    scanner.scan_whole(text.as_bytes(), scanner.active(), &mut found);
+    scanner.scan_whole(text.as_bytes(), scanner.wanted(), &mut found);
     let mut bytes = text.into_bytes();
     for f in found {
         let Some(detector) = catalog.get(f.detector).filter(|d| d.kind == Kind::Leak) else {

@@ -28,6 +28,7 @@ mod card;
 mod card_context;
 mod catalog;
 mod census;
+mod conditions;
 mod email;
 mod escaped;
 mod found;
@@ -46,6 +47,7 @@ mod simd;
 mod simd_x86;
 mod ssn;
 mod stream;
+mod together;
 mod view;
 mod wire;
 mod words;
@@ -55,8 +57,10 @@ use std::sync::Arc;
 
 pub use attack::{ATTACK_FROM, MODEL, Signature, decode_url, judged, surest, weigh};
 pub use catalog::{
-    Catalog, CustomDetector, CustomKind, Detector, DetectorError, Kind, MAX_MATCH, MaskStyle,
+    Catalog, CustomDetector, CustomKind, Detector, DetectorError, Kind, MAX_APART, MAX_MATCH,
+    MAX_NEAR, MaskStyle,
 };
+pub use conditions::Conditions;
 pub use found::Found;
 pub use mask::{Token, hide, mask, mask_range, sample};
 pub use retained::Kept;
@@ -73,6 +77,7 @@ use literal::{Begins, Matcher};
 use prefixes::Prefixes;
 use retained::Retained;
 use simd::{ByteSet, PADDING, Search, Tables};
+use together::Together;
 use view::View;
 use words::Words;
 
@@ -97,12 +102,15 @@ pub(crate) fn is_whole(detector: &str, value: &[u8]) -> bool {
 /// The active detectors, put together for one pass. Immutable; workers share it.
 #[derive(Debug)]
 pub struct Scanner {
+    /// What it was made for, and what has to be found for that.
+    wanted: DetectorSet,
     active: DetectorSet,
     search: Search,
     /// Of the words in it, each has an index of `patterns`, or behind them of `besides`.
     tables: Tables,
     patterns: Vec<(DetectorId, Arc<Matcher>)>,
     besides: Vec<(DetectorId, Arc<Beside>)>,
+    togethers: Vec<(DetectorId, Arc<Together>)>,
     /// Which of `patterns` begin with literals of three bytes.
     prefixes: Prefixes,
     /// By first byte: which of `patterns` can begin with it, without those of `prefixes`, `words` and `slow`.
@@ -155,6 +163,8 @@ pub struct ScanState {
     /// Copies of what the last call found, for samples: detector, start, end, and where in `copies`.
     copied: Vec<(DetectorId, u64, usize, usize)>,
     copies: Vec<u8>,
+    /// Findings that others may come near, where detectors are looked for together.
+    near: Option<Box<together::Near>>,
     /// Looks for escapes, where that is asked for.
     escapes: Option<Escapes>,
 }
@@ -167,6 +177,7 @@ impl ScanState {
         self.open.clear();
         self.copied.clear();
         self.copies.clear();
+        self.near = None;
         (self.seen, self.settled, self.window, self.keep_from) = (0, 0, 0, None);
         (self.binary, self.json) = (false, false);
         self.attacks = DetectorSet::EMPTY;
@@ -231,6 +242,9 @@ impl ScanState {
 
     /// The bytes of something that the last call found, up to [`MAX_MATCH`]; empty for the continued parts of a match.
     pub fn matched(&self, found: &Found) -> &[u8] {
+        if let Some(last) = self.near.as_ref().and_then(|near| near.reported_for(found)) {
+            return self.matched(last);
+        }
         if found.escaped {
             return self
                 .escapes
@@ -265,11 +279,13 @@ impl Scanner {
     /// Puts the active detectors together.
     pub fn new(catalog: &Catalog, active: &DetectorSet) -> Scanner {
         let mut scanner = Scanner {
+            wanted: *active,
             active: *active,
             search: simd::best(),
             tables: Tables::new(&[]),
             patterns: Vec::new(),
             besides: Vec::new(),
+            togethers: Vec::new(),
             prefixes: Prefixes::new(Vec::new()),
             by_first: vec![Vec::new(); 256],
             few_words: false,
@@ -282,7 +298,14 @@ impl Scanner {
             attacks: Attacks::default(),
         };
         for detector in catalog.iter().filter(|d| active.contains(d.id)) {
+            if let Find::Together(together) = &detector.find {
+                scanner.togethers.push((detector.id, Arc::clone(together)));
+            }
+        }
+        scanner.active = scanner.with_members(active);
+        for detector in catalog.iter().filter(|d| scanner.active.contains(d.id)) {
             match &detector.find {
+                Find::Together(_) => {}
                 Find::Card => scanner.card = Some(detector.id),
                 Find::Ssn => scanner.ssn = Some(detector.id),
                 Find::Phone => scanner.phone = Some(detector.id),
@@ -346,8 +369,8 @@ impl Scanner {
     }
 
     /// The detectors it was made for.
-    pub fn active(&self) -> &DetectorSet {
-        &self.active
+    pub fn wanted(&self) -> &DetectorSet {
+        &self.wanted
     }
 
     /// Scans the next piece of a message's content and pushes what it found, with offsets in the message. `last`: the
@@ -356,6 +379,23 @@ impl Scanner {
     /// Returns how many bytes at the end of the content so far could still become, or be part of, a match of a
     /// detector in `hold`: at most [`MAX_HOLD`], and 0 after the last piece.
     pub fn scan(
+        &self,
+        state: &mut ScanState,
+        piece: &[u8],
+        last: bool,
+        hold: &DetectorSet,
+        found: &mut Vec<Found>,
+    ) -> usize {
+        if self.togethers.is_empty() {
+            return self.scan_each(state, piece, last, hold, found);
+        }
+        let known = found.len();
+        let held = self.scan_each(state, piece, last, &self.with_members(hold), found);
+        self.combine(state, known, &self.wanted, found);
+        held
+    }
+
+    fn scan_each(
         &self,
         state: &mut ScanState,
         piece: &[u8],
@@ -387,9 +427,13 @@ impl Scanner {
     /// except that what was found is not found again.
     pub fn decide(&self, state: &mut ScanState, found: &mut Vec<Found>) {
         state.begin_piece();
+        let known = found.len();
         self.step(state, &[], Ends::Perhaps, &DetectorSet::EMPTY, &self.active, found);
         if let Some(escapes) = &mut state.escapes {
             escapes.decide(self, found);
+        }
+        if !self.togethers.is_empty() {
+            self.combine(state, known, &self.wanted, found);
         }
     }
 
@@ -402,7 +446,7 @@ impl Scanner {
         active: &DetectorSet,
         found: &mut Vec<Found>,
     ) {
-        let active = self.active.intersection(active);
+        let active = self.wanted.intersection(active);
         let known = found.len();
         self.attacks.find(Text::Url, target, (0, true), &active, found);
         found.iter_mut().skip(known).for_each(|f| f.end = decoded.len() as u64);
@@ -411,23 +455,27 @@ impl Scanner {
 
     /// Scans a small whole for leaks and attacks, such as a header's value. An attack is reported for the whole of it.
     pub fn scan_whole(&self, bytes: &[u8], active: &DetectorSet, found: &mut Vec<Found>) {
-        let active = self.active.intersection(active);
+        let active = self.wanted.intersection(active);
         self.attacks.find(Text::Field, bytes, (0, true), &active, found);
         self.scan_leaks(bytes, &active, found);
     }
 
-    fn scan_leaks(&self, bytes: &[u8], active: &DetectorSet, found: &mut Vec<Found>) {
-        let mut state = ScanState::default();
+    fn scan_leaks(&self, bytes: &[u8], wanted: &DetectorSet, found: &mut Vec<Found>) {
+        let (mut state, known) = (ScanState::default(), found.len());
+        let active = self.with_members(wanted);
         let mut rest = bytes;
         loop {
             let (step, after) = rest.split_at_checked(STEP).unwrap_or((rest, &[]));
             let ends = if after.is_empty() { Ends::Here } else { Ends::Later };
             state.begin_piece();
-            self.step(&mut state, step, ends, &DetectorSet::EMPTY, active, found);
+            self.step(&mut state, step, ends, &DetectorSet::EMPTY, &active, found);
             if after.is_empty() {
-                return;
+                break;
             }
             rest = after;
+        }
+        if !self.togethers.is_empty() {
+            self.combine(&mut state, known, wanted, found);
         }
     }
 

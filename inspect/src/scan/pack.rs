@@ -169,6 +169,7 @@ impl Entry {
             valid: self.valid.clone(),
             place: self.place,
             max_len: max_len.ok_or("it has no longest match; give `max-length`")?,
+            conditions: None,
         };
         Ok((Find::Pattern(Arc::new(Compiled::later(pattern))), longest))
     }

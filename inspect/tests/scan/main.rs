@@ -5,6 +5,7 @@
 mod attacks;
 mod cases;
 mod corpora;
+mod custom;
 mod masks;
 mod pieces;
 mod protobuf;

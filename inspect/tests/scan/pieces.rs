@@ -207,6 +207,8 @@ fn a_longer_candidate_than_is_held_is_still_found() {
         kind,
         case_insensitive: false,
         max_len: 900,
+        valid: None,
+        conditions: None,
     };
     catalog.add_custom(custom("long", kind)).unwrap();
     let all = leaks(&catalog);
@@ -227,13 +229,20 @@ fn a_longer_candidate_than_is_held_is_still_found() {
 fn custom_detectors_are_found_in_pieces() {
     let mut catalog = Catalog::builtin();
     for (name, kind, case_insensitive) in [
-        ("project", CustomKind::Literal("Blue Heron".to_owned()), true),
+        ("project", CustomKind::Literals(vec!["Blue Heron".to_owned()]), true),
         ("ticket", CustomKind::Regex(r"\bINC-[0-9]{6}\b".to_owned()), false),
         ("anything", CustomKind::Regex(r"[a-f]+=[0-9]{3}z".to_owned()), false),
     ] {
         let category = weir_inspect::detector::Category::Custom;
-        let custom =
-            CustomDetector { name: name.to_owned(), category, kind, case_insensitive, max_len: 40 };
+        let custom = CustomDetector {
+            name: name.to_owned(),
+            category,
+            kind,
+            case_insensitive,
+            max_len: 40,
+            valid: None,
+            conditions: None,
+        };
         let id = catalog.add_custom(custom).unwrap();
         assert_eq!(catalog.is_slow(id), name == "anything");
     }

@@ -79,6 +79,8 @@ impl Custom {
                 kind: CustomKind::Regex(pattern),
                 case_insensitive: i % 5 == 4,
                 max_len: 64,
+                valid: None,
+                conditions: None,
             };
             match catalog.add_custom(detector) {
                 Ok(id) => all.insert(id),

@@ -93,7 +93,7 @@ pub fn masked(bytes: &[u8]) -> Vec<u8> {
     let policy = POLICY.get_or_init(|| Policy::compile(MASK).expect("the masking policy").0);
     let mut found = Vec::new();
     let scanner = policy.scanner();
-    scanner.scan(&mut ScanState::default(), bytes, true, scanner.active(), &mut found);
+    scanner.scan(&mut ScanState::default(), bytes, true, scanner.wanted(), &mut found);
     let mut masked = bytes.to_vec();
     for f in &found {
         let detector = policy.catalog().get(f.detector).expect("a detector");

@@ -43,6 +43,8 @@ pub struct Http1Session {
 struct Messages {
     /// In order of their requests; the first is the one that is being answered.
     in_flight: VecDeque<Box<Transaction>>,
+    // Boxes go back and forth between the two. (Clippy minds them up to 4 KB.)
+    #[allow(clippy::vec_box)]
     spare: Vec<Box<Transaction>>,
     /// A tail that may not leave begins here, per direction.
     hold: [Option<u64>; 2],

@@ -119,7 +119,7 @@ impl Escapes {
         island.decode(self.form, kept, last);
         let mut own = Vec::new();
         let text = island.text.get(known..).unwrap_or_default();
-        let held = scanner.scan(&mut island.state, text, last, hold, &mut own);
+        let held = scanner.scan_each(&mut island.state, text, last, hold, &mut own);
         island.report(scanner, &own, found);
         let decided = island.wire_start(island.state.seen() - held as u64);
         let held = match held {
