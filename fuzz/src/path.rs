@@ -4,7 +4,7 @@ use weir_inspect::path::Paths;
 use weir_inspect::scan::Kept;
 
 /// The media types that have paths.
-pub const MEDIA: [&str; 8] = [
+pub const MEDIA: [&str; 9] = [
     "application/json",
     "application/x-protobuf",
     "application/grpc",
@@ -12,6 +12,7 @@ pub const MEDIA: [&str; 8] = [
     "multipart/form-data; boundary=b",
     "text/xml",
     "text/event-stream",
+    "application/msgpack",
     "",
 ];
 

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use weir_inspect::detector::DetectorSet;
 use weir_inspect::scan::{
-    Catalog, Found, Kind, MAX_HOLD, MaskStyle, ScanState, Scanner, mask_range,
+    Catalog, Context, Found, Kind, MAX_HOLD, MaskStyle, ScanState, Scanner, mask_range,
 };
 
 /// All detectors of leaks.
@@ -16,7 +16,7 @@ static ALL: LazyLock<(Catalog, Scanner, DetectorSet)> = LazyLock::new(|| {
     (catalog, scanner, all)
 });
 
-/// The first byte says whether the content is protobuf, a form or a text with escapes, the second where it is cut; the rest is the content.
+/// The first byte says whether the content is protobuf, MessagePack, a form or a text with escapes, the second where it is cut; the rest is the content.
 ///
 /// Findings lie in the content, none of a length that is held begins in what had left before, and which there are does
 /// not depend on the cuts. A mask keeps the length and changes nothing beside the finding.
@@ -44,6 +44,9 @@ fn read(content: &[u8], step: usize, what: u8) -> Vec<Found> {
     if what & 3 == 2 {
         state.set_escapes(what & 4 == 4);
     }
+    if what & 9 == 8 {
+        state.set_messagepack();
+    }
     let (mut found, mut released, mut at) = (Vec::new(), 0, 0);
     loop {
         let end = (at + step).min(content.len());
@@ -54,7 +57,9 @@ fn read(content: &[u8], step: usize, what: u8) -> Vec<Found> {
             assert!(f.start < f.end && f.end <= end as u64, "{f:?} of {end}");
             let matched = &content[f.start as usize..f.end as usize];
             assert!(matched.len() > MAX_HOLD || f.start >= released, "{f:?} after {released}");
-            let copied = f.escaped || matched.starts_with(state.matched(f));
+            // A number of MessagePack has no digits.
+            let copied =
+                f.escaped || f.context == Context::Fixed || matched.starts_with(state.matched(f));
             assert!(f.continued || copied, "the copy of {f:?}");
             if f.escaped {
                 let masked = state.masked(f, MaskStyle::Digits).expect("it has escapes");

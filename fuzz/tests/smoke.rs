@@ -267,9 +267,13 @@ fn scan() {
         b"a=1&card=4111+1111%201111+1111&mail=joe%40example.com&x=%2534%26",
         b"{\"key\":\"-----BEGIN PRIVATE KEY-----\\u000aMIIEvQIBADAN\\/BgkqhkiG9w0BAQEF\\n-----END PRIVATE KEY-----\"}",
     ];
+    let messagepack: [&[u8]; 2] = [
+        b"\x82\xa4card\x92\xb04111111111111111\xd9\x340490 75 40 81 bob@example.com                        \xa8password\xa9hunter2!x",
+        b"\x83\xa1v\xcf\x00\x0e\xd9\x64\x45\xbd\xac\xe6\xa1w\xcb\x43\x30\x20\x5a\x5e\xc8\x1f\x80\x01\x93\xc4\x03abc\xd6\x01abcd\xc0",
+    ];
     let mut seeds = Vec::new();
-    for (n, text) in texts.iter().chain(&escaped).enumerate() {
-        for what in 0..8 {
+    for (n, text) in texts.iter().chain(&escaped).chain(&messagepack).enumerate() {
+        for what in 0..10 {
             seeds.push([&[what, n as u8 * 3 + what], *text].concat());
         }
     }
@@ -345,7 +349,7 @@ fn decode() {
 
 #[test]
 fn path() {
-    let contents: [&[u8]; 8] = [
+    let contents: [&[u8]; 9] = [
         br#"{"a":[1,{"b\"":"{\"c\":\"4111111111111111\"}"}],"d":[[],"\u007b\"e"]} {"f":1}"#,
         b"\x0a\x104111111111111111\x12\x06\x08\x96\x01\x1a\x01A\x23\x08\x01\x24\x2d1234\x31\x00\x00\x00\x00\x00\x00\x00\x00",
         b"\0\0\0\0\x0a\x12\x08\x0a\x06abcdef\0\0\0\0\x04\x0a\x02hi",
@@ -353,6 +357,7 @@ fn path() {
         b"--b\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n{\"a\":1}\r\n--b--\r\n",
         b"<?xml version='1.0'?><a b=\"c\"><!-- x --><d><![CDATA[<x>]]></d><e/></a>",
         b"id: 1\ndata: {\"a\":[\"b\"]}\n\n: c\n",
+        b"\x82\xa1a\x93\xd9\x03xyz\xcf\x00\x0e\xd9\x64\x45\xbd\xac\xe6\xde\x00\x01\xa1'\xa4text\x07\xc4\x02bc",
         b" {\"a\":[{\"b\":1}]}",
     ];
     let seed = |(media, content): (u8, &&[u8])| {

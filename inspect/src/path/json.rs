@@ -188,7 +188,7 @@ impl Json {
             Some(Level { index: Some(index), .. }) => out.push_str(&format!("[{index}]")),
             Some(_) if self.state == State::Key => out.push_str(".*~"),
             Some(_) if !self.name.bytes.is_empty() || !self.expects_name => {
-                write_name(&self.name, out);
+                write_member(&self.name, out);
             }
             _ => {}
         }
@@ -218,23 +218,28 @@ impl Json {
     }
 }
 
-/// A name in the notation of RFC 9535: short where it can be.
-fn write_name(name: &Name, out: &mut String) {
+/// A name as it stands in the document.
+fn write_member(name: &Name, out: &mut String) {
     let text = String::from_utf8_lossy(&name.bytes);
     let decoded = || serde_json::from_str::<String>(&format!("\"{text}\"")).ok();
     let text = if text.contains('\\') { decoded().unwrap_or(text.into()) } else { text.into() };
+    write_name(&text, name.cut, out);
+}
+
+/// A name in the notation of RFC 9535: short where it can be. `cut`: there was more of it.
+pub(super) fn write_name(text: &str, cut: bool, out: &mut String) {
     let plain = |c: char| c.is_alphanumeric() || c == '_';
     if text.starts_with(|c: char| plain(c) && !c.is_ascii_digit()) && text.chars().all(plain) {
         out.push('.');
-        out.push_str(&text);
-        if name.cut {
+        out.push_str(text);
+        if cut {
             out.push(super::CUT);
         }
         return;
     }
     out.push_str("['");
     out.push_str(&text.replace('\\', "\\\\").replace('\'', "\\'"));
-    if name.cut {
+    if cut {
         out.push(super::CUT);
     }
     out.push_str("']");

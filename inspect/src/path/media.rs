@@ -9,6 +9,7 @@ pub(super) enum Media {
     /// One without paths.
     Other,
     Json,
+    MessagePack,
     Protobuf,
     /// `lengths`: each message has its length in front of it.
     Grpc {
@@ -19,6 +20,11 @@ pub(super) enum Media {
     Multipart(Vec<u8>),
     Xml,
     Events,
+}
+
+/// Whether content of this type is MessagePack (`application/vnd.msgpack`; older names: `msgpack`, `x-msgpack`).
+pub fn is_messagepack(content_type: &[u8]) -> bool {
+    Media::of(content_type, false) == Media::MessagePack
 }
 
 /// Longest boundary (RFC 2046 §5.1.1); a longer one is no boundary.
@@ -36,6 +42,8 @@ impl Media {
         };
         if ends(b"json") || ends(b"jsonl") || ends(b"jsonlines") {
             Media::Json
+        } else if ends(b"msgpack") {
+            Media::MessagePack
         } else if starts(b"application/grpc") {
             Media::Grpc { lengths: !coded }
         } else if ends(b"protobuf") {

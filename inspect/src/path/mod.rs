@@ -14,6 +14,7 @@
 //! | JSON | JSONPath (RFC 9535): `$.a[2]['other name']`; the n-th of several documents in a row, from the second on: `$(2).a` |
 //! | JSON in a string, field or event | `$.payload<json>.card`, `field<json>.card`, `data<json>.card` |
 //! | a name itself | `$.cards.*~` in JSON, `*~` in a form |
+//! | MessagePack | as JSON |
 //! | protobuf, gRPC | field numbers: `#3.5` |
 //! | form, multipart | the field's name |
 //! | XML | `/a/b`, of an attribute `/a/b/@c` |
@@ -23,12 +24,14 @@ mod events;
 mod form;
 mod json;
 mod media;
+pub(crate) mod messagepack;
 mod multipart;
 mod nested;
 mod protobuf;
 mod xml;
 
 use media::Media;
+pub use media::is_messagepack;
 
 use crate::scan::Kept;
 
@@ -55,6 +58,7 @@ enum Tracker {
     #[default]
     Opaque,
     Json(json::Json),
+    MessagePack(messagepack::MessagePack),
     Protobuf(protobuf::Protobuf),
     Form(form::Form),
     Multipart(multipart::Multipart),
@@ -68,6 +72,7 @@ impl Tracker {
             Media::Unknown => Tracker::Undecided(None),
             Media::Other => Tracker::Opaque,
             Media::Json => Tracker::Json(json::Json::default()),
+            Media::MessagePack => Tracker::MessagePack(messagepack::MessagePack::default()),
             Media::Protobuf => Tracker::Protobuf(protobuf::Protobuf::message()),
             Media::Grpc { lengths } => Tracker::Protobuf(protobuf::Protobuf::grpc(*lengths)),
             Media::Form => Tracker::Form(form::Form::default()),
@@ -104,6 +109,7 @@ impl Tracker {
         match self {
             Tracker::Undecided(_) | Tracker::Opaque => {}
             Tracker::Json(t) => t.feed(bytes),
+            Tracker::MessagePack(t) => t.feed(bytes, &mut |_| {}),
             Tracker::Protobuf(t) => t.feed(bytes),
             Tracker::Form(t) => t.feed(bytes),
             Tracker::Multipart(t) => t.feed(bytes),
@@ -117,6 +123,7 @@ impl Tracker {
         match self {
             Tracker::Undecided(_) | Tracker::Opaque => {}
             Tracker::Json(t) => t.write(out),
+            Tracker::MessagePack(t) => t.write(out),
             Tracker::Protobuf(t) => t.write(ahead, out),
             Tracker::Form(t) => t.write(out),
             Tracker::Multipart(t) => t.write(out),

@@ -235,6 +235,55 @@ fn write_json(value: &Value, path: &str, space: &str, out: &mut String, places: 
     }
 }
 
+/// MessagePack with the places of its texts and numbers and their paths; `long`: with lengths of more bytes than are needed.
+fn write_messagepack(
+    value: &Value,
+    path: &str,
+    long: bool,
+    out: &mut Vec<u8>,
+    places: &mut Places,
+) {
+    let begin = |short: u8, code: u8, length: usize, out: &mut Vec<u8>| match long {
+        false => out.push(short | length as u8),
+        true => {
+            out.push(code);
+            out.extend((length as u32).to_be_bytes());
+        }
+    };
+    let text = |text: &str, out: &mut Vec<u8>| {
+        begin(0xa0, 0xdb, text.len(), out);
+        out.extend(text.as_bytes());
+    };
+    match value {
+        Value::Object(members) => {
+            begin(0x80, 0xdf, members.len(), out);
+            for (name, value) in members {
+                text(name, out);
+                let mut path = path.to_owned();
+                json::write_name(name, false, &mut path);
+                write_messagepack(value, &path, long, out, places);
+            }
+        }
+        Value::Array(elements) => {
+            begin(0x90, 0xdd, elements.len(), out);
+            for (i, value) in elements.iter().enumerate() {
+                write_messagepack(value, &format!("{path}[{i}]"), long, out, places);
+            }
+        }
+        Value::String(value) => {
+            text(value, out);
+            places.push((out.len() - value.len(), out.len(), path.to_owned()));
+        }
+        Value::Number(number) => {
+            out.push(0xd3);
+            out.extend(number.as_i64().unwrap().to_be_bytes());
+            places.push((out.len() - 8, out.len(), path.to_owned()));
+        }
+        Value::Bool(b) => out.push(0xc2 | u8::from(*b)),
+        Value::Null => out.push(0xc0),
+    }
+}
+
 fn documents() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -263,6 +312,17 @@ proptest! {
             let mut wanted = wanted;
             cut_at(&mut wanted);
             prop_assert!(path == wanted || path.starts_with(&format!("{wanted}<json>")), "{path} {wanted} in {text}");
+        }
+    }
+
+    #[test]
+    fn messagepack_in_any_cut(value in documents(), cut in 1usize..40, long: bool) {
+        let (mut content, mut places) = (Vec::new(), Places::new());
+        write_messagepack(&value, "$", long, &mut content, &mut places);
+        for (start, end, mut wanted) in places.into_iter().filter(|p| p.0 < p.1) {
+            let path = path_in("application/msgpack", &content, cut, (start, end));
+            cut_at(&mut wanted);
+            prop_assert_eq!(path, wanted, "{:?} at {}", content, start);
         }
     }
 

@@ -29,6 +29,10 @@ pub fn mask_range(style: MaskStyle, context: Context, bytes: &mut [u8]) {
         bytes.iter_mut().for_each(|b| *b &= 0x80);
         return;
     }
+    if context == Context::Fixed {
+        bytes.fill(0);
+        return;
+    }
     replace(style, bytes, |_, b| {
         if b.is_ascii_digit() && context != Context::InString { NINE } else { STAR }
     });

@@ -36,6 +36,7 @@ mod guess;
 mod iban;
 mod literal;
 mod mask;
+mod messagepack;
 mod pack;
 mod pass;
 mod phone;
@@ -165,6 +166,8 @@ pub struct ScanState {
     copies: Vec<u8>,
     /// Findings that others may come near, where detectors are looked for together.
     near: Option<Box<together::Near>>,
+    /// The content is MessagePack.
+    messagepack: Option<Box<messagepack::Content>>,
     /// Looks for escapes, where that is asked for.
     escapes: Option<Escapes>,
 }
@@ -178,6 +181,7 @@ impl ScanState {
         self.copied.clear();
         self.copies.clear();
         self.near = None;
+        self.messagepack = None;
         (self.seen, self.settled, self.window, self.keep_from) = (0, 0, 0, None);
         (self.binary, self.json) = (false, false);
         self.attacks = DetectorSet::EMPTY;
@@ -187,7 +191,7 @@ impl ScanState {
 
     /// The end of the content so far: at least what was asked for by [`ScanState::keep_from`], and the last piece.
     pub fn content(&self) -> Kept<'_> {
-        self.content.kept()
+        self.messagepack.as_ref().map_or(&self.content, |content| &content.raw).kept()
     }
 
     /// From the next piece on, the content is kept from here on; none: as much as the scanner itself needs.
@@ -209,6 +213,9 @@ impl ScanState {
             needed = needed.min(escapes.begin_piece(self.seen));
         }
         self.content.forget(needed);
+        if let Some(content) = &mut self.messagepack {
+            content.raw.forget(needed);
+        }
     }
 
     /// The message is text: find also what is written with escapes. `form`: it is an HTML form, urlencoded.
@@ -221,6 +228,11 @@ impl ScanState {
     pub fn masked(&self, found: &Found, style: MaskStyle) -> Option<Vec<u8>> {
         let escapes = self.escapes.as_ref().filter(|_| found.escaped)?;
         Some(escapes.masked(self.content.kept(), found, style))
+    }
+
+    /// The message is MessagePack. To be said before its first piece.
+    pub fn set_messagepack(&mut self) {
+        self.messagepack = Some(Box::default());
     }
 
     /// The message is protobuf (gRPC): bytes of framing next to a match may look like digits and letters.
@@ -268,10 +280,14 @@ impl ScanState {
         for f in found.iter().filter(|f| !f.continued) {
             let from = f.start.saturating_sub(view.base) as usize;
             let to = (f.end.saturating_sub(view.base) as usize).min(from + MAX_MATCH);
-            let at = self.copies.len();
-            self.copies.extend_from_slice(view.bytes.get(from..to).unwrap_or(&[]));
-            self.copied.push((f.detector, f.start, at, self.copies.len()));
+            self.copy_of(f, view.bytes.get(from..to).unwrap_or(&[]));
         }
+    }
+
+    fn copy_of(&mut self, found: &Found, matched: &[u8]) {
+        let at = self.copies.len();
+        self.copies.extend_from_slice(matched);
+        self.copied.push((found.detector, found.start, at, self.copies.len()));
     }
 }
 
@@ -387,11 +403,47 @@ impl Scanner {
         found: &mut Vec<Found>,
     ) -> usize {
         if self.togethers.is_empty() {
-            return self.scan_each(state, piece, last, hold, found);
+            return self.scan_any(state, piece, last, hold, found);
         }
         let known = found.len();
-        let held = self.scan_each(state, piece, last, &self.with_members(hold), found);
+        let held = self.scan_any(state, piece, last, &self.with_members(hold), found);
         self.combine(state, known, &self.wanted, found);
+        held
+    }
+
+    fn scan_any(
+        &self,
+        state: &mut ScanState,
+        piece: &[u8],
+        last: bool,
+        hold: &DetectorSet,
+        found: &mut Vec<Found>,
+    ) -> usize {
+        state.begin_piece();
+        let Some(mut content) = state.messagepack.take() else {
+            return self.scan_each(state, piece, last, hold, found);
+        };
+        let known = found.len();
+        let mut held = self.scan_each(state, content.read(piece), last, hold, found);
+        for f in found.iter_mut().skip(known).filter(|f| !f.escaped) {
+            let whole = *f;
+            content.trim(f);
+            if whole != *f {
+                let cut = (f.start - whole.start) as usize..(f.end - whole.start) as usize;
+                let copy = state.matched(&whole).get(cut).unwrap_or(&[]).to_vec();
+                state.copy_of(f, &copy);
+            }
+        }
+        if let Some(card) = self.card {
+            content.cards(card, |card, digits| {
+                found.push(card);
+                state.copy_of(&card, digits);
+            });
+            if hold.contains(card) && !last {
+                held = held.max(content.open());
+            }
+        }
+        state.messagepack = Some(content);
         held
     }
 
@@ -403,7 +455,6 @@ impl Scanner {
         hold: &DetectorSet,
         found: &mut Vec<Found>,
     ) -> usize {
-        state.begin_piece();
         let mut rest = piece;
         loop {
             let (step, after) = rest.split_at_checked(STEP).unwrap_or((rest, &[]));

@@ -27,6 +27,15 @@ pub enum Context {
     Unknown,
     /// A varint of protobuf: it stays one of as many bytes.
     Varint,
+    /// A number of MessagePack, of so many bytes whatever its value is.
+    Fixed,
+}
+
+impl Context {
+    /// Whether it is a number that is not written in digits.
+    pub fn is_binary(self) -> bool {
+        matches!(self, Context::Varint | Context::Fixed)
+    }
 }
 
 /// A window of a message.

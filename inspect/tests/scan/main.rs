@@ -7,6 +7,7 @@ mod cases;
 mod corpora;
 mod custom;
 mod masks;
+mod messagepack;
 mod pieces;
 mod protobuf;
 

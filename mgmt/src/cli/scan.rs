@@ -8,7 +8,7 @@ use clap::Args as ClapArgs;
 use serde_json::json;
 use weir_inspect::decode::{DecodeError, Decoder};
 use weir_inspect::detector::DetectorSet;
-use weir_inspect::path::Paths;
+use weir_inspect::path::{Paths, is_messagepack};
 use weir_inspect::policy::Policy;
 use weir_inspect::scan::{Catalog, Found, Kind, ScanState, Scanner, hide, sample};
 
@@ -146,6 +146,9 @@ fn scan(
         match is_binary(media) {
             true => state.set_binary(true),
             false => state.set_escapes(media.starts_with("application/x-www-form-urlencoded")),
+        }
+        if is_messagepack(media.as_bytes()) {
+            state.set_messagepack();
         }
         paths.begin(media.as_bytes(), false);
         Body { catalog, scanner, state, paths, hits: Vec::new() }

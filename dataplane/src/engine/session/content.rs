@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use weir_inspect::decode::Decoder;
 use weir_inspect::detector::DetectorId;
+use weir_inspect::path;
 use weir_inspect::policy::{Action, Cause, Decision, Part, RuleId, Selection};
-use weir_inspect::scan::{Context, Found, Kind, ScanState, Token, hide};
+use weir_inspect::scan::{Found, Kind, ScanState, Token, hide};
 use weir_reassembly::websocket::Mask;
 
 use super::Feed;
@@ -115,6 +116,9 @@ impl Content {
         if !self.binary {
             const FORM: &[u8] = b"application/x-www-form-urlencoded";
             self.state.set_escapes(reading::is_media_type(content_type, FORM));
+        }
+        if path::is_messagepack(content_type) {
+            self.state.set_messagepack();
         }
     }
 
@@ -359,8 +363,8 @@ impl Content {
                 let (skip, style) = (done + skip, detector.mask_style);
                 let edit = match (&escaped, decision.action) {
                     (Some(new), _) => Edit::bytes(at, new.get(part).unwrap_or(&[])),
-                    // A varint has no digits of its own.
-                    (None, Action::Tokenize) if masks && f.context != Context::Varint => {
+                    // A number in binary has no digits of its own.
+                    (None, Action::Tokenize) if masks && !f.context.is_binary() => {
                         Edit::tokenize(at, len, skip, style, token)
                     }
                     _ => Edit::mask(at, len, style, f.context),

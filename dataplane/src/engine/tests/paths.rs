@@ -127,3 +127,29 @@ fn a_leak_in_an_event_or_an_answer_of_graphql_is_masked() {
         assert_eq!(paths(&mut p), [path]);
     }
 }
+
+#[test]
+fn texts_and_numbers_of_messagepack_are_masked_in_place() {
+    let card = 4_539_148_803_436_467u64.to_be_bytes();
+    let document = |text: &str, number: &[u8]| {
+        [b"\x82\xa1a\xb0", text.as_bytes(), b"\xa1b\x91\xcf", number].concat()
+    };
+    let body = document("4111111111111111", &card);
+    let masked = document("****************", &[0; 8]);
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.msgpack\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    for size in [1, 5, 1448] {
+        let mut p = Play::open(MASK);
+        p.say(Dir::ToServer, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+        p.take();
+        [head.as_bytes(), &body]
+            .concat()
+            .chunks(size)
+            .for_each(|piece| p.say(Dir::ToClient, piece));
+        let seen = p.bytes(Dir::ToClient);
+        assert!(seen.ends_with(&*String::from_utf8_lossy(&masked)), "by {size}: {seen:?}");
+        assert_eq!(paths(&mut p), ["$.a", "$.b[0]"]);
+    }
+}
