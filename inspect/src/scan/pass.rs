@@ -90,7 +90,9 @@ pub(super) fn run(
     let input = Input { padded, from, to: end, binary: view.binary, escapes };
     (scanner.search)(&scanner.tables, &input, &mut |block| pass.block(block));
     for at in end.saturating_sub(OPEN_POINTS).max(from)..end {
-        pass.point(at);
+        if scanner.tables.may_begin(view.bytes.get(at..).unwrap_or(&[])) {
+            pass.point(at);
+        }
     }
     if !view.last && !scanner.tables.words.is_empty() {
         (end.saturating_sub(words::KEY - 1).max(from)..end).for_each(|at| pass.open_word(at));

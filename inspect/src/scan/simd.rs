@@ -61,6 +61,18 @@ impl Tables {
         }
         tables
     }
+
+    /// Whether something may begin with these bytes, of which there may be fewer than three.
+    pub fn may_begin(&self, bytes: &[u8]) -> bool {
+        let buckets = bytes.iter().zip(self.low.iter().zip(&self.high)).fold(
+            u8::MAX,
+            |buckets, (b, (low, high))| {
+                let of = |table: &[u8; 16], n: u8| table.get(usize::from(n)).copied().unwrap_or(0);
+                buckets & of(low, b & 15) & of(high, b >> 4)
+            },
+        );
+        buckets != 0
+    }
 }
 
 /// What is searched.

@@ -78,7 +78,8 @@ pub fn find(
         at - letters.take_while(|b| is_letter(**b)).count()
     };
     for at in long {
-        let start = before(at);
+        // All those in between are letters.
+        let start = before((at + 1).saturating_sub(LONG_RUN));
         if start >= to {
             return None;
         }
