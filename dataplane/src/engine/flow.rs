@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use hashbrown::HashMap;
+use weir_inspect::policy::Direction;
 use weir_reassembly::packet::Packet;
 use weir_reassembly::tcp::Half;
 use weir_reassembly::time::Time;
@@ -24,6 +25,14 @@ pub enum Dir {
 }
 
 impl Dir {
+    /// That of the messages that go this way.
+    pub fn direction(self) -> Direction {
+        match self {
+            Dir::ToServer => Direction::Request,
+            Dir::ToClient => Direction::Response,
+        }
+    }
+
     /// The other direction.
     pub fn reverse(self) -> Dir {
         match self {

@@ -1,14 +1,22 @@
-//! A policy of several files: the main one, those that it includes, and those of its tenants. It travels as one text, in which
-//! each further file follows a line that names it.
+//! A policy of several files: the main one, those that it includes, those of its tenants, and descriptor sets. It travels as one
+//! text, in which each further file follows a line that names it, a descriptor set in base64.
 
 use std::fs;
 use std::path::Path;
 
+use super::descriptors;
 use super::diagnostic::Report;
 use super::yaml::{self, Node, Value};
 
 /// What stands before a file's name between two files: a document's beginning in YAML, and a comment.
 const SEPARATOR: &str = "--- # file: ";
+
+/// What is wrong if a file that is named does not follow.
+pub(super) fn missing(file: &str) -> String {
+    format!(
+        "`{file}` did not come with the policy; `weir policy` and the data plane's settings read it from beside it"
+    )
+}
 
 /// The main file's text, and each further file's name and text.
 pub(super) fn parts(source: &str) -> (&str, Vec<(&str, &str)>) {
@@ -29,19 +37,35 @@ pub(super) fn parts(source: &str) -> (&str, Vec<(&str, &str)>) {
     (main, further)
 }
 
-/// The files that a main file names, in the order in which they follow: what it includes, then its tenants' by their names.
-fn named(main: &str) -> Vec<(Option<String>, String)> {
+/// A file that a main file names.
+struct Named {
+    tenant: Option<String>,
+    file: String,
+    /// It is a descriptor set.
+    binary: bool,
+}
+
+/// The files that a main file names, in the order in which they follow: what it includes, its tenants', then
+/// descriptor sets.
+fn named(main: &str) -> Vec<Named> {
     // What is wrong with it is said when it is compiled.
     let Some(root) = yaml::parse(main, &mut Report::default()) else { return Vec::new() };
     let text = |node: &Node| match &node.value {
         Value::Text(text) => Some(text.clone()),
         _ => None,
     };
-    let included = root.items("include").iter().filter_map(|node| Some((None, text(node)?)));
-    let tenants = root.items("tenants").iter();
-    let tenants =
-        tenants.filter_map(|t| Some((Some(text(t.get("name")?)?), text(t.get("file")?)?)));
-    included.chain(tenants).collect()
+    let of = |key: &str, binary: bool| {
+        let files = root.items(key).iter().filter_map(text);
+        files.map(|file| Named { tenant: None, file, binary }).collect::<Vec<_>>()
+    };
+    let tenants = root.items("tenants").iter().filter_map(|t| {
+        let (tenant, file) = (text(t.get("name")?)?, text(t.get("file")?)?);
+        Some(Named { tenant: Some(tenant), file, binary: false })
+    });
+    let mut all = of("include", false);
+    all.extend(tenants);
+    all.extend(of("descriptors", true));
+    all
 }
 
 fn join(main: &str, further: &[(String, String)]) -> String {
@@ -60,8 +84,10 @@ fn join(main: &str, further: &[(String, String)]) -> String {
 /// # Errors
 /// A sentence about the file that can't be read.
 pub fn read_files(file: &Path) -> Result<String, String> {
+    let read_bytes =
+        |path: &Path| fs::read(path).map_err(|e| format!("can't read {}: {e}", path.display()));
     let read = |path: &Path| {
-        let bytes = fs::read(path).map_err(|e| format!("can't read {}: {e}", path.display()))?;
+        let bytes = read_bytes(path)?;
         String::from_utf8(bytes).map_err(|e| {
             let at = e.utf8_error().valid_up_to();
             format!("{} is not a policy: not UTF-8 at byte {at}", path.display())
@@ -69,9 +95,13 @@ pub fn read_files(file: &Path) -> Result<String, String> {
     };
     let main = read(file)?;
     let directory = file.parent().unwrap_or(Path::new(""));
-    let further = named(&main).into_iter().map(|(_, name)| {
-        let text = read(&directory.join(&name)).map_err(|e| format!("{}: {e}", file.display()))?;
-        Ok((name, text))
+    let further = named(&main).into_iter().map(|Named { file: name, binary, .. }| {
+        let path = directory.join(&name);
+        let text = match binary {
+            true => read_bytes(&path).map(|bytes| descriptors::to_text(&bytes)),
+            false => read(&path),
+        };
+        Ok((name, text.map_err(|e| format!("{}: {e}", file.display()))?))
     });
     let further = further.collect::<Result<Vec<_>, String>>()?;
     Ok(join(&main, &further))
@@ -84,8 +114,8 @@ pub fn read_files(file: &Path) -> Result<String, String> {
 pub fn replace_tenant(source: &str, tenant: &str, text: &str) -> Result<String, String> {
     let (main, further) = parts(source);
     let named = named(main);
-    let file = named.iter().find(|(name, _)| name.as_deref() == Some(tenant));
-    let Some((_, file)) = file else {
+    let file = named.iter().find(|named| named.tenant.as_deref() == Some(tenant));
+    let Some(Named { file, .. }) = file else {
         return Err(format!("the policy in force has no tenant `{tenant}`"));
     };
     let replaced = further.iter().map(|(name, old)| {
@@ -99,7 +129,7 @@ pub fn replace_tenant(source: &str, tenant: &str, text: &str) -> Result<String, 
 mod tests {
     use super::*;
 
-    const MAIN: &str = "version: 1\ninclude: [a.yaml]\ntenants:\n  - {name: t, file: t.yaml}\n";
+    const MAIN: &str = "version: 1\ndescriptors: [d.bin]\ninclude: [a.yaml]\ntenants:\n  - {name: t, file: t.yaml}\n";
 
     #[test]
     fn what_is_joined_comes_apart_again() {
@@ -129,7 +159,11 @@ mod tests {
             "{missing}"
         );
         fs::write(dir.join("t.yaml"), "x: 1\n").unwrap();
-        assert_eq!(parts(&read_files(&main).unwrap()).1.len(), 2);
+        // A descriptor set is bytes.
+        fs::write(dir.join("d.bin"), b"\n\xff").unwrap();
+        let source = read_files(&main).unwrap();
+        let (_, further) = parts(&source);
+        assert_eq!(further[1..], [("t.yaml", "x: 1\n"), ("d.bin", "Cv8=\n")]);
         fs::remove_dir_all(&dir).unwrap();
     }
 }

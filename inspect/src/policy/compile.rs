@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::bits::{self, Bits};
 use super::cel::{CelError, Condition};
 use super::cidr::Cidr;
+use super::descriptors::Descriptors;
 use super::diagnostic::{Diagnostic, Pos, Report, did_you_mean};
 use super::given::Given;
 use super::glob::Glob;
@@ -65,6 +66,8 @@ impl Compiler {
         if rules.is_empty() && !root.has("rules") {
             self.report.warning(root.pos, "the policy has no rules, so nothing is inspected");
         }
+        let descriptors =
+            main.descriptors.take().map(|names| self.descriptors(&names, &root, source));
         let mode = main.mode.unwrap_or(Mode::Monitor);
         let e = main.exceptions.unwrap_or_default();
         let exceptions = [e.memory, e.parser_error, e.midstream, e.overload, e.undecodable];
@@ -74,6 +77,7 @@ impl Compiler {
         }
         let catalog = std::mem::replace(&mut self.catalog, Catalog::builtin());
         let compiled = Compiled::new(services, rules, exceptions, identities, catalog, fingerprint);
+        let compiled = Compiled { descriptors, ..compiled };
         let policy = Policy::new(mode, compiled);
         let enforced = policy.with_mode(Mode::Enforce);
         for Tests { scope, tests, nodes } in tests {
@@ -81,6 +85,22 @@ impl Compiler {
             self.tests(tests, &nodes, &enforced);
         }
         (!self.report.has_errors()).then_some(policy)
+    }
+
+    /// The descriptor sets that the policy brings along.
+    fn descriptors(&mut self, names: &[String], root: &Node, source: &str) -> Descriptors {
+        let mut all = Descriptors::default();
+        let (_, texts) = bundle::parts(source);
+        for (name, node) in names.iter().zip(root.items("descriptors")) {
+            let added = match texts.iter().find(|(file, _)| file == name) {
+                Some((_, text)) => all.add(text).map_err(|problem| format!("`{name}`: {problem}")),
+                None => Err(bundle::missing(name)),
+            };
+            if let Err(message) = added {
+                self.report.error(node.pos, message);
+            }
+        }
+        all
     }
 
     /// Runs the tests that the policy brings along.

@@ -13,6 +13,7 @@ mod bundle;
 mod cel;
 mod cidr;
 mod compile;
+mod descriptors;
 mod detect;
 mod diagnostic;
 mod given;
@@ -38,6 +39,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub use bundle::{read_files, replace_tenant};
 pub use cidr::parse_cidr;
 pub use compile::{MAX_NAME, MAX_RULES, MAX_SERVICES};
+pub use descriptors::MAX_DESCRIPTOR_BYTES;
 pub use diagnostic::{Diagnostic, Pos, Severity};
 pub use glob::MAX_SEGMENTS;
 pub use identity::Caller;
@@ -54,6 +56,7 @@ pub use yaml::MAX_SOURCE_BYTES;
 use crate::detector::{DetectorId, DetectorSet};
 use crate::scan::{Catalog, Scanner};
 use bits::Bits;
+use descriptors::Descriptors;
 use identity::Extract;
 use rule::{Parts, Rule, Service, bare_host};
 use source::RuleDirection;
@@ -103,6 +106,8 @@ struct Compiled {
     identities: Vec<Extract>,
     catalog: Catalog,
     scanner: Scanner,
+    /// The names of protobuf's fields.
+    descriptors: Option<Descriptors>,
     fingerprint: u64,
 }
 
@@ -123,7 +128,17 @@ impl Compiled {
         let scanner = Scanner::new(&catalog, &wanted);
         let callers = identities.is_some() || rules.iter().any(|rule| rule.limit.is_some());
         let identities = identities.unwrap_or_else(identity::default);
-        Compiled { callers, services, rules, exceptions, identities, catalog, scanner, fingerprint }
+        Compiled {
+            callers,
+            services,
+            rules,
+            exceptions,
+            identities,
+            catalog,
+            scanner,
+            descriptors: None,
+            fingerprint,
+        }
     }
 }
 
@@ -287,6 +302,13 @@ impl Policy {
     /// The name of a service.
     pub fn service_name(&self, id: ServiceId) -> &str {
         self.compiled.services.get(usize::from(id.0)).map_or("", |s| &s.name)
+    }
+
+    /// The path of a field of protobuf by names, too, where the policy brings descriptors of the call along; else as it is.
+    /// `target`: the call's, without query.
+    pub fn named_path(&self, target: &[u8], direction: Direction, path: String) -> String {
+        let descriptors = self.compiled.descriptors.as_ref();
+        descriptors.and_then(|d| d.named(target, direction, &path)).unwrap_or(path)
     }
 
     /// The name of a rule.

@@ -149,12 +149,7 @@ impl Compiler {
             let file = scope.file.as_deref().unwrap_or_default();
             match texts.iter().find(|(name, _)| *name == file) {
                 Some((_, text)) => named.push((scope, *text)),
-                None => {
-                    let message = format!(
-                        "`{file}` did not come with the policy; `weir policy` and the data plane's settings read it from beside it"
-                    );
-                    self.report.error(pos, message);
-                }
+                None => self.report.error(pos, bundle::missing(file)),
             }
         }
         named

@@ -32,6 +32,10 @@ pub(super) struct Source {
     /// Whose services are whose: each tenant has a file of its own, whose rules are about its addresses only.
     #[schemars(length(min = 1))]
     pub tenants: Option<Vec<Tenant>>,
+    /// Files beside this one, of `protoc --include_imports --descriptor_set_out=FILE`: paths of what is found in the gRPC calls that
+    /// they describe have names.
+    #[schemars(length(min = 1))]
+    pub descriptors: Option<Vec<String>>,
     /// The services behind Weir, for rules to name.
     #[schemars(length(min = 1))]
     pub services: Option<Vec<Service>>,

@@ -93,6 +93,24 @@ fn a_tenants_file_is_about_its_own_addresses_alone() {
     assert_eq!(policy.in_order().len(), 3);
 }
 
+#[test]
+fn descriptor_sets_come_with_the_policy() {
+    const MAIN: &str = "version: 1\ndescriptors: [order.desc]\nrules: [{name: r, detect: [email], action: alert}]\n";
+    let with = |text: &str| format!("{MAIN}--- # file: order.desc\n{text}");
+    let policy = compiled(&with(&descriptors::to_text(&descriptors::tests::orders())));
+    let path = |target: &[u8]| policy.named_path(target, Direction::Response, "#3.5".to_owned());
+    assert_eq!(path(b"/order.OrderService/Get"), "order.OrderReply.items.card (#3.5)");
+    assert_eq!(path(b"/x"), "#3.5");
+    for (source, wanted) in [
+        (MAIN.to_owned(), "2:15: error: `order.desc` did not come with the policy"),
+        (with("x\n"), "2:15: error: `order.desc`: it is not base64"),
+        (with("CgE=\n"), "2:15: error: `order.desc`: it is no descriptor set"),
+    ] {
+        let errors = Policy::compile(&source).unwrap_err();
+        assert!(errors.len() == 1 && errors[0].to_string().starts_with(wanted), "{errors:?}");
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {

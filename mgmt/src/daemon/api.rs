@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use weir_inspect::policy::MAX_SOURCE_BYTES;
+use weir_inspect::policy::{MAX_DESCRIPTOR_BYTES, MAX_SOURCE_BYTES};
 
 use super::access::Wanted;
 use super::eventlog::Line;
@@ -51,7 +51,7 @@ pub(super) fn operator(hub: Arc<Hub>) -> Router {
         .route("/api/v1/access", get(access))
         .route("/api/v1/blocks", get(list_blocks).post(add_block))
         .route("/api/v1/blocks/remove", post(remove_block))
-        .layer(DefaultBodyLimit::max(2 * MAX_SOURCE_BYTES));
+        .layer(DefaultBodyLimit::max(2 * (MAX_SOURCE_BYTES + MAX_DESCRIPTOR_BYTES)));
     reading().merge(change).with_state(hub)
 }
 

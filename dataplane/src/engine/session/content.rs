@@ -11,11 +11,11 @@ use weir_inspect::policy::{Action, Cause, Decision, Part, RuleId, Selection};
 use weir_inspect::scan::{Found, Kind, ScanState, Token, hide};
 use weir_reassembly::websocket::Mask;
 
-use super::Feed;
 use super::edits::Edit;
 use super::reading;
 use super::report::{self, Finding};
 use super::transaction::Request;
+use super::{Dir, Feed};
 use crate::engine::context::Tracked;
 
 /// A stretch of content that lies in one piece in the stream; framing lies between two of them.
@@ -306,11 +306,12 @@ impl Content {
     }
 
     /// Where in the document a finding lies. An attack has no place of its own.
-    fn path(&mut self, request: &Request, f: &Found) -> String {
+    fn path(&mut self, request: &Request, dir: Dir, f: &Found) -> String {
         let catalog = request.policy.catalog();
         let leak = catalog.get(f.detector).is_some_and(|d| d.kind == Kind::Leak);
         let Some(tracked) = self.tracked.as_mut().filter(|_| leak) else { return String::new() };
         let path = tracked.paths.path(self.state.content(), f.start, f.end);
+        let path = request.policy.named_path(&request.url, dir.direction(), path);
         hide(catalog, request.policy.scanner(), path)
     }
 
@@ -338,7 +339,7 @@ impl Content {
             feed.drop_source(&request.policy, decision);
         }
         if !f.continued {
-            let path = self.path(request, f);
+            let path = self.path(request, feed.dir, f);
             let finding = Finding {
                 decision,
                 detector: f.detector,

@@ -56,6 +56,27 @@ fn a_finding_has_its_path_in_every_cut() {
     }
 }
 
+/// `protoc --descriptor_set_out` of `tests/proto/orders.proto`, in base64.
+const ORDERS: &str = "CvcCCgxvcmRlcnMucHJvdG8SB3Nob3AudjEiJAoKR2V0UmVxdWVzdBIWCgZudW1iZXIYASABKA1SBm51bWJlciI5CgtMaXN0UmVx\
+    dWVzdBIUCgVmaXJzdBgBIAEoDVIFZmlyc3QSFAoFY291bnQYAiABKA1SBWNvdW50Io4BCgVPcmRlchIWCgZudW1iZXIYASABKA1S\
+    Bm51bWJlchIaCghjdXN0b21lchgCIAEoCVIIY3VzdG9tZXISEgoEbm90ZRgDIAEoCVIEbm90ZRISCgRjYXJkGAQgASgJUgRjYXJk\
+    EhAKA3NzbhgFIAEoCVIDc3NuEhcKB2F3c19rZXkYBiABKAlSBmF3c0tleTJkCgZPcmRlcnMSKgoDR2V0EhMuc2hvcC52MS5HZXRS\
+    ZXF1ZXN0Gg4uc2hvcC52MS5PcmRlchIuCgRMaXN0EhQuc2hvcC52MS5MaXN0UmVxdWVzdBoOLnNob3AudjEuT3JkZXIwAWIGcHJv\
+    dG8z";
+
+#[test]
+fn a_finding_in_a_described_call_has_the_names_of_its_fields() {
+    let policy = MASK.replacen("rules:", "descriptors: [orders.desc]\nrules:", 1);
+    let mut p = Play::open(&format!("{policy}\n--- # file: orders.desc\n{ORDERS}\n"));
+    p.say(
+        Dir::ToServer,
+        "POST /shop.v1.Orders/Get HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+    );
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nContent-Length: 23\r\n\r\n";
+    p.say(Dir::ToClient, [head.as_bytes(), b"\0\0\0\0\x12\x22\x104111111111111111"].concat());
+    assert_eq!(paths(&mut p), ["shop.v1.Order.card (#4)"]);
+}
+
 #[test]
 fn a_path_does_not_tell_what_was_found() {
     let json = br#"{"4111111111111111":{"ssn":"378-28-2246"}}"#;
