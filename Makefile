@@ -12,7 +12,7 @@ PACKAGES := clang llvm libelf-dev zlib1g-dev pkg-config m4 gcc-multilib libhyper
 SHARED ?= ../shared
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo demo-stop test test-long bench bench-detection lint fmt fuzz
+.PHONY: help deps build demo demo-stop test test-long bench bench-detection train-endpoints lint fmt fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ bench-detection: deps ## score the detectors and the attack model on the shared 
 	$(CARGO_TARGET_DIR)/release/bench-cards --shared $(SHARED)
 	$(CARGO_TARGET_DIR)/release/bench-custom
 	$(CARGO_TARGET_DIR)/release/bench-attacks --shared $(SHARED)
+
+train-endpoints: ## train the networks of API discovery anew, from the shared corpora
+	cargo build --release -p weir-perf-learning --bin train-endpoints
+	$(CARGO_TARGET_DIR)/release/train-endpoints --shared $(SHARED) --out mgmt/models/endpoints.bin
 
 lint: ## warnings are errors
 	cargo clippy --workspace --all-targets -- -D warnings

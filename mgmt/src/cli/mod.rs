@@ -1,10 +1,11 @@
 //! `weir`: the operator's command line. Speaks to `weir-mgmt` over its unix socket; what needs no running system
-//! (`policy check`, `scan`, `score`, `validate`, `replay`) works without one.
+//! (`policy check`, `scan`, `score`, `learn`, `validate`, `replay`) works without one.
 
 mod access;
 mod block;
 mod client;
 mod events;
+mod learn;
 mod policy;
 mod replay;
 mod scan;
@@ -66,6 +67,9 @@ enum Command {
     Scan(scan::Args),
     /// Say how much requests (JSON lines) look like attacks, and why
     Score(score::Args),
+    /// Learn from recorded requests: the endpoints of the APIs
+    #[command(subcommand)]
+    Learn(learn::Command),
     /// Check numbers (JSON lines `kind`, `value`): card, IBAN, SSN, …
     Validate {
         /// A file, or `-` for standard input
@@ -126,6 +130,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Replay(args) => replay::run(args),
         Command::Scan(args) => scan::run(&args),
         Command::Score(args) => score::run(&args),
+        Command::Learn(command) => learn::run(&command),
         Command::Validate { file } => validate::run(&file),
     };
     outcome.unwrap_or_else(|Failure(sentence)| {
