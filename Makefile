@@ -58,6 +58,8 @@ bench-detection: deps ## score the detectors and the attack model on the shared 
 	$(CARGO_TARGET_DIR)/release/bench-cards --shared $(SHARED)
 	$(CARGO_TARGET_DIR)/release/bench-custom
 	$(CARGO_TARGET_DIR)/release/bench-attacks --shared $(SHARED)
+	cargo bench -p weir-perf --bench decoders -- --warm-up-time 0.5 --measurement-time 2
+	perf/decoders.sh $(CARGO_TARGET_DIR)
 
 train-endpoints: ## train the networks of API discovery anew, from the shared corpora
 	cargo build --release -p weir-perf-learning --bin train-endpoints
