@@ -20,7 +20,7 @@ use super::conditions::Conditions;
 use super::found::Outcome;
 use super::simd::ByteSet;
 use super::view::{At, View};
-use super::{stream, wire, words};
+use super::{literals, stream, wire, words};
 use crate::validate::validate;
 
 /// Largest DFA of one pattern, in bytes; more is refused as a policy error.
@@ -35,6 +35,12 @@ const MAX_WORDS: usize = 1024;
 const MAX_CLASS: usize = 80;
 /// Largest share of the places in text that the classes may let pass; more is as good as none.
 const MAX_SHARE: f32 = 0.02;
+/// Most keys of a pattern, and how far behind its beginning one may stand, found with at most so many states at a time.
+const MAX_KEYS: usize = 32;
+/// Most different keys at one place of a pattern: the fourth byte may be any digit.
+const MAX_SPREAD: usize = 10;
+const MAX_KEY_OFFSET: usize = 12;
+const MAX_KEY_STATES: usize = 64;
 /// Bytes of a prefix that the vectorised search compares.
 pub(super) const FINGERPRINT: usize = 3;
 
@@ -97,9 +103,20 @@ impl Compiled {
     }
 }
 
+/// Bytes of every match that are certain, in either case: one of `all`, each of [`literals::KEY`] bytes and up to
+/// [`literals::MORE`] more.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub all: Vec<Vec<u8>>,
+    /// How far behind the beginning of the match they stand.
+    pub offset: usize,
+}
+
 /// A compiled pattern.
 #[derive(Debug)]
 pub(crate) struct Matcher {
+    /// By what it is found where there are many; of those that may begin anywhere.
+    pub(super) key: Option<Key>,
     /// What every match begins with; empty if it begins with no literal.
     pub(super) begins: Begins,
     /// The bytes that a match can begin with.
@@ -163,7 +180,12 @@ impl Matcher {
             Begins::Anywhere if min_len >= FINGERPRINT => by_classes(&dfa),
             known => known,
         };
+        let key = match pattern.place {
+            Place::Anywhere => key_behind(&dfa, min_len).or_else(|| key_at_beginning(&hir)),
+            _ => None,
+        };
         Ok(Matcher {
+            key,
             begins,
             first: first_bytes(&dfa),
             check: pattern.check,
@@ -351,6 +373,54 @@ fn begins(hir: &regex_syntax::hir::Hir, place: Place) -> Begins {
         }
         _ => Begins::Anywhere,
     }
+}
+
+/// What all matches begin with.
+fn key_at_beginning(hir: &regex_syntax::hir::Hir) -> Option<Key> {
+    let mut extractor = Extractor::new();
+    // In either case four letters are sixteen literals.
+    extractor.limit_class(MAX_KEYS).limit_total(4 * MAX_KEYS);
+    let mut seq = extractor.extract(hir);
+    seq.keep_first_bytes(literals::KEY + literals::MORE);
+    let mut all: Vec<Vec<u8>> =
+        seq.literals()?.iter().map(|l| l.as_bytes().to_ascii_lowercase()).collect();
+    all.sort();
+    all.dedup();
+    let whole = all.iter().all(|bytes| bytes.len() >= literals::KEY);
+    (whole && (1..=MAX_KEYS).contains(&all.len())).then_some(Key { all, offset: 0 })
+}
+
+/// The first bytes that stand in all matches at the same place, each one of few.
+fn key_behind(dfa: &dense::DFA<Vec<u32>>, min_len: usize) -> Option<Key> {
+    let mut states: BTreeSet<StateID> = start_states(dfa).collect();
+    let mut classes: Vec<Vec<u8>> = Vec::new();
+    while classes.len() < min_len.min(MAX_KEY_OFFSET + literals::KEY + literals::MORE)
+        && states.len() <= MAX_KEY_STATES
+    {
+        let (mut class, mut next) = (BTreeSet::new(), BTreeSet::new());
+        for (state, b) in states.iter().flat_map(|s| (0..=u8::MAX).map(move |b| (*s, b))) {
+            let after = dfa.next_state(state, b);
+            if !dfa.is_dead_state(after) {
+                class.insert(b.to_ascii_lowercase());
+                next.insert(after);
+            }
+        }
+        states = next;
+        classes.push(class.into_iter().collect());
+    }
+    let keys = |window: &[Vec<u8>]| window.iter().map(Vec::len).product::<usize>();
+    let offset = classes.windows(literals::KEY).position(|window| keys(window) <= MAX_SPREAD)?;
+    let mut all = vec![Vec::new()];
+    for class in classes.iter().skip(offset).take(literals::KEY + literals::MORE) {
+        if all.len() * class.len() > MAX_KEYS {
+            break;
+        }
+        let longer = all.iter().flat_map(|start: &Vec<u8>| {
+            class.iter().map(move |b| [start.as_slice(), &[*b]].concat())
+        });
+        all = longer.collect();
+    }
+    Some(Key { all, offset })
 }
 
 /// By the classes of the first bytes, if the search for points tells them from text.

@@ -35,6 +35,9 @@ mod found;
 mod guess;
 mod iban;
 mod literal;
+mod literals;
+#[cfg(target_arch = "x86_64")]
+mod literals_x86;
 mod mask;
 mod messagepack;
 mod pack;
@@ -75,6 +78,7 @@ use buckets::Beginning;
 use catalog::{Check, Find};
 use escaped::Escapes;
 use literal::{Begins, Matcher};
+use literals::Literals;
 use prefixes::Prefixes;
 use retained::Retained;
 use simd::{ByteSet, PADDING, Search, Tables};
@@ -86,6 +90,8 @@ use words::Words;
 pub const MAX_HOLD: usize = 512;
 /// So many words, told by three bytes, the eight buckets of the search for points still tell from ordinary text.
 const FEW_WORDS: usize = 40;
+/// So many patterns with keys the search for points tells from ordinary text.
+const FEW_KEYS: usize = 24;
 /// Bytes of a piece that are scanned at once: bounds what attacks are looked for in; larger pieces are scanned in several
 /// steps.
 const STEP: usize = 8 << 10;
@@ -118,6 +124,8 @@ pub struct Scanner {
     by_first: Vec<Vec<u16>>,
     /// What begins with a word is so little that the search for points finds it, and there are no words in `tables`.
     few_words: bool,
+    /// Those of `patterns` that have keys, where there are many of them.
+    literals: Option<Box<Literals>>,
     /// Which of `patterns` have no prefix, so that they are tried at every byte.
     slow: Vec<u16>,
     card: Option<DetectorId>,
@@ -305,6 +313,7 @@ impl Scanner {
             prefixes: Prefixes::new(Vec::new()),
             by_first: vec![Vec::new(); 256],
             few_words: false,
+            literals: None,
             slow: Vec::new(),
             card: None,
             ssn: None,
@@ -355,7 +364,13 @@ impl Scanner {
     fn sort_patterns(&mut self) -> Words {
         let (mut beginnings, mut prefixes) = (Vec::new(), Vec::new());
         self.few_words = self.besides.is_empty() && self.first_three().len() <= FEW_WORDS;
+        let keyed = (0..).zip(&self.patterns);
+        let keyed = keyed.filter_map(|(i, (_, m))| Some((i, m.key.as_ref()?, &m.first)));
+        self.literals = (keyed.clone().count() > FEW_KEYS).then(|| Box::new(Literals::new(keyed)));
         for (i, (_, matcher)) in (0..).zip(&self.patterns) {
+            if self.has_key(matcher) {
+                continue;
+            }
             match &matcher.begins {
                 Begins::Words(words) if !self.few_words => {
                     beginnings.extend(words.iter().map(|w| (w.clone(), i)));
@@ -376,6 +391,11 @@ impl Scanner {
         }
         self.prefixes = Prefixes::new(prefixes);
         Words::new(beginnings.into_iter())
+    }
+
+    /// Whether a pattern is found by its key, and not by how it begins.
+    fn has_key(&self, matcher: &Matcher) -> bool {
+        self.literals.is_some() && matcher.key.is_some()
     }
 
     /// Whether the matches of a detector go on behind a commit point.
@@ -602,12 +622,13 @@ impl Scanner {
         if self.few_words {
             all.extend(self.first_three().into_iter().map(|three| three.map(is)));
         }
-        let classes = self.patterns.iter().filter_map(|(_, matcher)| match &matcher.begins {
+        let patterns = || self.patterns.iter().filter(|(_, matcher)| !self.has_key(matcher));
+        let classes = patterns().filter_map(|(_, matcher)| match &matcher.begins {
             Begins::Classes(classes) => Some(**classes),
             _ => None,
         });
         all.extend(classes);
-        let literals = self.patterns.iter().filter_map(|(_, matcher)| match &matcher.begins {
+        let literals = patterns().filter_map(|(_, matcher)| match &matcher.begins {
             Begins::Literals(prefixes) => Some(prefixes),
             _ => None,
         });

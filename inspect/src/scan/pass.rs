@@ -8,7 +8,9 @@ use super::found::{Found, Known, Outcome};
 use super::simd::{Block, Input, MIN_RUN};
 use super::stream::Open;
 use super::view::{Context, View, is_separator};
-use super::{Ends, MAX_HOLD, ScanState, Scanner, card, email, iban, phone, ssn, wire, words};
+use super::{
+    Ends, MAX_HOLD, ScanState, Scanner, card, email, iban, literals, phone, ssn, wire, words,
+};
 use crate::detector::{DetectorId, DetectorSet};
 
 /// How far back from the window's end a digit run is looked at that may go on.
@@ -87,6 +89,7 @@ pub(super) fn run(
         held: end,
     };
     pass.follow_open();
+    pass.literals(padded, from);
     let input = Input { padded, from, to: end, binary: view.binary, escapes };
     (scanner.search)(&scanner.tables, &input, &mut |block| pass.block(block));
     for at in end.saturating_sub(OPEN_POINTS).max(from)..end {
@@ -189,7 +192,9 @@ impl Pass<'_> {
         let first = text.first().and_then(|b| self.scanner.by_first.get(usize::from(*b)));
         let by_word = self.scanner.tables.words.at(text);
         let by_prefix = self.scanner.prefixes.at(text);
-        for i in by_word.chain(by_prefix).chain(first.into_iter().flatten().copied()) {
+        let by_key = self.scanner.literals.iter().flat_map(|literals| literals.at(text));
+        for i in by_word.chain(by_prefix).chain(by_key).chain(first.into_iter().flatten().copied())
+        {
             let Some((id, matcher)) = self.scanner.patterns.get(usize::from(i)) else { continue };
             if self.active.contains(*id) {
                 match matcher.evaluate(self.view, at) {
@@ -316,6 +321,35 @@ impl Pass<'_> {
             let matcher = self.scanner.patterns.get(usize::from(*i));
             if matcher.is_some_and(|(_, matcher)| matcher.may_begin(text)) {
                 self.pattern(*i, at);
+            }
+        }
+    }
+
+    /// Puts the places of keys to their patterns.
+    fn literals(&mut self, padded: &[u8], from: usize) {
+        let Some(literals) = &self.scanner.literals else { return };
+        let view = self.view;
+        literals.search(padded, from, view.bytes.len(), &mut |i, at| self.pattern(i, at));
+        if view.last {
+            return;
+        }
+        literals.open_late(view.bytes, from, &mut |i, at| self.pattern(i, at));
+        let end = view.bytes.len();
+        (end.saturating_sub(literals::KEY - 1).max(from)..end).for_each(|at| self.open_key(at));
+    }
+
+    /// A key at the window's end of which too little is there to look it up.
+    fn open_key(&mut self, at: usize) {
+        let scanner = self.scanner;
+        let Some(literals) = &scanner.literals else { return };
+        for i in literals.begun(self.view.bytes.get(at..).unwrap_or(&[])) {
+            let Some((id, _)) = scanner.patterns.get(usize::from(i)) else { continue };
+            if self.active.contains(*id) {
+                self.unsettled = self.unsettled.min(at);
+                if self.hold.contains(*id) {
+                    self.held = self.held.min(at);
+                    return;
+                }
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The vectorised search on x86-64. This file holds all of the crate's `unsafe` code: calling a function that needs a
+//! The vectorised search on x86-64. This file (and `literals_x86`) holds all of the crate's `unsafe` code: calling a function that needs a
 //! processor feature, after that feature was found, and loading vectors from slices whose length was checked.
 
 use std::arch::x86_64::*;
@@ -50,7 +50,7 @@ fn hits(words: &Words, block: &[u8; PADDING], starts: u64, there: usize) -> u64 
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn load512(bytes: &[u8; BLOCK]) -> __m512i {
+pub(super) fn load512(bytes: &[u8; BLOCK]) -> __m512i {
     // SAFETY: the array has the 64 bytes that are loaded; an unaligned load asks for nothing else.
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
 }

@@ -124,7 +124,66 @@ const FRAGMENTS: &[&str] = &[
     " of no interest to anybody ",
 ];
 
+/// Patterns as policies have them, and parts of what they find.
+const PATTERNS: &str = r#"
+version: 1
+detectors:
+  - {name: dashed, pattern: 'EMP-[0-9]{3,5}'}
+  - {name: behind, pattern: '[A-Z]{2}NAME[0-9]{3}'}
+  - {name: either, pattern: 'case (no|id) [0-9]{2,4}', case-insensitive: true}
+  - {name: inside, literals: [blueheron, "Blue Heron"], case-insensitive: true}
+  - {name: bounded, pattern: '\bINC-[0-9]{4}\b'}
+  - {name: short, pattern: 'q[0-9]'}
+"#;
+const TOUCHING: &[&str] = &[
+    "EMP-",
+    "emp-123",
+    "EMP-12345",
+    "1",
+    "12",
+    "A",
+    "ABNAME",
+    "XYNAME123",
+    "NAME",
+    "case no 12",
+    "CASE ID 9",
+    "Case ",
+    "no ",
+    "blueheron",
+    "BLUE Her",
+    "on",
+    "INC-1234",
+    "X",
+    " ",
+    "q7",
+    "-",
+    ",",
+];
+
+/// A policy of these patterns with so many others that are in no text.
+fn beside(others: usize) -> Policy {
+    let mut source = PATTERNS.to_owned();
+    (0..others)
+        .for_each(|i| source += &format!("  - {{name: o{i}, pattern: '~~{i:03}~[a-z]{{4}}'}}\n"));
+    source += "rules: [{name: r, detect: ['category:custom'], action: alert}]\n";
+    Policy::compile(&source).unwrap_or_else(|errors| panic!("{errors:#?}")).0
+}
+
 proptest! {
+    /// Many patterns are found in another way than few.
+    #[test]
+    fn how_many_patterns_there_are_does_not_matter(
+        parts in prop::collection::vec(select(TOUCHING), 0..30),
+        lengths in prop::collection::vec(1usize..50, 1..6),
+    ) {
+        static POLICIES: std::sync::LazyLock<[Policy; 2]> = std::sync::LazyLock::new(|| [beside(0), beside(60)]);
+        let [few, many] = &*POLICIES;
+        let text = parts.concat();
+        let wanted = find(few, text.as_bytes(), &[text.len().max(1)]);
+        prop_assert_eq!(find(many, text.as_bytes(), &[text.len().max(1)]), wanted.clone());
+        prop_assert_eq!(find(many, text.as_bytes(), &lengths), wanted);
+    }
+
     #[test]
     fn what_is_found_does_not_depend_on_the_cuts(
         parts in prop::collection::vec(select(FRAGMENTS), 0..30),
