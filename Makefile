@@ -52,12 +52,9 @@ bench: deps ## measure against a bridge and a bare forwarder, side by side (as r
 	$(MAKE) -C perf/floor DIR=$(CARGO_TARGET_DIR)/release
 	$(CARGO_TARGET_DIR)/release/bench
 
-bench-detection: deps ## score the detectors and the attack model on the shared corpora, where they are
+bench-detection: deps ## score detectors, cards, custom patterns and the attack model on the shared corpora, in one run
 	cargo build --release -p weir-mgmt -p weir-perf --bin weir --bin bench-attacks --bin bench-cards --bin bench-custom
-	perf/detection.sh $(CARGO_TARGET_DIR)/release/weir $(SHARED)
-	$(CARGO_TARGET_DIR)/release/bench-cards --shared $(SHARED)
-	$(CARGO_TARGET_DIR)/release/bench-custom
-	$(CARGO_TARGET_DIR)/release/bench-attacks --shared $(SHARED)
+	perf/detection.sh $(CARGO_TARGET_DIR)/release $(SHARED)
 	cargo bench -p weir-perf --bench decoders -- --warm-up-time 0.5 --measurement-time 2
 	perf/decoders.sh $(CARGO_TARGET_DIR)
 

@@ -91,7 +91,7 @@ fn judge(args: &Args) -> Result<(), String> {
             for (name, counts) in &columns {
                 let kind = if row.ends_with("harmless") { "fpr" } else { "recall" };
                 println!(
-                    "figure: attack.{row}.{kind}_at_{bound}.{name} {:.4}",
+                    "figure: attack.{row}.{kind}_at_{bound}.{name} {:.4} ratio",
                     cell(counts) / 100.0
                 );
             }
@@ -175,8 +175,8 @@ fn time(args: &Args) -> Result<(), String> {
             std::hint::black_box(model.score(value, 0.0));
         }
         let part = begin.elapsed().as_secs_f64() * 1e6 / requests.len() as f64;
-        println!("figure: attack.{name}.us_per_request {whole:.2}");
-        println!("figure: attack.{name}.model_us_per_request {part:.2}");
+        println!("figure: attack.{name}.us_per_request {whole:.2} us");
+        println!("figure: attack.{name}.model_us_per_request {part:.2} us");
     }
     Ok(())
 }
