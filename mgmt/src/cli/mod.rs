@@ -2,8 +2,10 @@
 //! (`policy check`, `scan`, `score`, `learn`, `validate`, `replay`) works without one.
 
 mod access;
+mod anomaly;
 mod block;
 mod client;
+mod detect;
 mod events;
 mod learn;
 mod policy;
@@ -70,6 +72,9 @@ enum Command {
     /// Learn from recorded requests: the endpoints of the APIs
     #[command(subcommand)]
     Learn(learn::Command),
+    /// Tell what departs from what is usual in recorded requests: exit status 0 no attack, 1 some, 2 an error
+    #[command(subcommand)]
+    Detect(detect::Command),
     /// Check numbers (JSON lines `kind`, `value`): card, IBAN, SSN, …
     Validate {
         /// A file, or `-` for standard input
@@ -131,6 +136,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Scan(args) => scan::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Learn(command) => learn::run(&command),
+        Command::Detect(command) => detect::run(&command),
         Command::Validate { file } => validate::run(&file),
     };
     outcome.unwrap_or_else(|Failure(sentence)| {

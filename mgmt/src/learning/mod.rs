@@ -1,4 +1,5 @@
-//! What is learnt from recorded requests: the APIs behind them.
+//! What is learnt from recorded requests: the APIs behind them, and what departs from the usual.
 
+pub mod anomaly;
 pub mod endpoints;
 pub mod requests;

@@ -105,6 +105,11 @@ impl Requests {
         Ok(Requests { file, source, line: 0, buffer: Vec::new(), passed_over: 0 })
     }
 
+    /// Number of the line (of a HAR file: the entry) that was read last, from 1.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
     /// Lines so far that held no request.
     pub fn passed_over(&self) -> u64 {
         self.passed_over

@@ -1,0 +1,17 @@
+//! `weir detect`: what departs from what is usual in recorded requests.
+
+use clap::Subcommand;
+
+use super::{Outcome, anomaly};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Of services and endpoints, over windows of 5 minutes to a day
+    Anomaly(anomaly::Args),
+}
+
+pub(super) fn run(command: &Command) -> Outcome {
+    match command {
+        Command::Anomaly(args) => anomaly::run(args),
+    }
+}

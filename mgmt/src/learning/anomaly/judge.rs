@@ -1,0 +1,419 @@
+//! Tells what a window's departures from what is usual mean.
+//!
+//! One measure alone is no attack: many requests are a flash crowd, many failures a deploy. An attack is a combination:
+//!
+//! | kind | what departs | and |
+//! |---|---|---|
+//! | brute force | failed logins, on few endpoints | few callers have them, more than they used to |
+//! | distributed brute force | the same | mostly callers not known, or far more callers than requests tell |
+//! | account takeover | one of these | successes after failures |
+//! | scanning | what is not there | many different templates, or many paths of few callers |
+//! | HTTP DoS | requests | few callers not known; or not known and each asks more than callers do |
+//! | compute-heavy | the server's time, on few costly endpoints asked more than usual | the same |
+//! | data-heavy, data leak | bytes, of many or few endpoints | the same |
+//! | load, errors | requests, failures | none of it |
+
+use super::baseline::{Deviation, WINDOWS};
+use super::kind::Kind;
+use super::record::{Caller, Record, Sums};
+use super::service::{Baseline, By, CallersWindow, OTHER, Scope, Service, Window};
+
+/// From so many standard deviations on it is no chance: the service, its endpoints and their measures are looked at thousands of
+/// times a day.
+const SURE: f64 = 5.0;
+/// Fewer beyond what is usual are not worth an alarm.
+const LEAST_FAILURES: f64 = 20.0;
+const LEAST_REQUESTS: f64 = 100.0;
+/// Callers that are named: one of so many, at least two, at most ten.
+const EACH: f64 = 8.0;
+const NAMED: usize = 10;
+/// Few callers: those that are named have this share of what is beyond the usual.
+const FEW: f64 = 0.5;
+/// The share of callers that are not known is this much above the usual…
+const NEWER: f64 = 0.3;
+/// …and at least this.
+const MOSTLY_NEW: f64 = 0.5;
+/// A caller asks so many times as much as callers do.
+const INTENSE: f64 = 2.5;
+/// Different templates that nobody asks for by accident.
+const MANY_TEMPLATES: f64 = 12.0;
+/// Accounts that nobody has who forgot a password.
+const MANY_ACCOUNTS: f64 = 4.0;
+/// Different paths of one caller that are not there.
+const MANY_PATHS: f64 = 20.0;
+/// What is beyond the usual of an endpoint matters from this share of what the whole service usually has.
+const MATTERS: f64 = 0.2;
+/// Bytes and time are beyond the usual so many times as much as requests are.
+const HEAVIER: f64 = 2.0;
+/// From so many endpoints on, what is drawn is not one thing.
+const MANY_ENDPOINTS: usize = 4;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Measure {
+    Requests,
+    AuthFailures,
+    NotFound,
+    ServerErrors,
+    Bytes,
+    /// Seconds that the server took.
+    ServerTime,
+}
+
+/// A caller with more than it used to have.
+#[derive(Clone, Debug)]
+pub struct Culprit {
+    /// Its address.
+    pub name: String,
+    /// What it has beyond its habit.
+    pub beyond: f64,
+    /// All that is known of it.
+    pub caller: Caller,
+}
+
+/// Who is behind what is beyond the usual.
+#[derive(Clone, Debug, Default)]
+pub struct Culprits {
+    /// Those with the most, few of all.
+    pub callers: Vec<Culprit>,
+    /// Their share of what is beyond the usual.
+    pub share: f64,
+    /// The share of callers that were not known before, of all of the measure.
+    pub new: f64,
+    /// That is more than usual.
+    pub newer: bool,
+}
+
+impl Culprits {
+    fn few(&self) -> bool {
+        self.share >= FEW
+    }
+
+    /// Most of what the few have comes from callers that were not known.
+    fn few_are_new(&self) -> bool {
+        let beyond = |new_only: bool| -> f64 {
+            let these = self.callers.iter().filter(|c| c.caller.new || !new_only);
+            these.map(|c| c.beyond).sum()
+        };
+        beyond(true) > beyond(false) / 2.0
+    }
+}
+
+/// What a window's departures mean.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// What it is.
+    pub kind: Kind,
+    /// What departs most tellingly.
+    pub measure: Measure,
+    /// How far.
+    pub deviation: Deviation,
+    /// The endpoints where; empty for all of the service.
+    pub endpoints: Vec<String>,
+    /// Who.
+    pub culprits: Culprits,
+    /// Different callers of the service, and how many are usual for as many requests as are usual.
+    pub sources: f64,
+    #[allow(missing_docs)]
+    pub usual_sources: Option<f64>,
+    /// Different accounts that somebody failed to get into.
+    pub accounts: f64,
+    /// Accounts that callers got into after failures.
+    pub taken: f64,
+    /// Different templates of what is not there.
+    pub templates: f64,
+}
+
+/// A service's window.
+pub struct Scene<'a> {
+    service: &'a Service,
+    length: usize,
+    window: &'a Window,
+    record: &'a Record,
+}
+
+/// How a window departs from a baseline in something.
+type Of = fn(&Baseline, usize, &Window) -> Option<Deviation>;
+
+/// An endpoint that departs.
+struct Target<'a> {
+    name: &'a str,
+    scope: &'a Scope,
+    deviation: Deviation,
+}
+
+impl<'a> Scene<'a> {
+    /// The window of this length.
+    pub fn new(service: &'a Service, length: usize) -> Option<Scene<'a>> {
+        let window = service.whole.windows.get(length)?;
+        Some(Scene { service, length, window, record: &window.record })
+    }
+
+    /// What it means, attacks first.
+    pub fn judge(&self) -> Vec<Finding> {
+        let attacks = [self.credentials(), self.scanning(), self.volume()];
+        let mut found: Vec<Finding> = attacks.into_iter().flatten().collect();
+        if !found.iter().any(|f| f.kind.is_attack()) {
+            found.extend(self.errors());
+        }
+        found.sort_by_key(|f| !f.kind.is_attack());
+        found
+    }
+
+    fn credentials(&self) -> Option<Finding> {
+        let usual = &self.usual().auth;
+        let all = &self.record.all;
+        let targets = self.targets(Baseline::auth_deviation);
+        let targets = strong(targets, 1.0, LEAST_FAILURES);
+        let whole = usual.deviation(self.length, all.auth_failures as f64, all.requests as f64);
+        let excess: f64 = targets.iter().map(|t| t.deviation.excess()).sum();
+        let on_few =
+            targets.first().map_or(0.0, |t| t.deviation.excess()) >= 0.6 * all.auth_failures as f64;
+        let first = targets.first()?;
+        let culprits = self.culprits(By::AuthFailures, excess);
+        let callers = &self.callers().callers;
+        let accounts = callers.failed_accounts.count();
+        let taken: f64 = callers.failing.iter().map(|(_, e)| e.stats.taken.count()).sum();
+        let record = self.record_of(first.scope)?;
+        let more_callers = record.sources.count() > 2.0 * self.usual_sources(first.scope)?.max(3.0)
+            && first.deviation.seen > 3.0 * first.deviation.mid;
+        // One program with an old password has one account, and is known.
+        let many_accounts =
+            culprits.callers.iter().any(|c| c.caller.accounts.count() >= MANY_ACCOUNTS);
+        let few = culprits.few() && (many_accounts || culprits.few_are_new());
+        let kind = match () {
+            () if (few || culprits.newer || more_callers) && taken >= 1.5 => Kind::AccountTakeover,
+            () if few => Kind::BruteForce,
+            () if on_few && (culprits.newer || more_callers) => Kind::DistributedBruteForce,
+            () => return None,
+        };
+        let deviation = if first.deviation.z > whole.z { first.deviation } else { whole };
+        let endpoints = names(&targets);
+        Some(Finding {
+            accounts,
+            taken,
+            ..self.finding(kind, Measure::AuthFailures, deviation, endpoints, culprits)
+        })
+    }
+
+    fn scanning(&self) -> Option<Finding> {
+        let usual = &self.usual().missing;
+        let all = &self.record.all;
+        let deviation = usual.deviation(self.length, all.missing as f64, all.requests as f64);
+        if !usual.is_ready() || deviation.z < SURE || deviation.excess() < LEAST_FAILURES {
+            return None;
+        }
+        let templates = self.callers().callers.missing_templates.count();
+        let culprits = self.culprits(By::Missing, deviation.excess());
+        let looks_around = |c: &Culprit| {
+            let sums = &c.caller.sums;
+            c.caller.paths.count() >= MANY_PATHS && sums.missing * 2 > sums.requests
+        };
+        let few = culprits.few() && culprits.callers.iter().any(looks_around);
+        let many = templates >= MANY_TEMPLATES && (culprits.newer || culprits.few());
+        if !few && !many {
+            return None;
+        }
+        let finding =
+            self.finding(Kind::Scanning, Measure::NotFound, deviation, Vec::new(), culprits);
+        Some(Finding { templates, ..finding })
+    }
+
+    /// Too much of something: of what the service suffers most. Requests bring bytes and time along, so these have to be
+    /// [`HEAVIER`] than the requests are many.
+    fn volume(&self) -> Option<Finding> {
+        let rate = self.usual().requests_deviation(self.length, self.window)?;
+        let many = rate.excess() / rate.mid.max(1.0);
+        let heavy = [
+            self.heavy(By::Micros, Baseline::micros_deviation),
+            self.heavy(By::Bytes, Baseline::bytes_deviation),
+        ];
+        let heavy = heavy.into_iter().flatten().filter(|(impact, _)| *impact >= HEAVIER * many);
+        let heaviest = heavy.max_by(|a, b| a.0.total_cmp(&b.0));
+        heaviest.map(|(_, finding)| finding).or_else(|| self.many(rate))
+    }
+
+    /// Many requests.
+    fn many(&self, rate: Deviation) -> Option<Finding> {
+        let is_peak =
+            rate.z >= SURE && rate.seen >= 2.0 * rate.mid && rate.excess() >= LEAST_REQUESTS;
+        let targets = strong(self.targets(Baseline::requests_deviation), 2.0, LEAST_REQUESTS);
+        let rate = if is_peak { rate } else { targets.first()?.deviation };
+        let culprits = self.culprits(By::Requests, rate.excess());
+        let kind = match self.is_attack(&culprits, rate.seen, rate.mid) {
+            true if rate.seen >= INTENSE * rate.mid => Kind::HttpDos,
+            _ if self.habitual() >= FEW * rate.excess() => return None,
+            _ => Kind::Load,
+        };
+        Some(self.finding(kind, Measure::Requests, rate, names(&targets), culprits))
+    }
+
+    /// Requests that cost much time or bytes, and how much they are beyond what the whole service usually has.
+    fn heavy(&self, by: By, of: Of) -> Option<(f64, Finding)> {
+        let whole = of(self.usual(), self.length, self.window)?;
+        let least = (MATTERS * whole.mid).max(1.0);
+        let mut targets = strong(self.targets(of), 1.0, least);
+        targets.retain(|t| t.name != OTHER && (by == By::Bytes || self.is_asked_for_its_cost(t)));
+        let excess: f64 = targets.iter().map(|t| t.deviation.excess()).sum();
+        let culprits = self.culprits(by, excess);
+        let mut deviation = targets.first()?.deviation;
+        if !self.is_attack(&culprits, whole.seen, whole.mid) {
+            return None;
+        }
+        let many = targets.len() >= MANY_ENDPOINTS;
+        let (kind, measure) = match by {
+            By::Bytes if many => (Kind::DataHeavy, Measure::Bytes),
+            By::Bytes => (Kind::DataLeak, Measure::Bytes),
+            _ if many => return None,
+            _ => (Kind::ComputeHeavy, Measure::ServerTime),
+        };
+        if measure == Measure::ServerTime {
+            let Deviation { low, mid, high, seen, .. } = &mut deviation;
+            [low, mid, high, seen].into_iter().for_each(|micros| *micros /= 1e6);
+        }
+        let finding = self.finding(kind, measure, deviation, names(&targets), culprits);
+        Some((excess / whole.mid.max(1.0), finding))
+    }
+
+    /// It costs more than others, and is asked more than usual: not slower for everybody.
+    fn is_asked_for_its_cost(&self, target: &Target<'_>) -> bool {
+        let usual = &target.scope.usual;
+        let costs = |usual: &Baseline| usual.micros.usual(self.length);
+        let window = target.scope.windows.get(self.length);
+        let rate = window.and_then(|w| usual.requests_deviation(self.length, w));
+        rate.is_some_and(|rate| rate.z >= SURE)
+            && costs(usual).zip(costs(self.usual())).is_some_and(|(this, all)| this >= 2.0 * all)
+    }
+
+    /// Failures that no attack explains.
+    fn errors(&self) -> Option<Finding> {
+        let Sums { requests, server_errors, missing, auth_failures, .. } = self.record.all;
+        let usual = self.usual();
+        let measures = [
+            (Measure::ServerErrors, &usual.server, server_errors),
+            (Measure::NotFound, &usual.missing, missing),
+            (Measure::AuthFailures, &usual.auth, auth_failures),
+        ];
+        let departing = measures.into_iter().filter(|(_, share, _)| share.is_ready()).map(
+            |(measure, share, n)| {
+                (measure, share.deviation(self.length, n as f64, requests as f64))
+            },
+        );
+        let strongest = departing.max_by(|a, b| a.1.z.total_cmp(&b.1.z));
+        let (measure, deviation) = strongest?;
+        let strong =
+            deviation.z >= SURE && deviation.excess() >= LEAST_FAILURES.max(0.05 * requests as f64);
+        let culprits = || self.culprits(By::Requests, deviation.excess());
+        strong.then(|| self.finding(Kind::Errors, measure, deviation, Vec::new(), culprits()))
+    }
+
+    /// Who has more than is usual looks like an attack: few that were not known, or callers not known that each have more
+    /// than callers do. A crowd has neither.
+    fn is_attack(&self, culprits: &Culprits, seen: f64, usual: f64) -> bool {
+        let sources = self.record.sources.count().max(1.0);
+        let usual_sources = self.usual_sources(&self.service.whole).unwrap_or(sources).max(1.0);
+        let intense = seen / sources >= INTENSE * usual / usual_sources;
+        culprits.few() && culprits.few_are_new() || culprits.newer && intense
+    }
+
+    /// Requests of the busiest callers that are no more than they used to send at their busiest, as a batch job does each night.
+    fn habitual(&self) -> f64 {
+        let (top, habits) = self.callers().by(By::Requests);
+        top.iter().map(|(hash, e)| habits.of(hash).min(e.stats.sums.requests as f64)).sum()
+    }
+
+    fn culprits(&self, by: By, excess: f64) -> Culprits {
+        let (top, habits) = self.callers().by(by);
+        let amount = by.amount();
+        let beyond = |hash, caller: &Caller| amount(&caller.sums) as f64 - habits.of(hash);
+        let mut callers: Vec<Culprit> = top
+            .iter()
+            .map(|(hash, e)| Culprit {
+                name: e.name.to_string(),
+                beyond: beyond(hash, &e.stats),
+                caller: e.stats,
+            })
+            .filter(|c| c.beyond > 0.0)
+            .collect();
+        callers.sort_by(|a, b| b.beyond.total_cmp(&a.beyond).then_with(|| a.name.cmp(&b.name)));
+        let few = (self.record.sources.count() / EACH).clamp(2.0, NAMED as f64) as usize;
+        callers.truncate(few);
+        let share = callers.iter().map(|c| c.beyond).sum::<f64>() / excess.max(1.0);
+        let (all, new) = (amount(&self.record.all) as f64, amount(&self.record.new) as f64);
+        let new = if all > 0.0 { new / all } else { 0.0 };
+        let usual_new = self.usual().new.usual();
+        let newer = self.service.tells_newcomers() && new >= (usual_new + NEWER).max(MOSTLY_NEW);
+        Culprits { callers, share: share.min(1.0), new, newer }
+    }
+
+    fn usual(&self) -> &'a Baseline {
+        &self.service.whole.usual
+    }
+
+    /// Endpoints with how they depart, those that do most first.
+    fn targets(&self, of: Of) -> Vec<Target<'a>> {
+        let one = |(name, scope): (&'a String, &'a Scope)| {
+            let deviation = of(&scope.usual, self.length, scope.windows.get(self.length)?)?;
+            Some(Target { name, scope, deviation })
+        };
+        let mut all: Vec<Target> = self.service.endpoints.iter().filter_map(one).collect();
+        all.sort_by(|a, b| b.deviation.excess().total_cmp(&a.deviation.excess()));
+        all
+    }
+
+    fn record_of(&self, scope: &'a Scope) -> Option<&'a Record> {
+        scope.windows.get(self.length).map(|w| &w.record)
+    }
+
+    fn callers(&self) -> &'a CallersWindow {
+        let [bucket, ..] = &self.service.callers;
+        self.service.callers.get(self.length).unwrap_or(bucket)
+    }
+
+    /// Callers that are usual for the usual number of requests.
+    fn usual_sources(&self, scope: &Scope) -> Option<f64> {
+        let intensity = scope.usual.intensity.usual(self.length)?;
+        Some(scope.windows.get(self.length)?.expected / intensity.max(1.0))
+    }
+
+    fn finding(
+        &self,
+        kind: Kind,
+        measure: Measure,
+        deviation: Deviation,
+        endpoints: Vec<String>,
+        culprits: Culprits,
+    ) -> Finding {
+        Finding {
+            kind,
+            measure,
+            deviation,
+            endpoints,
+            culprits,
+            sources: self.record.sources.count(),
+            usual_sources: self.usual_sources(&self.service.whole),
+            accounts: 0.0,
+            taken: 0.0,
+            templates: 0.0,
+        }
+    }
+
+    /// Seconds of the window.
+    pub fn seconds(&self) -> u64 {
+        WINDOWS.get(self.length).copied().unwrap_or(WINDOWS[0])
+    }
+}
+
+/// Those that depart surely, to a multiple of what is usual, and by so much.
+fn strong(mut targets: Vec<Target<'_>>, times: f64, least: f64) -> Vec<Target<'_>> {
+    targets.retain(|Target { deviation: d, .. }| {
+        d.z >= SURE && d.excess() >= least && d.excess() >= times * d.mid
+    });
+    targets
+}
+
+fn names(targets: &[Target<'_>]) -> Vec<String> {
+    targets.iter().take(NAMED).map(|t| t.name.to_owned()).collect()
+}

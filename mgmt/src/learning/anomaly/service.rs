@@ -1,0 +1,372 @@
+//! What is counted and known of a service and its endpoints.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use super::baseline::{Deviation, Level, Season, Share, Total, WINDOWS};
+use super::observation::{Observation, Outcome};
+use super::record::{Caller, Callers, Record, Sums};
+use super::sketch::{Bloom, Merge, Top, hash};
+
+/// Most endpoints of a service that are told apart; the rest counts as [`OTHER`].
+pub const MAX_ENDPOINTS: usize = 128;
+/// What is beyond a cap, and what is not there.
+pub const OTHER: &str = "(other)";
+/// An endpoint that nobody asked for in so many seconds is forgotten: two weeks.
+const FORGET_AFTER: u64 = 14 * 86_400;
+/// Habits kept per window and measure; the smallest are forgotten.
+const MAX_HABITS: usize = 128;
+/// A habit is half forgotten after 3,500 windows (twelve days of five minutes).
+const HABIT_DECAY: f32 = 0.9998;
+/// Newcomers are known after an hour.
+const NEWCOMER: u64 = 3_600;
+/// Known callers are remembered for one to two weeks.
+const GENERATION: u64 = 7 * 86_400;
+
+/// Something of requests that is summed up.
+pub type Amount = fn(&Sums) -> u64;
+
+/// What is usual for an endpoint, or for a whole service.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Baseline {
+    /// Requests per bucket.
+    pub requests: Season,
+    /// Shares of the requests: failed authentications, what is not there, errors of the server, callers not known.
+    pub auth: Share,
+    #[allow(missing_docs)]
+    pub missing: Share,
+    #[allow(missing_docs)]
+    pub server: Share,
+    #[allow(missing_docs)]
+    pub new: Share,
+    /// Bytes of an answer.
+    pub bytes: Level,
+    /// Microseconds of an answer.
+    pub micros: Level,
+    /// All bytes, and all time.
+    pub all_bytes: Total,
+    #[allow(missing_docs)]
+    pub all_micros: Total,
+    /// Requests of a caller.
+    pub intensity: Level,
+}
+
+/// A window under way or just complete.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Window {
+    /// What was counted.
+    pub record: Record,
+    /// Requests that were expected.
+    pub expected: f64,
+}
+
+/// An endpoint, or a whole service.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Scope {
+    /// One of each length.
+    pub windows: [Window; WINDOWS.len()],
+    /// What is usual.
+    pub usual: Baseline,
+    asked: u64,
+}
+
+impl Scope {
+    fn new(bits: u32) -> Scope {
+        let window = || Window { record: Record::new(bits), expected: 0.0 };
+        Scope {
+            windows: [window(), window(), window(), window()],
+            usual: Baseline::default(),
+            asked: 0,
+        }
+    }
+
+    /// A bucket is complete: it is added to the longer windows.
+    fn close_bucket(&mut self, start: u64) {
+        let [bucket, longer @ ..] = &mut self.windows;
+        bucket.expected = self.usual.requests.expected(start);
+        if bucket.record.all.requests > 0 {
+            self.asked = start;
+        }
+        for window in longer {
+            window.record.merge(&bucket.record);
+            window.expected += bucket.expected;
+        }
+    }
+
+    /// A window of this length is judged: learns from it and begins another one.
+    fn turn(&mut self, length: usize, start: u64, learn: bool, bits: u32) {
+        let Some(window) = self.windows.get_mut(length) else { return };
+        let fresh = Window { record: Record::new(bits), expected: 0.0 };
+        let Window { record, expected } = std::mem::replace(window, fresh);
+        if learn {
+            self.usual.learn(length, start, &record, expected);
+        }
+    }
+}
+
+impl Baseline {
+    fn learn(&mut self, length: usize, start: u64, record: &Record, expected: f64) {
+        let Record { all, new, sources } = record;
+        let requests = all.requests as f64;
+        if self.requests.is_ready() {
+            self.requests.learn_spread(length, expected, requests);
+        }
+        let shares = [
+            (&mut self.auth, all.auth_failures),
+            (&mut self.missing, all.missing),
+            (&mut self.server, all.server_errors),
+            (&mut self.new, new.requests),
+        ];
+        for (share, counted) in shares {
+            share.learn_spread(length, counted as f64, requests);
+            if length == 0 {
+                share.learn(counted as f64, requests);
+            }
+        }
+        if self.requests.is_ready() {
+            if let Some(usual) = self.bytes.usual(length) {
+                self.all_bytes.learn_spread(length, expected, usual.max(1.0), all.bytes as f64);
+            }
+            if let Some(usual) = self.micros.usual(length) {
+                self.all_micros.learn_spread(length, expected, usual.max(1.0), all.micros as f64);
+            }
+        }
+        if all.requests > 0 {
+            self.bytes.learn(length, all.bytes as f64 / requests);
+            if sources.count() >= 1.0 {
+                self.intensity.learn(length, requests / sources.count());
+            }
+        }
+        if all.timed > 0 {
+            self.micros.learn(length, all.micros as f64 / all.timed as f64);
+        }
+        if length == 0 {
+            self.requests.learn(start, requests);
+        }
+    }
+
+    /// Bytes of a window against those of the requests that were expected.
+    pub fn bytes_deviation(&self, length: usize, window: &Window) -> Option<Deviation> {
+        let usual = self.bytes.usual(length).filter(|_| self.requests.is_ready())?.max(1.0);
+        let seen = window.record.all.bytes as f64;
+        Some(self.all_bytes.deviation(length, window.expected, usual, seen))
+    }
+
+    /// The server's time of a window against that of the requests that were expected.
+    pub fn micros_deviation(&self, length: usize, window: &Window) -> Option<Deviation> {
+        let usual = self.micros.usual(length).filter(|_| self.requests.is_ready())?.max(1.0);
+        let seen = window.record.all.micros as f64;
+        Some(self.all_micros.deviation(length, window.expected, usual, seen))
+    }
+
+    /// Requests of a window against those that were expected.
+    pub fn requests_deviation(&self, length: usize, window: &Window) -> Option<Deviation> {
+        let seen = window.record.all.requests as f64;
+        self.requests.is_ready().then(|| self.requests.deviation(length, window.expected, seen))
+    }
+
+    /// Failed authentications of a window against those that are usual for as many requests.
+    pub fn auth_deviation(&self, length: usize, window: &Window) -> Option<Deviation> {
+        let Sums { requests, auth_failures, .. } = window.record.all;
+        self.auth
+            .is_ready()
+            .then(|| self.auth.deviation(length, auth_failures as f64, requests as f64))
+    }
+}
+
+/// The most that callers used to have in a window, so that a batch job is not taken for an attack each night.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Habits(HashMap<u64, f32>);
+
+impl Habits {
+    /// The most that this caller used to have.
+    pub fn of(&self, caller: u64) -> f64 {
+        f64::from(self.0.get(&caller).copied().unwrap_or(0.0))
+    }
+
+    fn learn(&mut self, callers: &Top<Caller>, amount: Amount) {
+        self.0.values_mut().for_each(|most| *most *= HABIT_DECAY);
+        for (caller, entry) in callers.iter() {
+            let most = self.0.entry(caller).or_default();
+            *most = most.max(amount(&entry.stats.sums) as f32);
+        }
+        while self.0.len() > MAX_HABITS {
+            let smallest =
+                self.0.iter().min_by(|a, b| a.1.total_cmp(b.1)).map(|(caller, _)| *caller);
+            smallest.map(|caller| self.0.remove(&caller));
+        }
+    }
+}
+
+/// Something that callers may have the most of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum By {
+    Requests,
+    AuthFailures,
+    Missing,
+    Bytes,
+    Micros,
+}
+
+impl By {
+    /// What of the sums it is.
+    pub fn amount(self) -> Amount {
+        match self {
+            By::Requests => |s| s.requests,
+            By::AuthFailures => |s| s.auth_failures,
+            By::Missing => |s| s.missing,
+            By::Bytes => |s| s.bytes,
+            By::Micros => |s| s.micros,
+        }
+    }
+}
+
+/// The callers of a window and their habits.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct CallersWindow {
+    /// What was counted.
+    pub callers: Callers,
+    habits: [Habits; 5],
+}
+
+impl CallersWindow {
+    /// The heaviest callers by something, and what is usual for them.
+    pub fn by(&self, by: By) -> (&Top<Caller>, &Habits) {
+        let Callers { busy, failing, drawing, costly, .. } = &self.callers;
+        let [requests, auth, missing, bytes, micros] = &self.habits;
+        match by {
+            By::Requests => (busy, requests),
+            By::AuthFailures => (failing, auth),
+            By::Missing => (failing, missing),
+            By::Bytes => (drawing, bytes),
+            By::Micros => (costly, micros),
+        }
+    }
+
+    fn turn(&mut self, learn: bool) {
+        let callers = std::mem::take(&mut self.callers);
+        if learn {
+            let Callers { busy, failing, drawing, costly, .. } = &callers;
+            let tables = [
+                (busy, By::Requests),
+                (failing, By::AuthFailures),
+                (failing, By::Missing),
+                (drawing, By::Bytes),
+                (costly, By::Micros),
+            ];
+            for (habits, (table, by)) in self.habits.iter_mut().zip(tables) {
+                habits.learn(table, by.amount());
+            }
+        }
+    }
+}
+
+/// Who was here before: two generations of a week each, and the newcomers of this hour.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Known {
+    before: Bloom,
+    grown: Bloom,
+    newcomers: Bloom,
+    since: u64,
+}
+
+/// A service: itself, its endpoints and its callers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Service {
+    /// All of it.
+    pub whole: Scope,
+    /// By method and template.
+    pub endpoints: BTreeMap<String, Scope>,
+    /// By window.
+    pub callers: [CallersWindow; WINDOWS.len()],
+    known: Known,
+}
+
+/// Registers for the callers of a service (2^10), and of an endpoint (2^7).
+const SERVICE_BITS: u32 = 10;
+const ENDPOINT_BITS: u32 = 7;
+
+impl Service {
+    pub(super) fn new() -> Service {
+        Service {
+            whole: Scope::new(SERVICE_BITS),
+            endpoints: BTreeMap::new(),
+            callers: Default::default(),
+            known: Known::default(),
+        }
+    }
+
+    /// Counts a request.
+    pub(super) fn add(&mut self, o: &Observation) {
+        let source = hash(o.source.as_bytes());
+        let Known { before, grown, newcomers, .. } = &mut self.known;
+        let new = !o.source.is_empty() && !before.contains(source) && !grown.contains(source);
+        if new && o.outcome == Outcome::Ok {
+            newcomers.insert(source);
+        }
+        let [callers, ..] = &mut self.callers;
+        callers.callers.add(o, source, new);
+        let [bucket, ..] = &mut self.whole.windows;
+        bucket.record.add(o, source, new);
+        if let Some(endpoint) = self.endpoint(o) {
+            let [bucket, ..] = &mut endpoint.windows;
+            bucket.record.add(o, source, new);
+        }
+    }
+
+    /// Only what the service answers is an endpoint: a scanner makes none.
+    fn endpoint(&mut self, o: &Observation) -> Option<&mut Scope> {
+        let known = self.endpoints.contains_key(&o.endpoint);
+        let answered = matches!(o.outcome, Outcome::Ok | Outcome::LoggedIn);
+        let exists = known || answered && self.endpoints.len() < MAX_ENDPOINTS;
+        let name = if exists { &o.endpoint } else { OTHER };
+        if !self.endpoints.contains_key(name) {
+            self.endpoints.insert(name.to_owned(), Scope::new(ENDPOINT_BITS));
+        }
+        self.endpoints.get_mut(name)
+    }
+
+    fn scopes(&mut self) -> impl Iterator<Item = (&mut Scope, u32)> {
+        let endpoints = self.endpoints.values_mut().map(|e| (e, ENDPOINT_BITS));
+        std::iter::once((&mut self.whole, SERVICE_BITS)).chain(endpoints)
+    }
+
+    /// A bucket is complete: it is added to the longer windows.
+    pub(super) fn close_bucket(&mut self, start: u64) {
+        self.scopes().for_each(|(scope, _)| scope.close_bucket(start));
+        let [bucket, longer @ ..] = &mut self.callers;
+        longer.iter_mut().for_each(|w| w.callers.merge(&bucket.callers));
+    }
+
+    /// A window of this length is judged: learns from it and begins another one.
+    pub(super) fn turn(&mut self, length: usize, start: u64, learn: bool) {
+        self.scopes().for_each(|(scope, bits)| scope.turn(length, start, learn, bits));
+        self.callers.get_mut(length).into_iter().for_each(|w| w.turn(learn));
+        if length == 0 && (start + WINDOWS[0]).is_multiple_of(NEWCOMER) {
+            self.greet(start + WINDOWS[0], learn);
+            self.endpoints.retain(|_, e| e.asked + FORGET_AFTER > start);
+        }
+    }
+
+    /// The hour's newcomers are known from now on, unless there was an attack.
+    fn greet(&mut self, now: u64, learn: bool) {
+        let Known { before, grown, newcomers, since } = &mut self.known;
+        let newcomers = std::mem::take(newcomers);
+        if learn {
+            grown.merge(&newcomers);
+        }
+        if now >= *since + GENERATION {
+            *before = std::mem::take(grown);
+            *since = now;
+        }
+    }
+
+    /// Whether it can be told who is new.
+    pub fn tells_newcomers(&self) -> bool {
+        self.whole.usual.new.is_ready()
+            && !self.known.before.is_full()
+            && !self.known.grown.is_full()
+    }
+}
