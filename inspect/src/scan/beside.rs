@@ -230,8 +230,11 @@ impl Beside {
         if !(shortest..=longest).contains(&text.len()) || glued {
             return None;
         }
-        let strong =
-            !WEAK.iter().any(|w| view.left(walk.name, w.len()).eq_ignore_ascii_case(w.as_bytes()));
+        let weak = |w: &&str| {
+            let is_it = view.left(walk.name, w.len()).eq_ignore_ascii_case(w.as_bytes());
+            is_it && begins_word(view, walk.name.saturating_sub(w.len()))
+        };
+        let strong = !WEAK.iter().any(weak);
         let fits = match (&self.valid, self.guess) {
             (Some(kind), _) => is_valid(kind, text),
             (None, Some(guess)) => guess::fits(guess, text, walk.bound, strong || walk.secret),

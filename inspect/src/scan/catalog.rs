@@ -52,6 +52,8 @@ pub(crate) enum Find {
     Iban,
     /// `local@domain`.
     Email,
+    /// Four numbers up to 255.
+    Ipv4,
     /// An anchored regular expression, tried where its first bytes stand.
     Pattern(Arc<Compiled>),
     /// A value beside a word that says what it is.

@@ -44,6 +44,9 @@ const MAX_KEY_STATES: usize = 64;
 /// Bytes of a prefix that the vectorised search compares.
 pub(super) const FINGERPRINT: usize = 3;
 
+/// So many equal letters in a row are in no value that was made at random.
+const MAX_SAME: usize = 8;
+
 /// The first bytes of a match.
 pub(super) type Prefix = Vec<u8>;
 
@@ -323,12 +326,22 @@ pub(super) fn is_valid(kind: &str, value: &[u8]) -> bool {
     std::str::from_utf8(value).is_ok_and(|text| validate(kind, text).is_ok())
 }
 
-/// Whether a value stands for one: fewer than so many distinct characters, as in `ghp_xxxxxxxx`, or what documentation
-/// writes instead.
+/// Whether a value stands for one: fewer than so many distinct characters, as in `ghp_xxxxxxxx`, what documentation
+/// writes instead, cut short (`eyJh…`, with dots), or one letter many times in a row.
 pub(super) fn is_placeholder(value: &[u8], least: u8) -> bool {
-    const WORDS: [&[u8]; 5] = [b"example", b"xxxxx", b"placeholder", b"changeme", b"redacted"];
+    const WORDS: [&[u8]; 6] =
+        [b"example", b"xxxxx", b"placeholder", b"changeme", b"redacted", b"username"];
     let has = |word: &[u8]| value.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word));
-    distinct(value) < u32::from(least) || WORDS.into_iter().any(has)
+    distinct(value) < u32::from(least)
+        || WORDS.into_iter().any(has)
+        || value.ends_with(b"..")
+        || longest_run(value) >= MAX_SAME
+}
+
+/// The most equal letters in a row. `A` does not count: it is what zeros are in base64.
+fn longest_run(value: &[u8]) -> usize {
+    let runs = value.chunk_by(|a, b| a == b && a.is_ascii_alphabetic() && *a != b'A');
+    runs.map(<[u8]>::len).max().unwrap_or(0)
 }
 
 enum Walk {

@@ -34,6 +34,7 @@ mod escaped;
 mod found;
 mod guess;
 mod iban;
+mod ipv4;
 mod literal;
 mod literals;
 #[cfg(target_arch = "x86_64")]
@@ -133,6 +134,7 @@ pub struct Scanner {
     phone: Option<DetectorId>,
     iban: Option<DetectorId>,
     email: Option<DetectorId>,
+    ipv4: Option<DetectorId>,
     attacks: Attacks,
 }
 
@@ -320,6 +322,7 @@ impl Scanner {
             phone: None,
             iban: None,
             email: None,
+            ipv4: None,
             attacks: Attacks::default(),
         };
         for detector in catalog.iter().filter(|d| active.contains(d.id)) {
@@ -336,6 +339,7 @@ impl Scanner {
                 Find::Phone => scanner.phone = Some(detector.id),
                 Find::Iban => scanner.iban = Some(detector.id),
                 Find::Email => scanner.email = Some(detector.id),
+                Find::Ipv4 => scanner.ipv4 = Some(detector.id),
                 Find::Attack => scanner.attacks.add(detector.id, &detector.name),
                 // Those of a policy were compiled when it was read, and a test says that those of the packs can be.
                 Find::Pattern(pattern) => {

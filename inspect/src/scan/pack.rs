@@ -89,6 +89,7 @@ enum Finder {
     Phone,
     Iban,
     Email,
+    Ipv4,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -199,6 +200,7 @@ impl Finder {
             Finder::Phone => Find::Phone,
             Finder::Iban => Find::Iban,
             Finder::Email => Find::Email,
+            Finder::Ipv4 => Find::Ipv4,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::simd::{Block, Input, MIN_RUN};
 use super::stream::Open;
 use super::view::{Context, View, is_separator};
 use super::{
-    Ends, MAX_HOLD, ScanState, Scanner, card, email, iban, literals, phone, ssn, wire, words,
+    Ends, MAX_HOLD, ScanState, Scanner, card, email, iban, ipv4, literals, phone, ssn, wire, words,
 };
 use crate::detector::{DetectorId, DetectorSet};
 
@@ -263,6 +263,9 @@ impl Pass<'_> {
         }
         if open || length <= 5 {
             self.offer(self.scanner.phone, |view| phone::grouped(view, at));
+        }
+        if open || length <= 3 {
+            self.offer(self.scanner.ipv4, |_| apply(ipv4::evaluate));
         }
     }
 

@@ -8,14 +8,19 @@ use super::view::{At, View};
 
 /// Fewest digits behind a `+` (small countries have 7 with their code, but so have many differences such as `+1234567`).
 const MIN_INTERNATIONAL: usize = 9;
+/// Words behind a number that say that it is a phone's.
+const LABELS: [&[u8]; 9] =
+    [b"phone", b"office", b"fax", b"mobile", b"cell", b"tel", b"telephone", b"home", b"work"];
+/// The longest of them.
+const MAX_LABEL: usize = 9;
+/// Fewest digits of a number that only such a word tells.
+const MIN_LABELLED: usize = 7;
 /// Most digits of a number with its country code (ITU-T E.164 §6.2).
 const MAX_INTERNATIONAL: usize = 15;
 
 /// Whether a phone number begins with the digit group at `at`.
 pub(super) fn grouped(view: &View, at: usize) -> Outcome {
-    let zero_or_one = matches!(view.at(at), At::Byte(b'0' | b'1'));
-    let three = view.bytes.get(at..at + 3).is_none_or(|b| b.iter().all(u8::is_ascii_digit));
-    if !(zero_or_one || three) || !view.number_may_start(at) || view.before(at, 1) == Some(b'+') {
+    if !view.number_may_start(at) || view.before(at, 1) == Some(b'+') {
         return Outcome::No;
     }
     let run = Run::read(view, at);
@@ -31,7 +36,59 @@ pub(super) fn grouped(view: &View, at: usize) -> Outcome {
             Fit::Yes => {}
         }
     }
-    if open { Outcome::More { start: at } } else { national(view, &run, at) }
+    if open {
+        return Outcome::More { start: at };
+    }
+    match national(view, &run, at) {
+        Outcome::No => labelled(view, &run, at),
+        outcome => outcome,
+    }
+}
+
+/// A number in two to five groups, in front of a word that says what it is: `28-64-66-98 office`, `082 490 1693-Fax`.
+fn labelled(view: &View, run: &Run, at: usize) -> Outcome {
+    let groups = run.groups();
+    let total: usize = groups.iter().map(|g| g.len).sum();
+    // The last one may still grow.
+    let grown = groups.iter().take(groups.len() - usize::from(run.open && !groups.is_empty()));
+    let even = grown.into_iter().all(|g| (2..=5).contains(&g.len));
+    if groups.len() > 5 || total > MAX_INTERNATIONAL || !even {
+        return Outcome::No;
+    }
+    if run.open {
+        return Outcome::More { start: at };
+    }
+    if groups.len() < 2 || total < MIN_LABELLED {
+        return Outcome::No;
+    }
+    let Some(stop) = groups.last().map(|g| g.end()) else { return Outcome::No };
+    match has_label(view, stop) {
+        None => Outcome::More { start: at },
+        Some(true) => Outcome::Match { start: at, end: stop, confidence: 0.6 },
+        Some(false) => Outcome::No,
+    }
+}
+
+/// Whether one of [`LABELS`] stands right behind a number; none if the next bytes must tell.
+fn has_label(view: &View, end: usize) -> Option<bool> {
+    if !matches!(view.at(end), At::Byte(b' ' | b'-')) {
+        return (view.at(end) != At::Unknown).then_some(false);
+    }
+    let mut word = [0; MAX_LABEL];
+    for (i, letter) in (end + 1..).zip(&mut word) {
+        match view.at(i) {
+            At::Byte(b) if b.is_ascii_alphabetic() => *letter = b.to_ascii_lowercase(),
+            At::Unknown => return None,
+            _ => break,
+        }
+    }
+    let word = word.split(|b| *b == 0).next().unwrap_or(&[]);
+    let whole = match view.at(end + 1 + word.len()) {
+        At::Unknown => return None,
+        At::Byte(b) => !b.is_ascii_alphanumeric(),
+        At::End => true,
+    };
+    Some(whole && LABELS.contains(&word))
 }
 
 /// `0` and nine or ten more digits in three to five groups with one separator, such as `0490 75 40 81`.
@@ -126,7 +183,11 @@ fn end(view: &View, start: usize, end: usize, confidence: f32) -> Outcome {
             _ => Outcome::No,
         };
     }
-    match view.number_may_end(end) {
+    let ends = match view.number_may_end(end) {
+        Some(false) if view.at(end) == At::Byte(b'-') => has_label(view, end),
+        ends => ends,
+    };
+    match ends {
         None => Outcome::More { start },
         Some(false) => Outcome::No,
         Some(true) => Outcome::Match { start, end, confidence },
