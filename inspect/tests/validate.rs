@@ -52,6 +52,10 @@ fn kinds_of_our_own() {
         ("phone", "12", Err(ValidateError::Format)),
         ("jwt", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", Ok(())),
         ("jwt", "eyJhbGciOiJIUzI1NiJ9", Err(ValidateError::Format)),
+        ("postal-address", "Lindenstraße 12b, 10969 Berlin", Ok(())),
+        ("postal-address", "1600 Pennsylvania Ave NW", Ok(())),
+        ("postal-address", "Pennsylvania Ave", Err(ValidateError::Format)),
+        ("postal-address", "12 apples", Err(ValidateError::Format)),
         ("us.ssn", "666-12-3456", Err(ValidateError::Component)),
         ("no-such", "1", Err(ValidateError::UnknownKind)),
     ] {

@@ -67,6 +67,7 @@ const KINDS: &[(&str, Check)] = &[
     ("mac", written::mac),
     ("phone", text::phone),
     ("phone-digits", written::phone_digits),
+    ("postal-address", written::postal_address),
     ("us.dea", written::dea),
     ("us.ein", ids::ein),
     ("us.itin", ids::itin),

@@ -30,6 +30,91 @@ pub(super) fn phone_digits(value: &str) -> Outcome {
     ensure(starts && !doubled && date(value.trim()).is_err(), Format)
 }
 
+/// What streets are called, in front of their name or behind it, in the languages of most addresses.
+const STREETS: &[&str] = &[
+    "street",
+    "st",
+    "avenue",
+    "ave",
+    "av",
+    "road",
+    "rd",
+    "lane",
+    "ln",
+    "boulevard",
+    "blvd",
+    "drive",
+    "dr",
+    "court",
+    "ct",
+    "square",
+    "sq",
+    "terrace",
+    "crescent",
+    "parkway",
+    "pkwy",
+    "highway",
+    "hwy",
+    "way",
+    "place",
+    "pl",
+    "close",
+    "quay",
+    "route",
+    "rue",
+    "chemin",
+    "quai",
+    "allée",
+    "impasse",
+    "calle",
+    "avenida",
+    "carrera",
+    "paseo",
+    "plaza",
+    "rua",
+    "travessa",
+    "via",
+    "viale",
+    "corso",
+    "piazza",
+    "straße",
+    "strasse",
+    "str",
+    "weg",
+    "platz",
+    "allee",
+    "gasse",
+    "ulica",
+    "ul",
+    "tér",
+    "utca",
+    "út",
+];
+/// How names of streets end that are one word.
+const STREET_ENDS: &[&str] = &[
+    "straße", "strasse", "str", "weg", "platz", "allee", "gasse", "straat", "laan", "gracht",
+    "gatan", "vägen", "vej", "gade", "gata",
+];
+
+/// A line of an address: a street by what it is called and a number, or a post office box.
+pub(super) fn postal_address(value: &str) -> Outcome {
+    let lower = value.to_lowercase();
+    let words: Vec<&str> =
+        lower.split([' ', ',', '.', '/', '#']).filter(|w| !w.is_empty()).collect();
+    let number = |w: &&&str| {
+        let digits = w.chars().take_while(char::is_ascii_digit).count();
+        (1..=5).contains(&digits) && w.chars().count() <= digits + 1
+    };
+    ensure(words.iter().any(|w| number(&w)), Format)?;
+    let boxed = words.windows(2).any(|w| matches!(w, ["po" | "postal", "box"]))
+        || words.windows(3).any(|w| matches!(w, ["p", "o", "box"]));
+    let named = |w: &&str| {
+        let ends = |end: &&str| w.strip_suffix(end).is_some_and(|name| name.chars().count() >= 3);
+        STREETS.contains(w) || STREET_ENDS.iter().any(ends)
+    };
+    ensure(words.len() >= 2 && (boxed || words.iter().any(named)), Format)
+}
+
 pub(super) fn ipv4(value: &str) -> Outcome {
     value.parse::<Ipv4Addr>().map(drop).map_err(|_| Format)
 }
