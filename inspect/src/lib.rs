@@ -2,6 +2,7 @@
 //! clock but when one is compiled; `unsafe` only in the SIMD search.
 
 pub mod attack_model;
+pub mod behaviour;
 pub mod decode;
 pub mod detector;
 pub mod duration;

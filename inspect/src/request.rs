@@ -26,7 +26,7 @@ pub struct Request {
     pub body: Vec<u8>,
     /// When it was sent, in seconds since the Unix epoch, if that is known.
     pub ts: Option<f64>,
-    /// Who sent it, where the recording says so.
+    /// Who sent it, where the recording says so: its user, or else its session.
     pub user: Option<String>,
     /// What the server answered, if that was recorded.
     pub response: Option<Response>,
@@ -63,6 +63,7 @@ struct Line {
     body_b64: Option<String>,
     ts: Option<f64>,
     user: Option<String>,
+    session: Option<String>,
     duration: Option<f64>,
     status: Option<u16>,
     #[serde(default)]
@@ -123,7 +124,7 @@ impl Request {
             headers: fields(line.headers),
             body: body(line.body, line.body_b64, "body_b64")?,
             ts: line.ts,
-            user: line.user,
+            user: line.user.or(line.session),
             response,
         };
         if request.host.is_none() {

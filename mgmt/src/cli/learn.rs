@@ -1,4 +1,4 @@
-//! `weir learn endpoints`: the endpoints of the APIs behind recorded requests.
+//! `weir learn`: what is learnt from recorded requests, the endpoints of the APIs behind them and how callers behave.
 
 use std::io::{BufWriter, Write, stdout};
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
-use super::{Failure, Outcome, output};
+use super::{Failure, Outcome, behaviour, output};
 use crate::learning::endpoints::templates::Networks;
 use crate::learning::endpoints::{Learner, listing};
 use crate::learning::requests::Requests;
@@ -15,6 +15,8 @@ use crate::learning::requests::Requests;
 pub(super) enum Command {
     /// Discover endpoints: method, host, template, parameters, bodies, callers
     Endpoints(Args),
+    /// Learn how callers behave: which endpoint follows which, and what is usual
+    Behaviour(behaviour::LearnArgs),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -42,6 +44,7 @@ enum Format {
 pub(super) fn run(command: &Command) -> Outcome {
     match command {
         Command::Endpoints(args) => endpoints(args),
+        Command::Behaviour(args) => behaviour::learn(args),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod access;
 mod anomaly;
+mod behaviour;
 mod block;
 mod client;
 mod detect;
@@ -69,7 +70,7 @@ enum Command {
     Scan(scan::Args),
     /// Say how much requests (JSON lines) look like attacks, and why
     Score(score::Args),
-    /// Learn from recorded requests: the endpoints of the APIs
+    /// Learn from recorded requests: the endpoints of the APIs, how callers behave
     #[command(subcommand)]
     Learn(learn::Command),
     /// Tell what departs from what is usual in recorded requests: exit status 0 no attack, 1 some, 2 an error

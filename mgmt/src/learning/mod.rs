@@ -1,5 +1,6 @@
 //! What is learnt from recorded requests: the APIs behind them, and what departs from the usual.
 
 pub mod anomaly;
+pub mod behaviour;
 pub mod endpoints;
 pub mod requests;

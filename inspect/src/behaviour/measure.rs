@@ -1,0 +1,150 @@
+//! The numbers taken from a caller's memory. Each is zero or small for who does little, and grows with what is unusual. NaN
+//! stands for what can't be said: the pace of a single request, the referers of a caller that asks for no page.
+
+use serde::{Deserialize, Serialize};
+
+use super::identity::Identity;
+
+/// How many measures there are.
+pub const MEASURES: usize = 22;
+/// A share is mixed with so many imagined requests of ordinary behaviour, so that one request proves nothing; a share of
+/// pages with half as many, since a page is several requests.
+const CAUTION: f32 = 4.0;
+/// The usual spread of the logarithm of gaps between a person's requests: some follow at once, some after minutes.
+const USUAL_SPREAD: f32 = 1.3;
+/// Requests and gaps behind a regular pace before it is taken at its word.
+const FEW_GAPS: f32 = 5.0;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measure {
+    /// Requests a second within about ten seconds; `ln(1 + x)`.
+    Burst,
+    /// Requests a minute within about five minutes; `ln(1 + x)`.
+    Pace,
+    /// How far the usual gap between requests lies below 20 s; natural logarithm.
+    Haste,
+    /// How much less the gaps differ than a person's; natural logarithm.
+    Regularity,
+    /// Share of 404 and 410.
+    Missing,
+    /// Share of other 4xx.
+    ClientErrors,
+    /// Share of 5xx.
+    ServerErrors,
+    /// Failed logins, times their share of all logins; `ln(1 + x)`.
+    LoginFailures,
+    /// Share of 401 and 403 outside of logins.
+    Refused,
+    /// Different ids asked for; `ln(1 + x)`.
+    NewIds,
+    /// Share of ids not asked for before that are next to the one before.
+    NextIds,
+    /// Different templates asked for; `ln(1 + x)`.
+    Breadth,
+    /// Share of URLs not asked for before, of those of who asks for many.
+    NewUrls,
+    /// Share of requests for the same template as the one before.
+    Repeats,
+    /// Bytes a second within about five minutes; `ln(1 + x / 1 kB)`.
+    Drawn,
+    /// Server's seconds a second within about five minutes.
+    Work,
+    /// Server's seconds a request.
+    Slow,
+    /// Share of odd values.
+    Odd,
+    /// Share of pages that no asset was asked for.
+    Bare,
+    /// Share of pages, after the first, without a referer.
+    Unreferred,
+    /// Share of HEAD and of other methods that pages do not use.
+    Methods,
+    /// How surprising the steps from endpoint to endpoint are to the model; nats a step.
+    Surprise,
+}
+
+impl Measure {
+    /// All, in the order of [`Measures`].
+    pub const ALL: [Measure; MEASURES] = [
+        Measure::Burst,
+        Measure::Pace,
+        Measure::Haste,
+        Measure::Regularity,
+        Measure::Missing,
+        Measure::ClientErrors,
+        Measure::ServerErrors,
+        Measure::LoginFailures,
+        Measure::Refused,
+        Measure::NewIds,
+        Measure::NextIds,
+        Measure::Breadth,
+        Measure::NewUrls,
+        Measure::Repeats,
+        Measure::Drawn,
+        Measure::Work,
+        Measure::Slow,
+        Measure::Odd,
+        Measure::Bare,
+        Measure::Unreferred,
+        Measure::Methods,
+        Measure::Surprise,
+    ];
+}
+
+/// A value for each measure, in the order of [`Measure::ALL`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measures(pub [f32; MEASURES]);
+
+impl Measures {
+    /// Of one measure.
+    pub fn get(&self, measure: Measure) -> f32 {
+        self.0.get(measure as usize).copied().unwrap_or(0.0)
+    }
+}
+
+impl Identity {
+    /// What can be said of the caller now.
+    pub fn measures(&self) -> Measures {
+        let s = &self.sums;
+        let share = |part: f32, whole: f32| part / (whole + CAUTION);
+        let share_of_pages = |part: f32, whole: f32| part / (whole + CAUTION / 2.0);
+        let known = |known: bool, value: f32| if known { value } else { f32::NAN };
+        let mean_gap = s.gap_sum / s.gaps.max(f32::MIN_POSITIVE);
+        let variance =
+            (s.gap_squares / s.gaps.max(f32::MIN_POSITIVE) - mean_gap * mean_gap).max(0.0);
+        let sure = s.gaps / (s.gaps + FEW_GAPS);
+        // Who logs in as well mistypes now and then: an office behind one address.
+        let failures = s.login_failures * s.login_failures / s.logins.max(f32::MIN_POSITIVE);
+        Measures([
+            (self.burst / 10.0).ln_1p(),
+            (self.pace / 5.0).ln_1p(),
+            known(s.gaps > 0.5, (20f32.ln() - mean_gap).max(0.0) * sure),
+            known(s.gaps > 0.5, (USUAL_SPREAD - variance.sqrt()).max(0.0) * sure),
+            share(s.missing, s.requests),
+            share(s.client_errors, s.requests),
+            share(s.server_errors, s.requests),
+            failures.ln_1p(),
+            share(s.refused, s.requests),
+            s.new_ids.ln_1p(),
+            known(s.with_id > 0.5, share(s.next_ids, s.with_id)),
+            s.new_templates.ln_1p(),
+            share(s.new_urls, s.requests),
+            share(s.repeats, s.calls),
+            (self.drawn / 300.0 / 1000.0).ln_1p(),
+            self.work / 300.0,
+            known(s.timed > 0.5, s.seconds / (s.timed + CAUTION)),
+            share(s.odd, s.requests),
+            known(s.pages > 0.5, share_of_pages((s.pages - s.assets).max(0.0), s.pages)),
+            known(s.later_pages > 0.5, share_of_pages(s.unreferred, s.later_pages)),
+            share(s.methods, s.requests),
+            known(s.steps > 0.5, s.surprise / (s.steps + CAUTION)),
+        ])
+    }
+
+    /// Whether `/robots.txt` was asked for.
+    pub(super) fn reads_robots(&self) -> bool {
+        self.sums.robots > 0.0
+    }
+}

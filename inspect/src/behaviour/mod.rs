@@ -1,0 +1,30 @@
+//! Behaviour: how much a caller's requests, taken together, look like those of a scanner, a crawler, a flood, a guesser
+//! of passwords or ids, or a client that eats a server's time; and why.
+//!
+//! | file | what |
+//! |---|---|
+//! | `shape` | what one URL says: its template, its ids, page, asset or API, odd values |
+//! | `recent` | what was seen lately, in fixed memory |
+//! | `identity` | the fixed memory kept for a caller: sums that decay, recent sets |
+//! | `measure` | the numbers taken from that memory |
+//! | `judge` | from measures to kinds, a score and its reasons |
+//! | `model` | what was learnt of a site: its templates, sequences and what is usual |
+//!
+//! Time is passed in, and nothing is allocated per request. Neither an address, a user agent nor a date is ever looked at: only
+//! what a caller does counts.
+
+mod identity;
+mod judge;
+mod measure;
+mod model;
+mod recent;
+mod shape;
+
+pub use identity::{Identity, Seen};
+pub use judge::{Kind, Reason, Verdict, judge};
+pub use measure::{MEASURES, Measure, Measures};
+pub use model::{Model, ModelError, Norm, SiteModel, Template, measure_name};
+pub use shape::{Shape, Surface, template};
+
+#[cfg(test)]
+mod tests;

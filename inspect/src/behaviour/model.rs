@@ -1,0 +1,182 @@
+//! What was learnt of a site: what is usual there, and which endpoint follows which. A model is a JSON file.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use super::measure::{MEASURES, Measure};
+use super::shape::{Shape, mixed};
+
+/// The version of the file's form.
+const VERSION: u32 = 1;
+/// Most templates and steps of a model; a file with more is refused. A hundred services of a hundred endpoints.
+const MAX_TEMPLATES: usize = 10_000;
+const MAX_STEPS: usize = 1_000_000;
+/// Of a step's probability so much comes from how often the template occurs at all (back-off), and so much is left for
+/// templates that were never seen.
+const BACK_OFF: f32 = 0.1;
+const UNSEEN: f32 = 0.001;
+
+/// Why a model can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// It is not the JSON of a model.
+    #[error("not a behaviour model: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Its form is another one.
+    #[error(
+        "a behaviour model of version {0}, and this Weir reads version {VERSION}: learn it again"
+    )]
+    Version(u32),
+    /// It is larger than any that Weir writes.
+    #[error("a behaviour model with {0}, more than the {1} that Weir writes")]
+    TooLarge(&'static str, usize),
+    /// A step or a number that means nothing.
+    #[error("a behaviour model with {0}")]
+    Damaged(&'static str),
+}
+
+/// What is usual of a measure among callers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Norm {
+    /// The median.
+    pub median: f32,
+    /// The median distance from it (MAD), times 1.4826: the standard deviation, were it a normal distribution.
+    pub spread: f32,
+}
+
+/// An endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template {
+    /// The method.
+    pub method: String,
+    /// The host; empty if it was not recorded.
+    pub host: String,
+    /// The path with `{id}`.
+    pub path: String,
+    /// Requests it was learnt from.
+    pub count: u32,
+}
+
+/// The file: what `weir learn behaviour` writes.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteModel {
+    /// The form of the file.
+    pub version: u32,
+    /// Callers it was learnt from, and those that were left out since they behave like attackers.
+    pub callers: u64,
+    /// Left out.
+    pub quarantined_callers: u64,
+    /// Endpoints.
+    pub templates: Vec<Template>,
+    /// Endpoints that too few callers asked for, or none but callers left out: not believed.
+    pub quarantined_templates: u64,
+    /// From template, to template (places in `templates`), how often.
+    pub steps: Vec<(u32, u32, u32)>,
+    /// What is usual, by measure.
+    pub norms: BTreeMap<String, Norm>,
+}
+
+impl SiteModel {
+    /// An empty one of this version.
+    pub fn new() -> SiteModel {
+        SiteModel { version: VERSION, ..SiteModel::default() }
+    }
+}
+
+/// A model made ready for looking up.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    /// By the template's hash (which holds method and host): its share of the requests.
+    templates: HashMap<u64, f32>,
+    /// By the hash of both ends: how likely the second follows the first.
+    steps: HashMap<u64, f32>,
+    norms: [Option<Norm>; MEASURES],
+}
+
+impl Model {
+    /// Without anything learnt: what is usual anywhere.
+    pub fn generic() -> Model {
+        Model::default()
+    }
+
+    /// Reads a file.
+    pub fn parse(text: &[u8]) -> Result<Model, ModelError> {
+        Model::new(&serde_json::from_slice(text)?)
+    }
+
+    /// Makes a model ready.
+    pub fn new(site: &SiteModel) -> Result<Model, ModelError> {
+        if site.version != VERSION {
+            return Err(ModelError::Version(site.version));
+        }
+        if site.templates.len() > MAX_TEMPLATES {
+            return Err(ModelError::TooLarge("templates", MAX_TEMPLATES));
+        }
+        if site.steps.len() > MAX_STEPS {
+            return Err(ModelError::TooLarge("steps", MAX_STEPS));
+        }
+        let mut model = Model::default();
+        let total: f32 = site.templates.iter().map(|t| t.count as f32).sum();
+        let mut hashes = Vec::with_capacity(site.templates.len());
+        for template in &site.templates {
+            let hash = Shape::of(&template.method, &template.host, &template.path).template;
+            model.templates.insert(hash, template.count as f32 / total.max(1.0));
+            hashes.push(hash);
+        }
+        let mut leaving: HashMap<u32, f32> = HashMap::new();
+        for (from, _, count) in &site.steps {
+            *leaving.entry(*from).or_default() += *count as f32;
+        }
+        for (from, to, count) in &site.steps {
+            let ends = (hashes.get(*from as usize), hashes.get(*to as usize));
+            let (Some(a), Some(b)) = ends else {
+                return Err(ModelError::Damaged("a step between templates that it does not hold"));
+            };
+            let all = leaving.get(from).copied().unwrap_or(1.0).max(1.0);
+            model.steps.insert(step(*a, *b), *count as f32 / all);
+        }
+        for (measure, norm) in Measure::ALL.iter().zip(&mut model.norms) {
+            *norm = site.norms.get(&measure_name(*measure)).copied();
+            if norm
+                .is_some_and(|n| !n.median.is_finite() || !n.spread.is_finite() || n.spread < 0.0)
+            {
+                return Err(ModelError::Damaged("a norm that is no number"));
+            }
+        }
+        Ok(model)
+    }
+
+    /// What is usual of a measure on this site, if that was learnt.
+    pub(super) fn norm(&self, measure: Measure) -> Option<Norm> {
+        self.norms.get(measure as usize).copied().flatten()
+    }
+
+    /// How surprising a step is, in nats: −ln p. None: nothing is known of where it comes from or goes to.
+    pub fn surprise(&self, from: u64, to: u64) -> Option<f32> {
+        if self.templates.is_empty() {
+            return None;
+        }
+        let known = self.templates.get(&to).copied();
+        if known.is_none() && !self.templates.contains_key(&from) {
+            return None;
+        }
+        let often = known.unwrap_or(0.0);
+        let follows = self.steps.get(&step(from, to)).copied().unwrap_or(0.0);
+        let p = (1.0 - BACK_OFF) * follows + BACK_OFF * often + UNSEEN;
+        Some(-p.ln())
+    }
+}
+
+/// A measure's name in the file.
+pub fn measure_name(measure: Measure) -> String {
+    match serde_json::to_value(measure) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => String::new(),
+    }
+}
+
+fn step(from: u64, to: u64) -> u64 {
+    mixed(from).rotate_left(1) ^ to
+}

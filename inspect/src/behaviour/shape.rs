@@ -1,0 +1,207 @@
+//! What one URL says about what is asked for: by its looks alone, in one pass, without allocating.
+
+/// From this length on a segment with digits in it is an id.
+const LONG: usize = 16;
+/// Suffixes of what a browser fetches by itself for a page.
+const ASSETS: [&str; 22] = [
+    "css", "js", "mjs", "map", "png", "jpg", "jpeg", "gif", "webp", "avif", "svg", "ico", "bmp",
+    "woff", "woff2", "ttf", "otf", "eot", "mp4", "webm", "mp3", "wasm",
+];
+/// Words in the path of what checks a password or a code.
+const LOGINS: [&str; 9] =
+    ["login", "signin", "sign-in", "logon", "auth", "token", "session", "otp", "password"];
+/// Segments that say that programs are served, not pages.
+const APIS: [&str; 6] = ["api", "rest", "graphql", "rpc", "json", "ajax"];
+/// FNV-1a (Fowler, Noll, Vo), 64 bits.
+const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surface {
+    /// A page, or what may be one.
+    Page,
+    /// What a page needs: style, script, image, font.
+    Asset,
+    /// A call of a program.
+    Api,
+}
+
+/// What a URL says.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Of method, host and path with ids left out.
+    pub template: u64,
+    /// Of host, path and query.
+    pub url: u64,
+    /// Of the last id in the path, or else of the query's first value that is one.
+    pub id: Option<u64>,
+    /// That id, where it is a number.
+    pub number: Option<u64>,
+    /// What is asked for.
+    pub surface: Surface,
+    /// Something that checks a password, a code or a token.
+    pub login: bool,
+    /// `/robots.txt`: only programs ask for it.
+    pub robots: bool,
+    /// Values hold what names, numbers and words do not: quotes, angle brackets, `..`, NUL.
+    pub odd: bool,
+}
+
+impl Shape {
+    /// Looks at a request's method, host and target (path and query).
+    pub fn of(method: &str, host: &str, target: &str) -> Shape {
+        let target = target.split('#').next().unwrap_or_default();
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let site = hash(hash(FNV_BASIS, method.as_bytes()), host.as_bytes());
+        let mut shape = Shape {
+            template: site,
+            url: hash(hash(FNV_BASIS, host.as_bytes()), target.as_bytes()),
+            id: None,
+            number: None,
+            surface: Surface::Page,
+            login: false,
+            robots: path == "/robots.txt",
+            odd: odd(path) || odd(query),
+        };
+        for segment in path.split('/') {
+            shape.segment(segment);
+        }
+        let suffix = path.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map(|s| s.1);
+        if suffix.is_some_and(|suffix| ASSETS.iter().any(|a| a.eq_ignore_ascii_case(suffix))) {
+            shape.surface = Surface::Asset;
+        }
+        if shape.id.is_none() {
+            let values = query.split('&').filter_map(|pair| pair.split_once('='));
+            if let Some((_, value)) = values.into_iter().find(|(_, value)| is_id(value)) {
+                shape.take_id(value);
+            }
+        }
+        shape
+    }
+
+    fn segment(&mut self, segment: &str) {
+        let stem = segment.split_once('.').map_or(segment, |(stem, _)| stem);
+        self.template = hash(self.template, b"/");
+        if is_id(stem) {
+            self.take_id(stem);
+            self.template = hash(self.template, b"{id}");
+            let suffix = segment.get(stem.len()..).unwrap_or_default();
+            self.template = hash(self.template, suffix.as_bytes());
+            return;
+        }
+        self.template = hash(self.template, segment.as_bytes());
+        let is_api = APIS.iter().any(|api| api.eq_ignore_ascii_case(stem)) || is_version(stem);
+        if is_api {
+            self.surface = Surface::Api;
+        }
+        self.login |= LOGINS.iter().any(|word| contains(stem, word));
+    }
+
+    fn take_id(&mut self, id: &str) {
+        // Of the ids in a path the last is the object's: /users/17/orders/4. Its place goes in with it.
+        self.id = Some(hash(self.template, id.as_bytes()));
+        self.number = id.parse().ok();
+    }
+}
+
+/// The path of a URL with `{id}` for what is one: what people read for the hash that [`Shape::template`] is.
+pub fn template(target: &str) -> String {
+    let path = target.split(['?', '#']).next().unwrap_or_default();
+    let segment = |segment: &str| {
+        let stem = segment.split_once('.').map_or(segment, |(stem, _)| stem);
+        let suffix = segment.get(stem.len()..).unwrap_or_default();
+        if is_id(stem) { format!("{{id}}{suffix}") } else { segment.to_owned() }
+    };
+    path.split('/').map(segment).collect::<Vec<_>>().join("/")
+}
+
+/// A number, a UUID, hexadecimal, or more digits than word.
+fn is_id(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let hexadecimal = || text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    digits * 3 > text.len() && !is_version(text)
+        || text.len() >= LONG && (digits > 2 || hexadecimal()) && !text.contains('%')
+}
+
+/// `v1`, `v2beta1`
+fn is_version(text: &str) -> bool {
+    text.len() <= 8
+        && text.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// Holds what values of names, numbers and words do not, plain or percent-encoded.
+fn odd(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let plain = |b: &u8| matches!(b, b'\'' | b'"' | b'<' | b'>' | b'`' | b'\\' | b'|' | b';' | 0);
+    let coded = |pair: &[u8]| {
+        // ' " < > NUL CR LF \ ` ; | and a percent sign that was encoded twice.
+        const CODES: [&[u8]; 12] = [
+            b"%27", b"%22", b"%3c", b"%3e", b"%00", b"%0d", b"%0a", b"%5c", b"%60", b"%3b", b"%7c",
+            b"%25",
+        ];
+        CODES.iter().any(|code| pair.eq_ignore_ascii_case(code))
+    };
+    bytes.iter().any(plain)
+        || bytes.windows(3).any(|three| three == b"../" || three == b"..%" || three == b"://")
+        || bytes.contains(&b'%') && bytes.windows(3).any(coded)
+}
+
+fn contains(text: &str, word: &str) -> bool {
+    text.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// FNV-1a goes on from a hash. It is mixed where it is used ([`mixed`]).
+fn hash(from: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(from, |hash, b| (hash ^ u64::from(*b)).wrapping_mul(FNV_PRIME))
+}
+
+/// Spreads a hash over all its bits (the end of MurmurHash3): FNV's upper ones are weak.
+pub(super) fn mixed(mut hash: u64) -> u64 {
+    hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    hash ^ (hash >> 33)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_left_out_of_templates() {
+        let of = |url| Shape::of("GET", "h", url);
+        assert_eq!(of("/api/v1/users/17?x=1").template, of("/api/v1/users/18").template);
+        assert_ne!(of("/api/v1/users/17").template, of("/api/v2/users/17").template);
+        assert_ne!(of("/a/17").id, of("/b/17").id);
+        assert_eq!(of("/users/17/orders/4").number, Some(4));
+        assert_eq!(of("/article?id=92").number, Some(92));
+        assert_eq!(of("/article?q=word").id, None);
+        assert_ne!(Shape::of("PUT", "h", "/a").template, of("/a").template);
+        assert_eq!(template("/api/v1/users/17.json?x=1"), "/api/v1/users/{id}.json");
+    }
+
+    #[test]
+    fn surfaces() {
+        for (url, surface) in [
+            ("/", Surface::Page),
+            ("/blog/geekery/a.html", Surface::Page),
+            ("/style.CSS?v=3", Surface::Asset),
+            ("/v2/orders", Surface::Api),
+            ("/identity/api/auth/login", Surface::Api),
+        ] {
+            assert_eq!(Shape::of("GET", "", url).surface, surface, "{url}");
+        }
+        assert!(Shape::of("POST", "", "/identity/api/auth/Login").login);
+        assert!(Shape::of("GET", "", "/robots.txt").robots);
+    }
+
+    #[test]
+    fn odd_values() {
+        for odd in ["/?q=%27or", "/?a=<b>", "/a/..%2f", "/?u=http://x", "/?x=%2527"] {
+            assert!(Shape::of("GET", "", odd).odd, "{odd}");
+        }
+        for plain in ["/?q=a+b%20c", "/m%C3%BCller?d=2020-01-01T10:00:00", "/a,b(c)?x=[1]"] {
+            assert!(!Shape::of("GET", "", plain).odd, "{plain}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+use super::*;
+
+fn seen(time: f64, target: &str, status: u16) -> Seen<'_> {
+    Seen {
+        time,
+        method: "GET",
+        host: "h",
+        target,
+        referer: None,
+        status,
+        bytes: 1000,
+        duration: None,
+    }
+}
+
+fn after(requests: impl Iterator<Item = (f64, String, u16)>) -> Verdict {
+    let (mut identity, model) = (Identity::default(), Model::generic());
+    for (time, target, status) in requests {
+        identity.observe(&seen(time, &target, status), &model);
+    }
+    judge(&mut identity, &model)
+}
+
+#[test]
+fn kinds_are_told_apart() {
+    let scanner = after((0..200).map(|i| (f64::from(i) * 0.5, format!("/x{i}.bak?q=%27"), 404)));
+    assert_eq!(scanner.kind, Kind::Scanner, "{scanner:?}");
+    let ids = after((0..400).map(|i| (f64::from(i) * 7.0, format!("/api/orders/{i}"), 200)));
+    assert!(matches!(ids.kind, Kind::Enumeration | Kind::Scraping), "{ids:?}");
+    let flood = after((0..3000).map(|i| (f64::from(i) * 0.02, "/api/search".to_owned(), 200)));
+    assert_eq!(flood.kind, Kind::Flood, "{flood:?}");
+    let person = (0..40).map(|i| {
+        let pause = f64::from(i * i % 17) * 9.0 + f64::from(i) * 20.0;
+        (pause, format!("/api/item/{}", i % 7), 200)
+    });
+    let person = after(person);
+    assert!(person.score < 0.2, "{person:?}");
+}
+
+#[test]
+fn guessing_passwords_slowly() {
+    let (mut identity, model) = (Identity::default(), Model::generic());
+    for i in 0..40 {
+        let login = Seen { method: "POST", ..seen(f64::from(i) * 600.0, "/api/login", 401) };
+        identity.observe(&login, &model);
+    }
+    let verdict = judge(&mut identity, &model);
+    assert_eq!(verdict.kind, Kind::BruteForce);
+    let reason = verdict.reasons[0].unwrap();
+    assert_eq!(reason.measure, Measure::LoginFailures);
+    assert!(reason.to_string().contains("failed logins"));
+}
+
+#[test]
+fn one_request_proves_nothing() {
+    for status in [200, 401, 404, 500] {
+        let one = after(std::iter::once((1.0, "/a?x='".to_owned(), status)));
+        assert!(one.score < 0.3, "{one:?}");
+    }
+    assert_eq!(Verdict::nothing().kind, Kind::Normal);
+}
+
+#[test]
+fn time_that_stands_still_or_runs_back_is_no_harm() {
+    let times = [f64::NAN, 5.0, 1.0, f64::INFINITY, f64::MAX, -1.0, 5.0];
+    let verdict = after(times.into_iter().map(|t| (t, "/".to_owned(), 200)));
+    assert!((0.0..=1.0).contains(&verdict.score), "{verdict:?}");
+}
+
+#[test]
+fn models_that_are_none() {
+    for (text, why) in [
+        ("", "not a behaviour model"),
+        ("{}", "not a behaviour model"),
+        (
+            r#"{"version":9,"callers":0,"quarantined_callers":0,"templates":[],"quarantined_templates":0,"steps":[],"norms":{}}"#,
+            "version 9",
+        ),
+        (
+            r#"{"version":1,"callers":0,"quarantined_callers":0,"templates":[],"quarantined_templates":0,"steps":[[0,1,2]],"norms":{}}"#,
+            "a step between",
+        ),
+    ] {
+        let error = Model::parse(text.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+}
+
+#[test]
+fn a_step_that_was_learnt_is_no_surprise() {
+    let template = |path: &str, count| Template {
+        method: "GET".to_owned(),
+        host: "h".to_owned(),
+        path: path.to_owned(),
+        count,
+    };
+    let mut site = SiteModel::new();
+    site.templates = vec![template("/a", 50), template("/b/{id}", 50)];
+    site.steps = vec![(0, 1, 50)];
+    let model = Model::new(&site).unwrap();
+    let hash = |path| Shape::of("GET", "h", path).template;
+    let learnt = model.surprise(hash("/a"), hash("/b/17")).unwrap();
+    let back = model.surprise(hash("/b/17"), hash("/a")).unwrap();
+    let unknown = model.surprise(hash("/a"), hash("/c")).unwrap();
+    assert!(learnt < 0.2 && back > 2.0 && unknown > 6.0, "{learnt} {back} {unknown}");
+    assert_eq!(model.surprise(hash("/c"), hash("/d")), None);
+}

@@ -1,0 +1,143 @@
+//! `weir learn behaviour` and `weir detect behaviour`.
+
+use std::io::{BufWriter, Write, stdout};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args as ClapArgs;
+use serde_json::{Map, Value, json};
+use weir_inspect::behaviour::{Kind, Measure, Model};
+
+use super::{Failure, Outcome, output, read};
+use crate::learning::behaviour::{Caller, Detector, Learner, Network};
+use crate::learning::requests::{Error, Requests};
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct LearnArgs {
+    /// Requests: JSON lines, HAR, access log, EVE events, pcap, pcapng; each also in gzip; `-` for standard input
+    #[arg(default_value = "-")]
+    file: PathBuf,
+    /// Where the model is written
+    #[arg(long, value_name = "MODEL")]
+    out: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct DetectArgs {
+    /// Requests: JSON lines, HAR, access log, EVE events, pcap, pcapng; each also in gzip; `-` for standard input
+    #[arg(default_value = "-")]
+    file: PathBuf,
+    /// What `weir learn behaviour` wrote [default: what is usual anywhere]
+    #[arg(long, value_name = "MODEL")]
+    model: Option<PathBuf>,
+    /// Addresses and networks of programs that are welcome, one a line; `#` begins a comment
+    #[arg(long, value_name = "FILE")]
+    good_bots: Option<PathBuf>,
+    /// Also each caller's measures, and when its score first reached one half
+    #[arg(long)]
+    measures: bool,
+}
+
+pub(super) fn learn(args: &LearnArgs) -> Outcome {
+    let mut learner = Learner::default();
+    for request in open(&args.file)? {
+        learner.observe(&request.map_err(said)?);
+    }
+    let (model, notes) = learner.finish();
+    let text = serde_json::to_vec(&model).map_err(|e| Failure::new(e.to_string()))?;
+    std::fs::write(&args.out, text).map_err(Failure::file("write", &args.out))?;
+    for note in notes {
+        eprintln!("{note}");
+    }
+    eprintln!(
+        "{} callers ({} left out), {} endpoints ({} not believed), {} steps",
+        model.callers,
+        model.quarantined_callers,
+        model.templates.len(),
+        model.quarantined_templates,
+        model.steps.len()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn detect(args: &DetectArgs) -> Outcome {
+    let model = match &args.model {
+        Some(path) => Model::parse(&read(path)?)
+            .map_err(|e| Failure::new(format!("{}: {e}", path.display())))?,
+        None => Model::generic(),
+    };
+    let good = args.good_bots.as_deref().map(networks).transpose()?.unwrap_or_default();
+    let mut detector = Detector::new(model);
+    for request in open(&args.file)? {
+        detector.observe(&request.map_err(said)?);
+    }
+    let mut out = BufWriter::new(stdout().lock());
+    for (actor, caller) in detector.callers() {
+        let address = caller.address.as_deref().and_then(|text| text.parse::<IpAddr>().ok());
+        let is_good = address.is_some_and(|address| good.iter().any(|n| n.contains(address)));
+        output(writeln!(out, "{}", line(actor, caller, is_good, args.measures)))?;
+    }
+    output(out.flush())?;
+    if detector.overlooked() > 0 {
+        eprintln!(
+            "{} requests of callers beyond the first {}",
+            detector.overlooked(),
+            Detector::MOST
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn open(file: &Path) -> Result<Requests, Failure> {
+    Requests::open(file).map_err(said)
+}
+
+fn said(error: Error) -> Failure {
+    Failure::new(error.to_string())
+}
+
+/// The addresses and networks in a file.
+fn networks(path: &Path) -> Result<Vec<Network>, Failure> {
+    let bytes = read(path)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let lines = text.lines().enumerate();
+    let networks = lines.filter_map(|(n, line)| {
+        let entry = line.split('#').next().unwrap_or_default().trim();
+        let wrong = || {
+            let (file, line) = (path.display(), n + 1);
+            Failure::new(format!("{file}: line {line}: `{entry}` is no address or network"))
+        };
+        (!entry.is_empty()).then(|| Network::parse(entry).ok_or_else(wrong))
+    });
+    networks.collect()
+}
+
+fn line(actor: &str, caller: &Caller, is_good: bool, measures: bool) -> Value {
+    // Four decimals: an f32 has not many more that are sure.
+    let rounded = |value: f32| (f64::from(value) * 10_000.0).round() / 10_000.0;
+    let verdict = &caller.verdict;
+    let reasons: Vec<String> = verdict.reasons.iter().flatten().map(ToString::to_string).collect();
+    let (score, kind, reasons) = match is_good {
+        true => (0.0, Kind::GoodBot, vec!["on the list of good bots".to_owned()]),
+        false => (rounded(verdict.score), verdict.kind, reasons),
+    };
+    let mut line = json!({
+        "actor": actor,
+        "score": score,
+        "kind": kind,
+        "reasons": reasons,
+        "requests": caller.requests,
+    });
+    if let (true, Value::Object(fields)) = (measures, &mut line) {
+        let values = caller.identity.measures();
+        let value = |m: &Measure| (format!("{m:?}"), json!(rounded(values.get(*m))));
+        fields.insert(
+            "measures".to_owned(),
+            Value::Object(Measure::ALL.iter().map(value).collect::<Map<_, _>>()),
+        );
+        fields.insert("first".to_owned(), json!(caller.first));
+        fields.insert("alarm".to_owned(), json!(caller.alarm));
+    }
+    line
+}

@@ -1,0 +1,98 @@
+//! Recorded requests through the scorer: a verdict for each caller.
+
+use std::collections::HashMap;
+
+use weir_inspect::behaviour::{Identity, Kind, Model, Verdict, judge};
+use weir_inspect::request::Request;
+
+use super::{actor, seen};
+
+/// What is known of a caller.
+pub struct Caller {
+    /// The scorer's memory.
+    pub identity: Identity,
+    /// The worst so far: what the data plane would have acted on.
+    pub verdict: Verdict,
+    /// Its latest address.
+    pub address: Option<String>,
+    /// Requests.
+    pub requests: u64,
+    /// Time of its first request, and of the one with which its score first reached one half.
+    pub first: f64,
+    /// See `first`.
+    pub alarm: Option<f64>,
+}
+
+/// Judges callers as their requests come.
+pub struct Detector {
+    model: Model,
+    places: HashMap<String, usize>,
+    callers: Vec<(String, Caller)>,
+    now: f64,
+    overlooked: u64,
+}
+
+impl Detector {
+    /// Most callers that are told apart, in about 300 MB; requests of further ones are counted.
+    pub const MOST: usize = 1 << 18;
+
+    /// Nobody seen yet.
+    pub fn new(model: Model) -> Detector {
+        Detector { model, places: HashMap::new(), callers: Vec::new(), now: 0.0, overlooked: 0 }
+    }
+
+    /// Takes a request into account.
+    pub fn observe(&mut self, request: &Request) {
+        let name = actor(request);
+        let seen = seen(request, self.now);
+        self.now = seen.time;
+        let place = match self.places.get(&name) {
+            Some(place) => *place,
+            None if self.callers.len() >= Detector::MOST => {
+                self.overlooked += 1;
+                return;
+            }
+            None => {
+                let place = self.callers.len();
+                self.places.insert(name.clone(), place);
+                self.callers.push((name, Caller::new(seen.time)));
+                place
+            }
+        };
+        let Some((_, caller)) = self.callers.get_mut(place) else { return };
+        caller.identity.observe(&seen, &self.model);
+        caller.requests += 1;
+        caller.address = super::actor::address(request);
+        let verdict = judge(&mut caller.identity, &self.model);
+        if verdict.score >= 0.5 && caller.alarm.is_none() {
+            caller.alarm = Some(seen.time);
+        }
+        if verdict.score >= caller.verdict.score || verdict.kind == Kind::MultiVector {
+            caller.verdict = verdict;
+        }
+    }
+
+    /// Callers in the order of their first requests.
+    pub fn callers(&self) -> impl Iterator<Item = (&str, &Caller)> {
+        self.callers.iter().map(|(name, caller)| (name.as_str(), caller))
+    }
+
+    /// Requests of callers beyond [`Detector::MOST`].
+    pub fn overlooked(&self) -> u64 {
+        self.overlooked
+    }
+}
+
+impl Caller {
+    fn new(first: f64) -> Caller {
+        let identity = Identity::default();
+        Caller {
+            identity,
+            verdict: Verdict::nothing(),
+            address: None,
+            requests: 0,
+            first,
+            alarm: None,
+        }
+    }
+}
