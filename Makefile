@@ -12,7 +12,7 @@ PACKAGES := clang llvm libelf-dev zlib1g-dev pkg-config m4 gcc-multilib libhyper
 SHARED ?= ../shared
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo demo-stop test test-long bench bench-detection train-endpoints lint fmt fuzz
+.PHONY: help deps build demo demo-stop test test-long bench bench-detection bench-learning train-endpoints lint fmt fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,10 @@ bench-detection: deps ## score detectors, cards, custom patterns and the attack 
 train-endpoints: ## train the networks of API discovery anew, from the shared corpora
 	cargo build --release -p weir-perf-learning --bin train-endpoints
 	$(CARGO_TARGET_DIR)/release/train-endpoints --shared $(SHARED) --out mgmt/models/endpoints.bin
+
+bench-learning: deps ## score what is learnt, on simulated traffic and on the shared corpora, where they are
+	cargo build --release -p weir-mgmt -p weir-sim --bins
+	perf/learning.sh $(CARGO_TARGET_DIR)/release $(SHARED)
 
 lint: ## warnings are errors
 	cargo clippy --workspace --all-targets -- -D warnings

@@ -8,6 +8,7 @@
 //! | `attacks` | nine kinds, three levels each |
 //! | `innocent` | flash crowd, deploy, retry storm, cron, Monday morning, good bots |
 //! | `record` | a request with its answer, as the JSON line of the design |
+//! | `score` | verdicts against labels |
 //!
 //! The same settings give the same lines.
 
@@ -17,6 +18,7 @@ pub mod innocent;
 pub mod people;
 pub mod random;
 pub mod record;
+pub mod score;
 
 use api::Api;
 use random::Random;

@@ -1,0 +1,78 @@
+#!/bin/sh
+# Measures what Weir learns, on simulated traffic and on the shared corpora where they are, and prints tables and `figure:` lines.
+# usage: learning.sh BIN [SHARED] [PART…]; BIN is the folder that holds weir, sim and sim-score. Without a PART, all of them.
+set -eu
+bin=$1
+shared=${2:-${WEIR_SHARED:-../shared}}/corpora
+parts="behaviour"
+if [ $# -gt 2 ]; then
+	shift 2
+	parts=$*
+fi
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+
+# Learnt on one API, judged on two others with other seeds. WEIR_SIM_SEED draws new traffic, of which no limit of Weir's knows.
+behaviour_simulated() {
+	seed=${WEIR_SIM_SEED:-1}
+	"$bin/sim" --api shop --seed "$seed" --days 3 --out "$out/train.jsonl"
+	"$bin/weir" learn behaviour "$out/train.jsonl" --out "$out/model.json"
+	: >"$out/all.labels"
+	: >"$out/all.verdicts"
+	for api in clinic fleet; do
+		seed=$((seed + 1))
+		"$bin/sim" --api $api --seed $seed --days 2 --out "$out/$api.jsonl" --labels "$out/labels" --good-bots "$out/good"
+		for model in model generic; do
+			with="--model $out/model.json"
+			[ $model = model ] || with=""
+			# shellcheck disable=SC2086
+			"$bin/weir" detect behaviour $with --measures --good-bots "$out/good" "$out/$api.jsonl" >"$out/verdicts"
+			"$bin/sim-score" "$out/labels" "$out/verdicts" --name "$api-$model" --days 2
+			[ $model = model ] || continue
+			sed "s/\"actor\":\"/&$api /" "$out/labels" >>"$out/all.labels"
+			sed "s/\"actor\":\"/&$api /" "$out/verdicts" >>"$out/all.verdicts"
+		done
+	done
+	"$bin/sim-score" "$out/all.labels" "$out/all.verdicts" --name simulated --days 4
+}
+
+# Scanners' logs in pieces of 100 requests, each an actor, against the visitors of a public site; and of those the programs that
+# say so in their user agent (which Weir does not look at) against the others. Some of these are programs too that do not say so.
+behaviour_real() {
+	logs="$shared/behaviour"
+	if [ ! -d "$logs" ]; then
+		echo "no corpora in $shared: set WEIR_SHARED to the folder that holds corpora/"
+		return
+	fi
+	: >"$out/labels"
+	: >"$out/verdicts"
+	for scanner in acunetix netsparker w3af; do
+		gzip -dc "$logs/scan_$scanner.log.gz" | awk -v s=$scanner '{ $3 = s "-" int(NR / 100); print }' >"$out/log"
+		awk '{ if (!seen[$3]++) printf "{\"actor\":\"%s\",\"label\":\"scanner\"}\n", $3 }' "$out/log" >>"$out/labels"
+		"$bin/weir" detect behaviour --measures "$out/log" >>"$out/verdicts"
+	done
+	gzip -dc "$logs/elastic_access.log.gz" >"$out/log"
+	"$bin/weir" detect behaviour --measures "$out/log" >"$out/visitors"
+	cat "$out/visitors" >>"$out/verdicts"
+	awk '{ if (!seen[$1]++) printf "{\"actor\":\"%s\",\"label\":\"normal\"}\n", $1 }' "$out/log" >>"$out/labels"
+	"$bin/sim-score" "$out/labels" "$out/verdicts" --name scanners --days 4
+	for least in 1 3 5; do
+		awk -F'"' -v least=$least '{
+			split($1, start, " "); agent = tolower($6); n[start[1]]++
+			if (agent ~ /bot|crawl|spider|slurp|feed|rss|reader|curl|wget|python|java\/|libwww|http|perl|ruby|monitor|fetch|parser/) bots[start[1]]++
+		} END {
+			for (a in n) if (n[a] >= least)
+				printf "{\"actor\":\"%s\",\"label\":\"%s\"}\n", a, (bots[a] * 2 > n[a] ? "declared-bot" : "normal")
+		}' "$out/log" >"$out/labels"
+		"$bin/sim-score" "$out/labels" "$out/visitors" --name "bots-from-$least-requests" --days 4
+	done
+}
+
+behaviour() {
+	behaviour_simulated
+	behaviour_real
+}
+
+for part in $parts; do
+	$part
+done
