@@ -117,6 +117,37 @@ pub struct Season {
     level: f64,
     buckets: f64,
     spread: [Spread; WINDOWS.len()],
+    peaks: [Peaks; WINDOWS.len()],
+}
+
+/// How many windows had how many times as much as expected, by powers of √2. It knows of peaks that come more often than an hour
+/// of the week, such as those of jobs at five past each hour.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Peaks([f32; 24]);
+
+/// So many windows before make a peak usual, and such a share of them: three of five minutes a day.
+const OFTEN: f32 = 3.0;
+const OFTEN_SHARE: f32 = 0.01;
+/// A peak is half forgotten after 3,500 windows (twelve days of five minutes).
+const PEAK_DECAY: f32 = 0.9998;
+
+impl Peaks {
+    fn cell(expected: f64, seen: f64) -> usize {
+        let times = (seen + 1.0) / (expected + 1.0);
+        (2.0 * times.max(1.0).log2()).round() as usize
+    }
+
+    fn had_often(&self, expected: f64, seen: f64) -> bool {
+        let such: f32 = self.0.iter().skip(Peaks::cell(expected, seen)).sum();
+        such >= OFTEN.max(OFTEN_SHARE * self.0.iter().sum::<f32>())
+    }
+
+    fn learn(&mut self, expected: f64, seen: f64) {
+        self.0.iter_mut().for_each(|windows| *windows *= PEAK_DECAY);
+        let last = self.0.len() - 1;
+        let cell = self.0.get_mut(Peaks::cell(expected, seen).min(last));
+        cell.into_iter().for_each(|windows| *windows += 1.0);
+    }
 }
 
 impl Default for Season {
@@ -128,6 +159,7 @@ impl Default for Season {
             level: 1.0,
             buckets: 0.0,
             spread: [PRIOR_SPREAD; WINDOWS.len()],
+            peaks: Default::default(),
         }
     }
 }
@@ -179,9 +211,15 @@ impl Season {
         self.overall.learn(clipped, OVERALL_MEMORY);
     }
 
+    /// Whether windows often had so many times as much as expected.
+    pub fn had_often(&self, window: usize, expected: f64, seen: f64) -> bool {
+        self.peaks.get(window).is_some_and(|peaks| peaks.had_often(expected, seen))
+    }
+
     /// Learns the spread of a window.
     pub fn learn_spread(&mut self, window: usize, expected: f64, seen: f64) {
         self.spread.get_mut(window).into_iter().for_each(|s| s.learn(expected, seen));
+        self.peaks.get_mut(window).into_iter().for_each(|peaks| peaks.learn(expected, seen));
     }
 }
 
@@ -279,48 +317,58 @@ const LEVEL_LEAST: f64 = 0.05;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Level([Mean; WINDOWS.len()]);
 
+/// The mean of one length of window.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Mean {
+pub struct Mean {
     windows: f64,
     log: f64,
     deviation: f64,
 }
 
 impl Mean {
+    fn is_ready(&self) -> bool {
+        self.windows >= LEVEL_READY
+    }
+
     fn spread(&self) -> f64 {
         // The mean absolute deviation of the normal law is 0.8 of its standard deviation. A mean known for few windows is wider.
         (self.deviation * 1.2533).max(LEVEL_LEAST) * (1.0 + 4.0 / self.windows.max(1.0))
+    }
+
+    /// The usual mean, if it is known.
+    pub fn usual(&self) -> Option<f64> {
+        self.is_ready().then(|| self.log.exp())
+    }
+
+    /// What only one window in 40 is above, if that is known.
+    pub fn high(&self) -> Option<f64> {
+        self.is_ready().then(|| (self.log + 2.0 * self.spread()).exp())
+    }
+
+    /// Learns from a window.
+    pub fn learn(&mut self, seen: f64) {
+        let mut log = seen.max(1e-9).ln();
+        if self.is_ready() {
+            let most = BAND * self.spread();
+            log = log.clamp(self.log - most, self.log + most);
+        }
+        self.windows = (self.windows + 1.0).min(LEVEL_MEMORY);
+        if self.windows > 1.0 {
+            self.deviation += ((log - self.log).abs() - self.deviation) / (self.windows - 1.0);
+        }
+        self.log += (log - self.log) / self.windows;
     }
 }
 
 impl Level {
     /// The usual mean, if it is known.
     pub fn usual(&self, window: usize) -> Option<f64> {
-        self.0.get(window).filter(|m| m.windows >= LEVEL_READY).map(|m| m.log.exp())
-    }
-
-    /// Compares a window's mean, if what is usual is known.
-    pub fn deviation(&self, window: usize, seen: f64) -> Option<Deviation> {
-        let mean = self.0.get(window).filter(|m| m.windows >= LEVEL_READY)?;
-        let spread = mean.spread();
-        let at = |bands: f64| (mean.log + bands * spread).exp();
-        let z = (seen.max(1e-9).ln() - mean.log) / spread;
-        Some(Deviation { low: at(-BAND), mid: at(0.0), high: at(BAND), seen, z })
+        self.0.get(window).and_then(Mean::usual)
     }
 
     /// Learns from a window.
     pub fn learn(&mut self, window: usize, seen: f64) {
-        let Some(mean) = self.0.get_mut(window) else { return };
-        let mut log = seen.max(1e-9).ln();
-        if mean.windows >= LEVEL_READY {
-            let most = BAND * mean.spread();
-            log = log.clamp(mean.log - most, mean.log + most);
-        }
-        mean.windows = (mean.windows + 1.0).min(LEVEL_MEMORY);
-        if mean.windows > 1.0 {
-            mean.deviation += ((log - mean.log).abs() - mean.deviation) / (mean.windows - 1.0);
-        }
-        mean.log += (log - mean.log) / mean.windows;
+        self.0.get_mut(window).into_iter().for_each(|mean| mean.learn(seen));
     }
 }
 
@@ -363,7 +411,7 @@ mod tests {
     fn nothing_is_known_before_a_day_has_passed() {
         assert!(!Season::default().is_ready() && learnt(1).is_ready());
         assert!(!Share::default().is_ready());
-        assert_eq!(Level::default().deviation(0, 1.0), None);
+        assert_eq!(Level::default().usual(0), None);
     }
 
     #[test]
@@ -394,12 +442,23 @@ mod tests {
 
     #[test]
     fn a_mean_is_compared_by_factors() {
-        let mut level = Level::default();
-        (0..100).for_each(|i| level.learn(0, if i % 2 == 0 { 0.09 } else { 0.11 }));
-        let band = level.deviation(0, 0.1).unwrap();
-        assert!(band.low < 0.09 && band.high > 0.11 && band.high < 0.2 && band.z.abs() < 0.5);
-        assert!(level.deviation(0, 1.0).unwrap().z > 10.0);
-        (0..10).for_each(|_| level.learn(0, 50.0));
-        assert!(level.usual(0).unwrap() < 0.15, "{:?}", level.usual(0));
+        let mut mean = Mean::default();
+        (0..100).for_each(|i| mean.learn(if i % 2 == 0 { 0.09 } else { 0.11 }));
+        let high = mean.high().unwrap();
+        assert!(high > 0.11 && high < 0.2, "{high}");
+        (0..10).for_each(|_| mean.learn(50.0));
+        assert!(mean.usual().unwrap() < 0.15, "{:?}", mean.usual());
+    }
+
+    #[test]
+    fn a_peak_that_comes_each_hour_is_usual() {
+        let mut season = Season::default();
+        for bucket in 0..400_u64 {
+            let (start, seen) = (bucket * 300, if bucket % 12 == 0 { 120.0 } else { 0.0 });
+            season.learn_spread(0, season.expected(start), seen);
+            season.learn(start, seen);
+        }
+        let expected = season.expected(400 * 300);
+        assert!(season.had_often(0, expected, 120.0) && !season.had_often(0, expected, 900.0));
     }
 }

@@ -80,6 +80,8 @@ pub struct Culprits {
     pub callers: Vec<Culprit>,
     /// Their share of what is beyond the usual.
     pub share: f64,
+    /// The first of them has more than the heaviest caller usually has.
+    pub heavier: bool,
     /// The share of callers that were not known before, of all of the measure.
     pub new: f64,
     /// That is more than usual.
@@ -88,7 +90,7 @@ pub struct Culprits {
 
 impl Culprits {
     fn few(&self) -> bool {
-        self.share >= FEW
+        self.share >= FEW && self.heavier
     }
 
     /// Most of what the few have comes from callers that were not known.
@@ -225,6 +227,9 @@ impl<'a> Scene<'a> {
     /// [`HEAVIER`] than the requests are many.
     fn volume(&self) -> Option<Finding> {
         let rate = self.usual().requests_deviation(self.length, self.window)?;
+        if rate.z >= SURE && self.usual().requests.had_often(self.length, rate.mid, rate.seen) {
+            return None;
+        }
         let many = rate.excess() / rate.mid.max(1.0);
         let heavy = [
             self.heavy(By::Micros, Baseline::micros_deviation),
@@ -320,12 +325,12 @@ impl<'a> Scene<'a> {
 
     /// Requests of the busiest callers that are no more than they used to send at their busiest, as a batch job does each night.
     fn habitual(&self) -> f64 {
-        let (top, habits) = self.callers().by(By::Requests);
+        let (top, habits, _) = self.callers().by(By::Requests);
         top.iter().map(|(hash, e)| habits.of(hash).min(e.stats.sums.requests as f64)).sum()
     }
 
     fn culprits(&self, by: By, excess: f64) -> Culprits {
-        let (top, habits) = self.callers().by(by);
+        let (top, habits, most) = self.callers().by(by);
         let amount = by.amount();
         let beyond = |hash, caller: &Caller| amount(&caller.sums) as f64 - habits.of(hash);
         let mut callers: Vec<Culprit> = top
@@ -345,7 +350,9 @@ impl<'a> Scene<'a> {
         let new = if all > 0.0 { new / all } else { 0.0 };
         let usual_new = self.usual().new.usual();
         let newer = self.service.tells_newcomers() && new >= (usual_new + NEWER).max(MOSTLY_NEW);
-        Culprits { callers, share: share.min(1.0), new, newer }
+        let first = callers.first().map_or(0.0, |c| c.beyond);
+        let heavier = most.high().is_none_or(|high| first > high);
+        Culprits { callers, share: share.min(1.0), heavier, new, newer }
     }
 
     fn usual(&self) -> &'a Baseline {

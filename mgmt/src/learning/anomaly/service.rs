@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::baseline::{Deviation, Level, Season, Share, Total, WINDOWS};
+use super::baseline::{Deviation, Level, Mean, Season, Share, Total, WINDOWS};
 use super::observation::{Observation, Outcome};
 use super::record::{Caller, Callers, Record, Sums};
 use super::sketch::{Bloom, Merge, Top, hash};
@@ -17,8 +17,9 @@ pub const OTHER: &str = "(other)";
 const FORGET_AFTER: u64 = 14 * 86_400;
 /// Habits kept per window and measure; the smallest are forgotten.
 const MAX_HABITS: usize = 128;
-/// A habit is half forgotten after 3,500 windows (twelve days of five minutes).
-const HABIT_DECAY: f32 = 0.9998;
+/// A habit is half forgotten after two weeks: a weekly job is known.
+const HABIT_DECAY: f32 = 0.95;
+const DAY: u64 = 86_400;
 /// Newcomers are known after an hour.
 const NEWCOMER: u64 = 3_600;
 /// Known callers are remembered for one to two weeks.
@@ -109,9 +110,7 @@ impl Baseline {
     fn learn(&mut self, length: usize, start: u64, record: &Record, expected: f64) {
         let Record { all, new, sources } = record;
         let requests = all.requests as f64;
-        if self.requests.is_ready() {
-            self.requests.learn_spread(length, expected, requests);
-        }
+        self.requests.learn_spread(length, expected, requests);
         let shares = [
             (&mut self.auth, all.auth_failures),
             (&mut self.missing, all.missing),
@@ -175,27 +174,46 @@ impl Baseline {
     }
 }
 
-/// The most that callers used to have in a window, so that a batch job is not taken for an attack each night.
+/// The most that callers used to have in a window, so that a batch job is not taken for an attack each night. It counts from the
+/// next day on: nobody gets used to an attack while it goes on.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Habits(HashMap<u64, f32>);
+pub struct Habits {
+    before: HashMap<u64, f32>,
+    today: HashMap<u64, f32>,
+}
 
 impl Habits {
     /// The most that this caller used to have.
     pub fn of(&self, caller: u64) -> f64 {
-        f64::from(self.0.get(&caller).copied().unwrap_or(0.0))
+        f64::from(self.before.get(&caller).copied().unwrap_or(0.0))
     }
 
     fn learn(&mut self, callers: &Top<Caller>, amount: Amount) {
-        self.0.values_mut().for_each(|most| *most *= HABIT_DECAY);
         for (caller, entry) in callers.iter() {
-            let most = self.0.entry(caller).or_default();
-            *most = most.max(amount(&entry.stats.sums) as f32);
+            keep_most(&mut self.today, caller, amount(&entry.stats.sums) as f32);
         }
-        while self.0.len() > MAX_HABITS {
-            let smallest =
-                self.0.iter().min_by(|a, b| a.1.total_cmp(b.1)).map(|(caller, _)| *caller);
-            smallest.map(|caller| self.0.remove(&caller));
+        shorten(&mut self.today);
+    }
+
+    /// A day is over.
+    fn settle(&mut self) {
+        self.before.values_mut().for_each(|most| *most *= HABIT_DECAY);
+        for (caller, most) in std::mem::take(&mut self.today) {
+            keep_most(&mut self.before, caller, most);
         }
+        shorten(&mut self.before);
+    }
+}
+
+fn keep_most(habits: &mut HashMap<u64, f32>, caller: u64, amount: f32) {
+    let most = habits.entry(caller).or_default();
+    *most = most.max(amount);
+}
+
+fn shorten(habits: &mut HashMap<u64, f32>) {
+    while habits.len() > MAX_HABITS {
+        let smallest = habits.iter().min_by(|a, b| a.1.total_cmp(b.1)).map(|(caller, _)| *caller);
+        smallest.map(|caller| habits.remove(&caller));
     }
 }
 
@@ -229,19 +247,22 @@ pub struct CallersWindow {
     /// What was counted.
     pub callers: Callers,
     habits: [Habits; 5],
+    /// What the heaviest caller usually has.
+    most: [Mean; 5],
 }
 
 impl CallersWindow {
     /// The heaviest callers by something, and what is usual for them.
-    pub fn by(&self, by: By) -> (&Top<Caller>, &Habits) {
+    pub fn by(&self, by: By) -> (&Top<Caller>, &Habits, &Mean) {
         let Callers { busy, failing, drawing, costly, .. } = &self.callers;
         let [requests, auth, missing, bytes, micros] = &self.habits;
+        let most = &self.most;
         match by {
-            By::Requests => (busy, requests),
-            By::AuthFailures => (failing, auth),
-            By::Missing => (failing, missing),
-            By::Bytes => (drawing, bytes),
-            By::Micros => (costly, micros),
+            By::Requests => (busy, requests, &most[0]),
+            By::AuthFailures => (failing, auth, &most[1]),
+            By::Missing => (failing, missing, &most[2]),
+            By::Bytes => (drawing, bytes, &most[3]),
+            By::Micros => (costly, micros, &most[4]),
         }
     }
 
@@ -256,7 +277,10 @@ impl CallersWindow {
                 (drawing, By::Bytes),
                 (costly, By::Micros),
             ];
-            for (habits, (table, by)) in self.habits.iter_mut().zip(tables) {
+            let known = self.habits.iter_mut().zip(&mut self.most);
+            for ((habits, most), (table, by)) in known.zip(tables) {
+                let amounts = table.iter().map(|(_, e)| by.amount()(&e.stats.sums));
+                most.learn(amounts.max().unwrap_or(0).max(1) as f64);
                 habits.learn(table, by.amount());
             }
         }
@@ -346,6 +370,9 @@ impl Service {
         self.callers.get_mut(length).into_iter().for_each(|w| w.turn(learn));
         if length == 0 && (start + WINDOWS[0]).is_multiple_of(NEWCOMER) {
             self.greet(start + WINDOWS[0], learn);
+        }
+        if length == 0 && (start + WINDOWS[0]).is_multiple_of(DAY) {
+            self.callers.iter_mut().flat_map(|w| &mut w.habits).for_each(Habits::settle);
             self.endpoints.retain(|_, e| e.asked + FORGET_AFTER > start);
         }
     }
