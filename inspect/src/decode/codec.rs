@@ -24,6 +24,8 @@ pub enum Codec {
         state: Option<Decompress>,
         ended: bool,
     },
+    /// Messages of WebSocket, one after the other (RFC 7692 §7.2): bare DEFLATE that refers to earlier messages.
+    WebSocket(Box<Decompress>),
     /// RFC 7932.
     Brotli {
         state: Box<Brotli>,
@@ -92,6 +94,14 @@ impl Codec {
                 let state = state.get_or_insert_with(|| Decompress::new(zlib));
                 let step;
                 (step, *ended) = inflate(state, input, out)?;
+                Ok(step)
+            }
+            Codec::WebSocket(state) => {
+                let (step, ended) = inflate(state, input, out)?;
+                if ended {
+                    // The next block begins anew (§7.2.3.4).
+                    state.reset(false);
+                }
                 Ok(step)
             }
             Codec::Brotli { state, ended } => unbrotli(state, ended, input, out),

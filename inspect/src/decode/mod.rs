@@ -19,6 +19,8 @@ use zip::Zip;
 
 /// Most codings on top of each other. Real servers use one; a client undoes as many as it is told of.
 pub const MAX_CODINGS: usize = 4;
+/// What senders leave off the end of a compressed message of WebSocket (RFC 7692 §7.2.1).
+pub const WEBSOCKET_TAIL: &[u8] = &[0, 0, 0xff, 0xff];
 /// Content is given out in chunks of at most so many bytes.
 const CHUNK: usize = 16 << 10;
 /// How much larger than its coded form content may be. Ordinary text stays below 100, and DEFLATE can't exceed 1,032.
@@ -110,6 +112,13 @@ impl Decoder {
             layers.push(Layer { begun: Some(Vec::new()), ..Layer::certain(codec) });
         }
         Ok(Decoder { layers, coded: 0, content: 0 })
+    }
+
+    /// A decoder for the compressed messages of one direction of a WebSocket connection (RFC 7692), each of which ends with
+    /// [`WEBSOCKET_TAIL`].
+    pub fn of_websocket() -> Decoder {
+        let codec = Codec::WebSocket(Box::new(flate2::Decompress::new(false)));
+        Decoder { layers: vec![Layer::certain(codec)], coded: 0, content: 0 }
     }
 
     /// Below the content codings lies base64, as in `application/grpc-web-text`.

@@ -106,8 +106,13 @@ impl Content {
     }
 
     /// The content is coded, and what is scanned is what `decoder` makes of it.
-    pub fn undo(&mut self, decoder: Decoder, token: Arc<()>) {
-        self.decoder = Some((Box::new(decoder), token));
+    pub fn undo(&mut self, decoder: Box<Decoder>, token: Arc<()>) {
+        self.decoder = Some((decoder, token));
+    }
+
+    /// What undoes its coding, for the next message; none if it was damaged.
+    pub fn take_decoder(&mut self) -> Option<(Box<Decoder>, Arc<()>)> {
+        self.decoder.take()
     }
 
     /// What is found in it gets paths, going by its media type. `messages`: those of gRPC have codings of their own.

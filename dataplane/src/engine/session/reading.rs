@@ -59,7 +59,7 @@ pub fn begin(
             if let Some(decoder) = decoder {
                 let coded = if is_archive(content_type) { ARCHIVED } else { CODED };
                 content.sealed = Some(coded);
-                content.undo(decoder, feed.cx.decoder_token());
+                content.undo(Box::new(decoder), feed.cx.decoder_token());
             }
             false
         }

@@ -1,7 +1,10 @@
 //! WebSocket on one connection, after the server has switched to it (RFC 6455): the messages of both directions are
 //! contents, in frames that may be masked.
 
-use weir_inspect::policy::{Cause, Part};
+use std::sync::Arc;
+
+use weir_inspect::decode::{Decoder, WEBSOCKET_TAIL};
+use weir_inspect::policy::{Cause, Part, Selection};
 use weir_proto::event::Body;
 use weir_reassembly::http1::Fields;
 use weir_reassembly::websocket::{Event, Frame, Frames, Opcode};
@@ -10,6 +13,9 @@ use super::content::{Content, Reading};
 use super::edits::Edit;
 use super::transaction::Transaction;
 use super::{Action, Dir, Feed, Outcome, reading, report};
+
+/// Why a match in a compressed message is not masked.
+const DEFLATED: &str = "permessage-deflate";
 
 /// One connection that speaks WebSocket.
 pub struct WebSocketSession {
@@ -27,6 +33,21 @@ struct Lane {
     hold: Option<u64>,
     /// Scratch: payload without its mask.
     plain: Vec<u8>,
+    inflate: Inflate,
+}
+
+/// What undoes the compression of a direction's messages, which may refer to earlier ones.
+#[derive(Default)]
+enum Inflate {
+    /// None was compressed so far.
+    #[default]
+    Unused,
+    /// The token counts the decoders in use.
+    Idle(Box<Decoder>, Arc<()>),
+    /// In the message under way.
+    Lent,
+    /// One could not be read, and so none that follows.
+    Broken,
 }
 
 impl WebSocketSession {
@@ -121,13 +142,44 @@ impl Lane {
             return false;
         }
         if frame.compressed {
-            // Weir asks for none, but a handshake that it only watched may have agreed on it (RFC 7692).
-            content.begin(rules, Reading::Encoded, binary);
-            return reading::unreadable(feed, &rules, Cause::Undecodable);
+            // Where a message may be edited Weir has it not agreed on (RFC 7692), but it may only watch.
+            return self.inflate(feed, content, rules, binary);
         }
         content.begin(rules, Reading::Scan, binary);
         content.track(feed, b"", false);
         false
+    }
+
+    /// Begins a compressed message. True: it must not pass.
+    fn inflate(
+        &mut self,
+        feed: &mut Feed<'_>,
+        content: &mut Content,
+        rules: Selection,
+        binary: bool,
+    ) -> bool {
+        let full = feed.cx.decoders_in_use() >= feed.cx.settings.limits.decoders;
+        let lent = match std::mem::replace(&mut self.inflate, Inflate::Lent) {
+            Inflate::Idle(decoder, token) => Ok((decoder, token)),
+            Inflate::Unused if full => Err(Cause::Overload),
+            Inflate::Unused => Ok((Box::new(Decoder::of_websocket()), feed.cx.decoder_token())),
+            Inflate::Lent | Inflate::Broken => Err(Cause::Undecodable),
+        };
+        match lent {
+            Ok((decoder, token)) => {
+                content.begin(rules, Reading::Scan, binary);
+                content.sealed = Some(DEFLATED);
+                content.track(feed, b"", false);
+                content.undo(decoder, token);
+                false
+            }
+            Err(cause) => {
+                self.inflate = Inflate::Broken;
+                content.begin(rules, Reading::Encoded, binary);
+                content.sealed = Some(DEFLATED);
+                reading::unreadable(feed, &rules, cause)
+            }
+        }
     }
 
     fn payload(
@@ -161,7 +213,15 @@ impl Lane {
         }
         let (content, request) = message(handshake, feed.dir);
         self.hold = None;
-        content.piece(feed, request, at, &[], true).blocked
+        if !matches!(self.inflate, Inflate::Lent) {
+            return content.piece(feed, request, at, &[], true).blocked;
+        }
+        let outcome = content.piece(feed, request, at, WEBSOCKET_TAIL, true);
+        self.inflate = match content.take_decoder() {
+            Some((decoder, token)) => Inflate::Idle(decoder, token),
+            None => Inflate::Broken,
+        };
+        outcome.blocked
     }
 }
 

@@ -142,7 +142,8 @@ fn a_blocked_message_ends_the_connection() {
 #[test]
 fn what_is_compressed_all_the_same_and_what_is_no_frame_follow_the_exceptions() {
     let mut p = switched(POLICY);
-    p.say(Dir::ToClient, framed(0xc1, b"\xaaV*\xce", None));
+    // A block of a type that there is not.
+    p.say(Dir::ToClient, framed(0xc1, b"\xff\xff\xff\xff", None));
     assert!(p.take().iter().any(|(_, packet, _)| packet.flags.has(Flags::RST)));
     assert_eq!(p.engine.counters().exception_undecodable, 1);
     let mut p = switched(POLICY);
@@ -153,6 +154,47 @@ fn what_is_compressed_all_the_same_and_what_is_no_frame_follow_the_exceptions() 
             .all(|(_, packet, payload)| packet.flags.has(Flags::RST) && payload.is_empty())
     );
     assert_eq!(p.engine.counters().exception_parser_error, 1);
+}
+
+/// Messages as a sender with `permessage-deflate` compresses them, each with the ones before as its dictionary.
+fn deflated(messages: &[&str]) -> Vec<Vec<u8>> {
+    let mut state = flate2::Compress::new(flate2::Compression::default(), false);
+    let each = messages.iter().map(|message| {
+        let mut out = Vec::with_capacity(1024);
+        state.compress_vec(message.as_bytes(), &mut out, flate2::FlushCompress::Sync).unwrap();
+        assert!(out.ends_with(&[0, 0, 0xff, 0xff]));
+        out.truncate(out.len() - 4);
+        out
+    });
+    each.collect()
+}
+
+#[test]
+fn compressed_messages_are_read_with_those_before_them() {
+    let text = r#"{"card":"4111111111111111"}"#;
+    let messages = deflated(&["hello 4111 111", text, "nothing", text]);
+    let stream: Vec<u8> = [
+        framed(0xc1, &messages[0], Some(KEY)),
+        // In two frames, and a message between that is not compressed.
+        framed(0x41, &messages[1][..4], Some(KEY)),
+        framed(0x80, &messages[1][4..], Some([9, 8, 7, 6])),
+        framed(0x81, b"plain", Some(KEY)),
+        framed(0xc1, &messages[2], Some(KEY)),
+        framed(0xc1, &messages[3], Some(KEY)),
+    ]
+    .concat();
+    for size in [1, 5, 1448] {
+        let mut p = switched(&POLICY.replace("enforce", "monitor"));
+        stream.chunks(size).for_each(|piece| p.say(Dir::ToServer, piece));
+        assert_eq!(raw(&mut p, Dir::ToServer), stream, "by {size}");
+        assert_eq!(p.engine.counters().findings, 2, "by {size}");
+        assert_eq!(p.engine.counters().exception_undecodable, 0);
+        assert!(p.engine.counters().decoded_bytes > 2 * text.len() as u64);
+    }
+    // It can't be masked, so an enforced rule ends the connection.
+    let mut p = switched(POLICY);
+    stream.chunks(1448).for_each(|piece| p.say(Dir::ToServer, piece));
+    assert!(p.take().iter().any(|(_, packet, _)| packet.flags.has(Flags::RST)));
 }
 
 #[test]
