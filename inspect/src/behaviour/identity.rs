@@ -4,9 +4,9 @@ use super::model::Model;
 use super::recent::Recent;
 use super::shape::{Shape, Surface, mixed};
 
-/// What a caller did is half forgotten after six hours: an attacker who tries one password in ten minutes still adds up to
-/// fifty, and yesterday's mistakes do not count today.
-const HALF_LIFE: f64 = 6.0 * 3600.0;
+/// What a caller did is half forgotten after a day: an attacker who tries one password in an hour still adds up to thirty, and
+/// last week's mistakes do not count today.
+const HALF_LIFE: f64 = 24.0 * 3600.0;
 /// Time constants of what happens at once, and of what goes on for a while. Seconds.
 const MOMENT: f64 = 10.0;
 const WHILE: f64 = 300.0;
@@ -18,6 +18,13 @@ const SHORTEST_GAP: f64 = 0.25;
 const ASSET_WEIGHT: f32 = 0.1;
 /// A request that takes longer counts as one of an hour: nobody waits for that. Seconds.
 const LONGEST: f64 = 3600.0;
+/// Pages do not send their measurements more often than that. Seconds.
+const LEAST_BEACON: f64 = 1.0;
+/// How much of a missing page a missing asset is.
+const MISSING_ASSET: f32 = 0.2;
+/// How much the referer of a visit's first page and of an asset count, beside those of later pages.
+const ARRIVAL_REFERER: f32 = 0.5;
+const ASSET_REFERER: f32 = 0.2;
 /// Ids this close to the one before are next to it.
 const NEXT_TO: u64 = 3;
 
@@ -48,9 +55,9 @@ pub(super) struct Sums {
     pub requests: f32,
     pub pages: f32,
     pub assets: f32,
-    /// Pages after the first one.
-    pub later_pages: f32,
-    /// Of those, without a referer.
+    /// What could have named the page it came from, by weight: an arrival and an asset count less.
+    pub referable: f32,
+    /// Of that, what named none.
     pub unreferred: f32,
     /// 404, 410.
     pub missing: f32,
@@ -92,7 +99,7 @@ impl Sums {
             requests,
             pages,
             assets,
-            later_pages,
+            referable,
             unreferred,
             missing,
             client_errors,
@@ -123,7 +130,7 @@ impl Sums {
             requests,
             pages,
             assets,
-            later_pages,
+            referable,
             unreferred,
             missing,
             client_errors,
@@ -165,11 +172,14 @@ pub struct Identity {
     /// Server's seconds and bytes within [`WHILE`].
     pub(super) work: f32,
     pub(super) drawn: f32,
+    /// A page is counted when the next one is asked for: what belongs to it comes after it.
+    page_is_open: bool,
     /// Kinds that it looked like so far, a bit each.
     pub(super) kinds: u16,
     last: Option<f64>,
     last_call: Option<f64>,
     last_template: u64,
+    last_post: u64,
     last_number: u64,
     urls: Recent<128>,
     ids: Recent<256>,
@@ -199,6 +209,9 @@ impl Identity {
         self.target(&shape, seen);
         if fetched {
             self.sums.assets += 1.0;
+            if !shape.icon {
+                self.refer(seen, ASSET_REFERER);
+            }
         } else {
             self.call(&shape, seen, model);
         }
@@ -239,6 +252,8 @@ impl Identity {
                 sums.login_failures += f32::from(failed);
             }
             401 | 403 => sums.refused += 1.0,
+            // Browsers look for icons that many sites do not have.
+            404 | 410 if shape.surface == Surface::Asset => sums.missing += MISSING_ASSET,
             404 | 410 => sums.missing += 1.0,
             429 => {}
             400..=499 => sums.client_errors += 1.0,
@@ -270,22 +285,42 @@ impl Identity {
         }
     }
 
+    /// Whether it names where it comes from, where that can be known.
+    fn refer(&mut self, seen: &Seen<'_>, weight: f32) {
+        if let Some(refers) = seen.referer {
+            self.sums.referable += weight;
+            self.sums.unreferred += if refers { 0.0 } else { weight };
+        }
+    }
+
+    /// Counts the page that was open: what belongs to it has been asked for by now, or never will be. For a caller that is not
+    /// expected to send more.
+    pub fn close_page(&mut self) {
+        self.sums.pages += f32::from(std::mem::take(&mut self.page_is_open));
+    }
+
     /// A request that somebody chose to send: no asset of a page.
     fn call(&mut self, shape: &Shape, seen: &Seen<'_>, model: &Model) {
         let sums = &mut self.sums;
         sums.calls += 1.0;
         if shape.surface == Surface::Page {
-            if sums.pages > 0.0 && seen.referer.is_some() {
-                sums.later_pages += 1.0;
-                sums.unreferred += f32::from(seen.referer == Some(false));
-            }
-            sums.pages += 1.0;
+            // People arrive by bookmarks too.
+            let arrives = sums.pages == 0.0 && !self.page_is_open;
+            self.refer(seen, if arrives { ARRIVAL_REFERER } else { 1.0 });
+            self.close_page();
+            self.page_is_open = true;
         }
+        let sums = &mut self.sums;
         sums.new_templates += f32::from(self.templates.insert(mixed(shape.template)));
         sums.repeats += f32::from(shape.template == self.last_template);
         let now = self.last.unwrap_or(seen.time);
         let gap = self.last_call.map(|last| now - last).filter(|gap| *gap < VISIT);
-        if let Some(gap) = gap {
+        // What pages send by themselves, each so many seconds, is no pace of who reads them.
+        let sent_by_page = shape.surface == Surface::Page
+            && seen.method == "POST"
+            && shape.template == self.last_post
+            && gap.is_some_and(|gap| gap >= LEAST_BEACON);
+        if let Some(gap) = gap.filter(|_| !sent_by_page) {
             let gap = gap.max(SHORTEST_GAP).ln() as f32;
             sums.gaps += 1.0;
             sums.gap_sum += gap;
@@ -296,7 +331,12 @@ impl Identity {
             sums.steps += 1.0;
             sums.surprise += surprise;
         }
-        self.last_call = Some(now);
+        if !sent_by_page {
+            self.last_call = Some(now);
+        }
+        if seen.method == "POST" {
+            self.last_post = shape.template;
+        }
         self.last_template = shape.template;
     }
 }

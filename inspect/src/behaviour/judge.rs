@@ -176,7 +176,7 @@ const RULES: [Rule; 7] = [
     },
     Rule {
         kind: Kind::Crawler,
-        bias: -2.8,
+        bias: -3.1,
         weights: &[
             (Bare, 0.9),
             (Unreferred, 0.7),
@@ -310,7 +310,7 @@ impl fmt::Display for Reason {
             Slow => write!(f, "{value:.2} s of the server's time a request"),
             Odd => write!(f, "{share:.0} % with odd values"),
             Bare => write!(f, "{share:.0} % pages without what belongs to them"),
-            Unreferred => write!(f, "{share:.0} % of later pages from nowhere"),
+            Unreferred => write!(f, "{share:.0} % from nowhere (no referer)"),
             Methods => write!(f, "{share:.0} % unusual methods"),
             Surprise => write!(f, "steps that nobody takes ({value:.1} nats)"),
         }

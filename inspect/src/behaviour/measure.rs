@@ -8,7 +8,7 @@ use super::identity::Identity;
 /// How many measures there are.
 pub const MEASURES: usize = 22;
 /// A share is mixed with so many imagined requests of ordinary behaviour, so that one request proves nothing; a share of
-/// pages with half as many, since a page is several requests.
+/// pages with a fourth of that, since a page is several requests.
 const CAUTION: f32 = 4.0;
 /// The usual spread of the logarithm of gaps between a person's requests: some follow at once, some after minutes.
 const USUAL_SPREAD: f32 = 1.3;
@@ -57,7 +57,7 @@ pub enum Measure {
     Odd,
     /// Share of pages that no asset was asked for.
     Bare,
-    /// Share of pages, after the first, without a referer.
+    /// Share of pages without a referer; a visit's first one counts half, an asset a fifth.
     Unreferred,
     /// Share of HEAD and of other methods that pages do not use.
     Methods,
@@ -109,7 +109,7 @@ impl Identity {
     pub fn measures(&self) -> Measures {
         let s = &self.sums;
         let share = |part: f32, whole: f32| part / (whole + CAUTION);
-        let share_of_pages = |part: f32, whole: f32| part / (whole + CAUTION / 2.0);
+        let share_of_pages = |part: f32, whole: f32| part / (whole + CAUTION / 4.0);
         let known = |known: bool, value: f32| if known { value } else { f32::NAN };
         let mean_gap = s.gap_sum / s.gaps.max(f32::MIN_POSITIVE);
         let variance =
@@ -137,7 +137,7 @@ impl Identity {
             known(s.timed > 0.5, s.seconds / (s.timed + CAUTION)),
             share(s.odd, s.requests),
             known(s.pages > 0.5, share_of_pages((s.pages - s.assets).max(0.0), s.pages)),
-            known(s.later_pages > 0.5, share_of_pages(s.unreferred, s.later_pages)),
+            known(s.referable > 0.0, share_of_pages(s.unreferred, s.referable)),
             share(s.methods, s.requests),
             known(s.steps > 0.5, s.surprise / (s.steps + CAUTION)),
         ])

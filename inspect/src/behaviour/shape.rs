@@ -44,6 +44,8 @@ pub struct Shape {
     pub login: bool,
     /// `/robots.txt`: only programs ask for it.
     pub robots: bool,
+    /// An icon that browsers look for without being told to, and without a referer.
+    pub icon: bool,
     /// Values hold what names, numbers and words do not: quotes, angle brackets, `..`, NUL.
     pub odd: bool,
 }
@@ -62,6 +64,7 @@ impl Shape {
             surface: Surface::Page,
             login: false,
             robots: path == "/robots.txt",
+            icon: path == "/favicon.ico" || path.starts_with("/apple-touch-icon"),
             odd: odd(path) || odd(query),
         };
         for segment in path.split('/') {

@@ -72,6 +72,7 @@ pub(super) fn detect(args: &DetectArgs) -> Outcome {
     for request in open(&args.file)? {
         detector.observe(&request.map_err(said)?);
     }
+    detector.finish();
     let mut out = BufWriter::new(stdout().lock());
     for (actor, caller) in detector.callers() {
         let address = caller.address.as_deref().and_then(|text| text.parse::<IpAddr>().ok());

@@ -7,6 +7,9 @@ use weir_inspect::request::Request;
 
 use super::{actor, seen};
 
+/// From a score of one half on it is an alarm.
+pub(super) const ALARM: f32 = 0.5;
+
 /// What is known of a caller.
 pub struct Caller {
     /// The scorer's memory.
@@ -63,12 +66,14 @@ impl Detector {
         caller.identity.observe(&seen, &self.model);
         caller.requests += 1;
         caller.address = super::actor::address(request);
-        let verdict = judge(&mut caller.identity, &self.model);
-        if verdict.score >= 0.5 && caller.alarm.is_none() {
-            caller.alarm = Some(seen.time);
-        }
-        if verdict.score >= caller.verdict.score || verdict.kind == Kind::MultiVector {
-            caller.verdict = verdict;
+        caller.judge(seen.time, &self.model);
+    }
+
+    /// No more requests: pages that are still open are closed.
+    pub fn finish(&mut self) {
+        for (_, caller) in &mut self.callers {
+            caller.identity.close_page();
+            caller.judge(self.now, &self.model);
         }
     }
 
@@ -93,6 +98,16 @@ impl Caller {
             requests: 0,
             first,
             alarm: None,
+        }
+    }
+
+    fn judge(&mut self, now: f64, model: &Model) {
+        let verdict = judge(&mut self.identity, model);
+        if verdict.score >= ALARM && self.alarm.is_none() {
+            self.alarm = Some(now);
+        }
+        if verdict.score >= self.verdict.score || verdict.kind == Kind::MultiVector {
+            self.verdict = verdict;
         }
     }
 }

@@ -10,7 +10,7 @@ use weir_inspect::behaviour::{
 };
 use weir_inspect::request::Request;
 
-use super::detect::Detector;
+use super::detect::{ALARM, Detector};
 use super::{actor, seen};
 
 /// Callers who must have asked for an endpoint for it to be believed.
@@ -24,8 +24,6 @@ const MOST_TEMPLATES: usize = 50_000;
 const MOST_BELIEVED: usize = 5_000;
 /// A caller with fewer requests says nothing of what is usual.
 const FEW_REQUESTS: f32 = 5.0;
-/// From a score of one half on it is an alarm.
-const ALARM: f32 = 0.5;
 /// Makes the median absolute deviation a standard deviation, were the distribution normal.
 const MAD_TO_DEVIATION: f32 = 1.4826;
 
