@@ -184,7 +184,7 @@ const RULES: [Rule; 7] = [
             (Breadth, 0.5),
             (NewUrls, 0.4),
             (Methods, 0.7),
-            (Haste, 0.4),
+            (Haste, 0.7),
             (Missing, 0.2),
             (Refused, 0.3),
             (Surprise, 0.6),
