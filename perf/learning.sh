@@ -4,7 +4,7 @@
 set -eu
 bin=$1
 shared=${2:-${WEIR_SHARED:-../shared}}/corpora
-parts="behaviour"
+parts="behaviour anomalies"
 if [ $# -gt 2 ]; then
 	shift 2
 	parts=$*
@@ -71,6 +71,12 @@ behaviour_real() {
 behaviour() {
 	behaviour_simulated
 	behaviour_real
+}
+
+# Weeks of simulated shops, attacked and not. WEIR_SIM_SHOPS and WEIR_SIM_SEED draw others.
+anomalies() {
+	cargo test -q -p weir-mgmt --lib anomaly::tests::weeks -- --ignored --nocapture |
+		grep -vE '^(running|test|\.|$)'
 }
 
 for part in $parts; do

@@ -56,7 +56,7 @@ struct Spread {
 }
 
 /// A fifth, until more is known: like traffic of some hundred users.
-const PRIOR_SPREAD: Spread = Spread { windows: 6.0, squared: 0.04 };
+const PRIOR_SPREAD: Spread = Spread { windows: 30.0, squared: 0.04 };
 /// A spread remembers so many windows.
 const SPREAD_MEMORY: f64 = 300.0;
 
@@ -68,7 +68,7 @@ impl Spread {
 
     fn learn(&mut self, mid: f64, seen: f64) {
         // The noise of a small count says nothing about the spread beyond it.
-        if mid < 5.0 {
+        if mid < 2.0 {
             return;
         }
         let most = BAND * BAND * (self.squared + 1.0 / mid);

@@ -41,7 +41,7 @@ pub struct Sources {
     pub count: u64,
     /// How many are usual, if that is known.
     pub usual: Option<u64>,
-    /// Share of the measure that callers have who were not known before.
+    /// Share of what is beyond the usual that callers have who were not known before.
     pub new_share: f64,
     /// Share of what is beyond the usual that the named ones have.
     pub top_share: f64,

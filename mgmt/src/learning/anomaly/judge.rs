@@ -17,6 +17,7 @@ use super::baseline::{Deviation, WINDOWS};
 use super::kind::Kind;
 use super::record::{Caller, Record, Sums};
 use super::service::{Baseline, By, CallersWindow, OTHER, Scope, Service, Window};
+use super::sketch::Entry;
 
 /// From so many standard deviations on it is no chance: the service, its endpoints and their measures are looked at thousands of
 /// times a day.
@@ -45,6 +46,12 @@ const MANY_PATHS: f64 = 20.0;
 const MATTERS: f64 = 0.2;
 /// Bytes and time are beyond the usual so many times as much as requests are.
 const HEAVIER: f64 = 2.0;
+/// Requests are a peak from so many times the usual on.
+const PEAK: f64 = 2.0;
+/// Requests are so many times the usual: it is they, whatever they cost.
+const FLOOD: f64 = 4.0;
+/// An endpoint has part in what is beyond the usual.
+const PART: f64 = 0.05;
 /// From so many endpoints on, what is drawn is not one thing.
 const MANY_ENDPOINTS: usize = 4;
 
@@ -82,10 +89,12 @@ pub struct Culprits {
     pub share: f64,
     /// The first of them has more than the heaviest caller usually has.
     pub heavier: bool,
-    /// The share of callers that were not known before, of all of the measure.
+    /// The share that callers have who were not known before, of what is beyond the usual.
     pub new: f64,
     /// That is more than usual.
     pub newer: bool,
+    /// From this share on it is.
+    pub many_new: f64,
 }
 
 impl Culprits {
@@ -93,13 +102,20 @@ impl Culprits {
         self.share >= FEW && self.heavier
     }
 
-    /// Most of what the few have comes from callers that were not known.
+    /// Most that the few ask for fails in the server, so they ask again.
+    fn try_again(&self) -> bool {
+        let sum =
+            |of: fn(&Sums) -> u64| self.callers.iter().map(|c| of(&c.caller.sums)).sum::<u64>();
+        2 * sum(|s| s.server_errors) > sum(|s| s.requests)
+    }
+
+    /// What the few have comes from callers that were not known, more than is usual.
     fn few_are_new(&self) -> bool {
         let beyond = |new_only: bool| -> f64 {
             let these = self.callers.iter().filter(|c| c.caller.new || !new_only);
             these.map(|c| c.beyond).sum()
         };
-        beyond(true) > beyond(false) / 2.0
+        beyond(true) > beyond(false) * self.many_new
     }
 }
 
@@ -177,9 +193,14 @@ impl<'a> Scene<'a> {
         let culprits = self.culprits(By::AuthFailures, excess);
         let callers = &self.callers().callers;
         let accounts = callers.failed_accounts.count();
-        let taken: f64 = callers.failing.iter().map(|(_, e)| e.stats.taken.count()).sum();
+        let is_suspect =
+            |e: &Entry<Caller>| e.stats.new || culprits.callers.iter().any(|c| *c.name == *e.name);
+        let suspects = callers.failing.iter().filter(|(_, e)| is_suspect(e));
+        let taken: f64 = suspects.map(|(_, e)| e.stats.taken.count()).sum();
         let record = self.record_of(first.scope)?;
-        let more_callers = record.sources.count() > 2.0 * self.usual_sources(first.scope)?.max(3.0)
+        // Where it can't be told who is new, the number of callers has to do.
+        let more_callers = !self.service.tells_newcomers()
+            && record.sources.count() > 2.0 * self.usual_sources(first.scope)?.max(3.0)
             && first.deviation.seen > 3.0 * first.deviation.mid;
         // One program with an old password has one account, and is known.
         let many_accounts =
@@ -214,7 +235,7 @@ impl<'a> Scene<'a> {
             c.caller.paths.count() >= MANY_PATHS && sums.missing * 2 > sums.requests
         };
         let few = culprits.few() && culprits.callers.iter().any(looks_around);
-        let many = templates >= MANY_TEMPLATES && (culprits.newer || culprits.few());
+        let many = templates >= MANY_TEMPLATES && culprits.newer;
         if !few && !many {
             return None;
         }
@@ -235,7 +256,11 @@ impl<'a> Scene<'a> {
             self.heavy(By::Micros, Baseline::micros_deviation),
             self.heavy(By::Bytes, Baseline::bytes_deviation),
         ];
-        let heavy = heavy.into_iter().flatten().filter(|(impact, _)| *impact >= HEAVIER * many);
+        let times = if rate.z >= SURE { rate.seen / rate.mid.max(1.0) } else { 1.0 };
+        let heavier = |(impact, _): &(f64, Finding)| {
+            times < FLOOD && (*impact >= HEAVIER * many || times < PEAK)
+        };
+        let heavy = heavy.into_iter().flatten().filter(heavier);
         let heaviest = heavy.max_by(|a, b| a.0.total_cmp(&b.0));
         heaviest.map(|(_, finding)| finding).or_else(|| self.many(rate))
     }
@@ -243,7 +268,7 @@ impl<'a> Scene<'a> {
     /// Many requests.
     fn many(&self, rate: Deviation) -> Option<Finding> {
         let is_peak =
-            rate.z >= SURE && rate.seen >= 2.0 * rate.mid && rate.excess() >= LEAST_REQUESTS;
+            rate.z >= SURE && rate.seen >= PEAK * rate.mid && rate.excess() >= LEAST_REQUESTS;
         let targets = strong(self.targets(Baseline::requests_deviation), 2.0, LEAST_REQUESTS);
         let rate = if is_peak { rate } else { targets.first()?.deviation };
         let culprits = self.culprits(By::Requests, rate.excess());
@@ -267,7 +292,9 @@ impl<'a> Scene<'a> {
         if !self.is_attack(&culprits, whole.seen, whole.mid) {
             return None;
         }
-        let many = targets.len() >= MANY_ENDPOINTS;
+        let many =
+            self.targets(of).iter().filter(|t| t.deviation.excess() >= PART * excess).count();
+        let many = many >= MANY_ENDPOINTS;
         let (kind, measure) = match by {
             By::Bytes if many => (Kind::DataHeavy, Measure::Bytes),
             By::Bytes => (Kind::DataLeak, Measure::Bytes),
@@ -320,7 +347,8 @@ impl<'a> Scene<'a> {
         let sources = self.record.sources.count().max(1.0);
         let usual_sources = self.usual_sources(&self.service.whole).unwrap_or(sources).max(1.0);
         let intense = seen / sources >= INTENSE * usual / usual_sources;
-        culprits.few() && culprits.few_are_new() || culprits.newer && intense
+        let few = culprits.few() && culprits.few_are_new() && !culprits.try_again();
+        few || culprits.newer && intense
     }
 
     /// Requests of the busiest callers that are no more than they used to send at their busiest, as a batch job does each night.
@@ -347,12 +375,14 @@ impl<'a> Scene<'a> {
         callers.truncate(few);
         let share = callers.iter().map(|c| c.beyond).sum::<f64>() / excess.max(1.0);
         let (all, new) = (amount(&self.record.all) as f64, amount(&self.record.new) as f64);
-        let new = if all > 0.0 { new / all } else { 0.0 };
         let usual_new = self.usual().new.usual();
-        let newer = self.service.tells_newcomers() && new >= (usual_new + NEWER).max(MOSTLY_NEW);
+        let new = (new - usual_new * (all - excess).max(0.0)) / excess.max(1.0);
+        let new = new.clamp(0.0, 1.0);
+        let many_new = (usual_new + NEWER).clamp(MOSTLY_NEW, 0.95);
+        let newer = self.service.tells_newcomers() && new >= many_new;
         let first = callers.first().map_or(0.0, |c| c.beyond);
         let heavier = most.high().is_none_or(|high| first > high);
-        Culprits { callers, share: share.min(1.0), heavier, new, newer }
+        Culprits { callers, share: share.min(1.0), heavier, new, newer, many_new }
     }
 
     fn usual(&self) -> &'a Baseline {

@@ -74,8 +74,8 @@ pub struct Caller {
     pub new: bool,
 }
 
-/// So many failures before a success make it one that was guessed.
-const GUESSES: u64 = 3;
+/// A success for another account than the one that failed may be guessed. It counts where passwords are being guessed.
+const GUESSED_ACCOUNTS: f64 = 1.5;
 
 impl Caller {
     fn add(&mut self, o: &Observation, new: bool) {
@@ -85,7 +85,8 @@ impl Caller {
         self.new = new;
         if let Some(account) = o.account {
             self.accounts.insert(account);
-            if o.outcome == Outcome::LoggedIn && self.sums.auth_failures >= GUESSES {
+            let others = self.accounts.count() >= GUESSED_ACCOUNTS;
+            if o.outcome == Outcome::LoggedIn && others && self.sums.auth_failures > 0 {
                 self.taken.insert(account);
             }
         }

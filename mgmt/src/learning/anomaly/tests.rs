@@ -377,3 +377,5 @@ fn caps_hold_and_what_is_beyond_is_counted_as_other() {
     assert_eq!(shop.endpoints.len(), service::MAX_ENDPOINTS + 1);
     assert!(shop.endpoints.contains_key(OTHER) && engine.services.contains_key(OTHER));
 }
+
+mod weeks;
