@@ -25,6 +25,8 @@ const SURE: f64 = 5.0;
 /// Fewer beyond what is usual are not worth an alarm.
 const LEAST_FAILURES: f64 = 20.0;
 const LEAST_REQUESTS: f64 = 100.0;
+/// Of time and bytes, in requests' worth of them.
+const LEAST_WORTH: f64 = 50.0;
 /// Callers that are named: one of so many, at least two, at most ten.
 const EACH: f64 = 8.0;
 const NAMED: usize = 10;
@@ -34,6 +36,8 @@ const FEW: f64 = 0.5;
 const NEWER: f64 = 0.3;
 /// …and at least this.
 const MOSTLY_NEW: f64 = 0.5;
+/// Where the server fails: bots would have nearly all of what is beyond the usual.
+const NEARLY_ALL: f64 = 0.9;
 /// A caller asks so many times as much as callers do.
 const INTENSE: f64 = 2.5;
 /// Different templates that nobody asks for by accident.
@@ -102,11 +106,11 @@ impl Culprits {
         self.share >= FEW && self.heavier
     }
 
-    /// Most that the few ask for fails in the server, so they ask again.
+    /// So much of what the few ask for fails in the server that they ask again.
     fn try_again(&self) -> bool {
         let sum =
             |of: fn(&Sums) -> u64| self.callers.iter().map(|c| of(&c.caller.sums)).sum::<u64>();
-        2 * sum(|s| s.server_errors) > sum(|s| s.requests)
+        3 * sum(|s| s.server_errors) > sum(|s| s.requests)
     }
 
     /// What the few have comes from callers that were not known, more than is usual.
@@ -283,7 +287,11 @@ impl<'a> Scene<'a> {
     /// Requests that cost much time or bytes, and how much they are beyond what the whole service usually has.
     fn heavy(&self, by: By, of: Of) -> Option<(f64, Finding)> {
         let whole = of(self.usual(), self.length, self.window)?;
-        let least = (MATTERS * whole.mid).max(1.0);
+        let worth = match by {
+            By::Bytes => self.usual().bytes.usual(self.length)?,
+            _ => self.usual().micros.usual(self.length)?,
+        };
+        let least = (MATTERS * whole.mid).max(LEAST_WORTH * worth);
         let mut targets = strong(self.targets(of), 1.0, least);
         targets.retain(|t| t.name != OTHER && (by == By::Bytes || self.is_asked_for_its_cost(t)));
         let excess: f64 = targets.iter().map(|t| t.deviation.excess()).sum();
@@ -348,7 +356,9 @@ impl<'a> Scene<'a> {
         let usual_sources = self.usual_sources(&self.service.whole).unwrap_or(sources).max(1.0);
         let intense = seen / sources >= INTENSE * usual / usual_sources;
         let few = culprits.few() && culprits.few_are_new() && !culprits.try_again();
-        few || culprits.newer && intense
+        // Where the server fails everybody asks again, also who is new.
+        let fails = 3 * self.record.all.server_errors > self.record.all.requests;
+        few || culprits.newer && intense && (!fails || culprits.new >= NEARLY_ALL)
     }
 
     /// Requests of the busiest callers that are no more than they used to send at their busiest, as a batch job does each night.

@@ -326,8 +326,9 @@ impl Service {
     pub(super) fn add(&mut self, o: &Observation) {
         let source = hash(o.source.as_bytes());
         let Known { before, grown, newcomers, .. } = &mut self.known;
-        let new = !o.source.is_empty() && !before.contains(source) && !grown.contains(source);
-        if new && o.outcome == Outcome::Ok {
+        let in_this = o.source.is_empty() || grown.contains(source);
+        let new = !in_this && !before.contains(source);
+        if !in_this && o.outcome == Outcome::Ok {
             newcomers.insert(source);
         }
         let [callers, ..] = &mut self.callers;
@@ -388,6 +389,13 @@ impl Service {
             *before = std::mem::take(grown);
             *since = now;
         }
+    }
+
+    /// Whether a caller was here before.
+    #[cfg(test)]
+    pub(super) fn knows(&self, source: &str) -> bool {
+        let source = hash(source.as_bytes());
+        self.known.before.contains(source) || self.known.grown.contains(source)
     }
 
     /// Whether it can be told who is new.

@@ -364,6 +364,20 @@ fn nothing_is_said_before_enough_is_known() {
 }
 
 #[test]
+fn who_comes_each_week_stays_known() {
+    let (mut engine, mut dice) = (Engine::default(), Dice(5));
+    for hour in 0..24 * 23 {
+        let start = MONDAY + hour * 3_600;
+        let mut all = customers(&mut dice, start, 0.1);
+        all.push(request(start, "10.9.9.9".into(), "GET /items", Outcome::Ok));
+        all.iter().for_each(|o| drop(engine.observe(o)));
+        let known = |n: &str| engine.services["shop.example"].knows(n);
+        assert!(hour < 3 || known("10.9.9.9"), "hour {hour}");
+        assert!(!known("10.9.9.8"));
+    }
+}
+
+#[test]
 fn caps_hold_and_what_is_beyond_is_counted_as_other() {
     let mut engine = Engine::default();
     for n in 0..1_000_u64 {
