@@ -71,7 +71,9 @@ impl ScanState {
 
     /// Bytes of memory that the content takes.
     pub fn memory(&self) -> usize {
-        self.content.memory()
+        let raw = self.messagepack.as_ref().map_or(0, |content| content.raw.memory());
+        let decoded = self.escapes.as_ref().map_or(0, Escapes::memory);
+        self.content.memory() + raw + decoded
     }
 
     /// The next piece begins: what was found before is not asked for any more.

@@ -119,6 +119,7 @@ impl Escapes {
         island.decode(self.form, kept, last);
         let mut own = Vec::new();
         let text = island.text.get(known..).unwrap_or_default();
+        island.state.begin_piece();
         let held = scanner.scan_each(&mut island.state, text, last, hold, &mut own);
         island.report(scanner, &own, found);
         let decided = island.wire_start(island.state.seen() - held as u64);
@@ -201,6 +202,11 @@ impl Escapes {
         island.text.drain(..kept.saturating_sub(island.text_at) as usize);
         island.text_at = kept.max(island.text_at);
         needed
+    }
+
+    /// Bytes of memory that decoded content takes.
+    pub fn memory(&self) -> usize {
+        self.island.as_ref().map_or(0, |island| island.text.capacity() + island.state.memory())
     }
 
     /// What a match is as the application sees it.

@@ -177,3 +177,19 @@ proptest! {
         prop_assert!(again.is_empty(), "{}", String::from_utf8_lossy(&out));
     }
 }
+
+#[test]
+fn long_content_is_scanned_in_constant_memory() {
+    let (_, scanner, active) = scanner();
+    for (form, part) in
+        [(true, "a=%34%35+x&"), (false, "\\u0034 and more "), (false, "{\"a\": 12}\n")]
+    {
+        let mut state = ScanState::default();
+        state.set_escapes(form);
+        let piece = part.repeat(120);
+        for _ in 0..1000 {
+            scanner.scan(&mut state, piece.as_bytes(), false, &active, &mut Vec::new());
+        }
+        assert!(state.memory() < 128 << 10, "{part}: {}", state.memory());
+    }
+}
