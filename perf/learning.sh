@@ -73,10 +73,43 @@ behaviour() {
 	behaviour_real
 }
 
-# Weeks of simulated shops, attacked and not. WEIR_SIM_SHOPS and WEIR_SIM_SEED draw others.
+# Weeks of shops that the tests of the anomalies draw, attacked and not. WEIR_SIM_SHOPS and WEIR_SIM_SEED draw others.
+anomalies_weeks() {
+	cargo test -q -p weir-mgmt --lib anomaly::tests::weeks -- --ignored --nocapture | grep -vE '^(running|test|\.|$)'
+}
+
+# Nine days of the simulator, with attacks of one kind and all that is innocent. An attacker is found if an alarm names it, or is of
+# many and covers it; an alarm is false if no attacker did anything meanwhile. Who attacks from the first day on is not judged.
+anomalies_simulated() {
+	seed=${WEIR_SIM_SEED:-1}
+	alarms=0
+	for kind in none scanner crawler multi-vector flood scraping brute-force spraying enumeration exhaustion; do
+		"$bin/sim" --api shop --seed "$seed" --days 9 --users 600 --attacks $kind --out "$out/requests"
+		"$bin/weir" detect anomaly --json "$out/requests" >"$out/alarms" || [ $? = 1 ]
+		jq -n -r --arg kind $kind --slurpfile alarms "$out/alarms" '
+			[$alarms[] | select(.severity != "low")] as $alarms
+			| [inputs | select(.label != "normal")] | group_by(.src)
+			| map({src: .[0].src, level: .[0].level, first: (map(.ts) | min), last: (map(.ts) | max)}) as $all
+			| def during($a): .window.start < $a.last + 300 and .window.end > $a.first;
+			  def tells($a): during($a) and (.kind | startswith("distributed") or . == "account-takeover")
+				or during($a) and any(.sources.top[]; .source == $a.src);
+			[$all[] | select(.first > 1772409600 + 86400)] as $judged
+			| [$judged[] | . as $a | {level, found: any($alarms[]; tells($a))}] as $found
+			| ([$alarms[] | . as $alarm | select(any($all[]; . as $a | $alarm | during($a)) | not)] | length) as $false
+			| ($found | group_by(.level) | map("\(.[0].level) \(map(select(.found)) | length)/\(length)") | join(", ")) as $levels
+			| "anomalies of \($kind): \($levels); \($false) false alarms",
+			  if ($found | length) > 0 then "figure: anomaly.simulated.recall.\($kind) \(($found | map(select(.found)) | length) / ($found | length) * 1000 | round / 1000) ratio" else empty end,
+			  "false \($false)"' "$out/requests" >"$out/said"
+		grep -v '^false' "$out/said"
+		alarms=$((alarms + $(sed -n 's/^false //p' "$out/said")))
+		seed=$((seed + 1))
+	done
+	echo "figure: anomaly.simulated.false_alarms_per_day $(echo $alarms | awk '{ printf "%.3f", $1 / 90 }') count"
+}
+
 anomalies() {
-	cargo test -q -p weir-mgmt --lib anomaly::tests::weeks -- --ignored --nocapture |
-		grep -vE '^(running|test|\.|$)'
+	anomalies_weeks
+	anomalies_simulated
 }
 
 for part in $parts; do

@@ -250,9 +250,15 @@ fn means(service: &str, f: &Finding) -> String {
         Kind::DataHeavy => format!(
             "Attack on many endpoints that send much: {place} sent {seen} bytes, where {mid} are usual; {who}."
         ),
+        Kind::DataLeak if f.measure == Measure::Requests => format!(
+            "Data leak: objects of {place} are taken one by one: {seen} requests, where {mid} are usual; {who}."
+        ),
         Kind::DataLeak => {
             format!("Data leak: {place} sent {seen} bytes, where {mid} are usual; {who}.")
         }
+        Kind::Scanning if f.measure == Measure::AuthFailures => format!(
+            "Scanning of {place}: {seen} requests that were refused for want of rights, where {mid} are usual; {who}."
+        ),
         Kind::Scanning => format!(
             "Scanning of {place}: {seen} requests for what is not there, of {} different forms, where {mid} are usual; \
              {who}.",

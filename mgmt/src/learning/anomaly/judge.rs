@@ -7,14 +7,16 @@
 //! | brute force | failed logins, on few endpoints | few callers have them, more than they used to |
 //! | distributed brute force | the same | mostly callers not known, or far more callers than requests tell |
 //! | account takeover | one of these | successes after failures |
-//! | scanning | what is not there | many different templates, or many paths of few callers |
+//! | scanning | what is not there, or refused where nobody logs in | many different templates, or many paths of few callers |
 //! | HTTP DoS | requests | few callers not known; or not known and each asks more than callers do |
 //! | compute-heavy | the server's time, on few costly endpoints asked more than usual | the same |
 //! | data-heavy, data leak | bytes, of many or few endpoints | the same |
+//! | data leak | requests, of few callers | each for another object, and not so fast that it is meant to hurt |
 //! | load, errors | requests, failures | none of it |
 
 use super::baseline::{Deviation, WINDOWS};
 use super::kind::Kind;
+use super::observation::is_credentials;
 use super::record::{Caller, Record, Sums};
 use super::service::{Baseline, By, CallersWindow, OTHER, Scope, Service, Window};
 use super::sketch::Entry;
@@ -44,6 +46,8 @@ const INTENSE: f64 = 2.5;
 const MANY_TEMPLATES: f64 = 12.0;
 /// Accounts that nobody has who forgot a password.
 const MANY_ACCOUNTS: f64 = 4.0;
+/// Objects that nobody looks at one by one in a window.
+const MANY_OBJECTS: f64 = 40.0;
 /// Different paths of one caller that are not there.
 const MANY_PATHS: f64 = 20.0;
 /// What is beyond the usual of an endpoint matters from this share of what the whole service usually has.
@@ -175,7 +179,11 @@ impl<'a> Scene<'a> {
 
     /// What it means, attacks first.
     pub fn judge(&self) -> Vec<Finding> {
-        let attacks = [self.credentials(), self.scanning(), self.volume()];
+        let (scanning, refused) = (self.scanning(), self.refused());
+        // What a scanner is refused belongs to it.
+        let same = |f: &Finding| f.kind == Kind::Scanning && scanning.is_some();
+        let refused = refused.filter(|f| !same(f));
+        let attacks = [refused, scanning, self.volume()];
         let mut found: Vec<Finding> = attacks.into_iter().flatten().collect();
         if !found.iter().any(|f| f.kind.is_attack()) {
             found.extend(self.errors());
@@ -184,7 +192,8 @@ impl<'a> Scene<'a> {
         found
     }
 
-    fn credentials(&self) -> Option<Finding> {
+    /// Requests that are refused for their credentials, or for want of them.
+    fn refused(&self) -> Option<Finding> {
         let usual = &self.usual().auth;
         let all = &self.record.all;
         let targets = self.targets(Baseline::auth_deviation);
@@ -211,6 +220,8 @@ impl<'a> Scene<'a> {
             culprits.callers.iter().any(|c| c.caller.accounts.count() >= MANY_ACCOUNTS);
         let few = culprits.few() && (many_accounts || culprits.few_are_new());
         let kind = match () {
+            // Nobody guesses passwords where they are not asked for.
+            () if !is_credentials(first.name) && (few || culprits.newer) => Kind::Scanning,
             () if (few || culprits.newer || more_callers) && taken >= 1.5 => Kind::AccountTakeover,
             () if few => Kind::BruteForce,
             () if on_few && (culprits.newer || more_callers) => Kind::DistributedBruteForce,
@@ -276,12 +287,20 @@ impl<'a> Scene<'a> {
         let targets = strong(self.targets(Baseline::requests_deviation), 2.0, LEAST_REQUESTS);
         let rate = if is_peak { rate } else { targets.first()?.deviation };
         let culprits = self.culprits(By::Requests, rate.excess());
+        let takes = culprits.callers.iter().any(|c| self.takes_one_by_one(&c.caller));
         let kind = match self.is_attack(&culprits, rate.seen, rate.mid) {
+            true if culprits.few() && takes => Kind::DataLeak,
             true if rate.seen >= INTENSE * rate.mid => Kind::HttpDos,
             _ if self.habitual() >= FEW * rate.excess() => return None,
             _ => Kind::Load,
         };
         Some(self.finding(kind, Measure::Requests, rate, names(&targets), culprits))
+    }
+
+    /// It asks for many objects, each once or twice, and not so fast that it is meant to hurt.
+    fn takes_one_by_one(&self, caller: &Caller) -> bool {
+        let (requests, paths) = (caller.sums.requests as f64, caller.paths.count());
+        requests < self.seconds() as f64 && paths >= MANY_OBJECTS && 2.0 * paths >= requests
     }
 
     /// Requests that cost much time or bytes, and how much they are beyond what the whole service usually has.

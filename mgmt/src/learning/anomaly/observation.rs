@@ -90,7 +90,8 @@ impl Observation {
     }
 }
 
-fn is_credentials(path: &str) -> bool {
+/// Whether credentials are checked there, by the looks of a path or endpoint.
+pub(super) fn is_credentials(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
     CREDENTIALS.iter().any(|word| path.contains(word))
 }
