@@ -8,7 +8,7 @@ use clap::Args as ClapArgs;
 
 use super::style::{Style, printable};
 use super::{Failure, Outcome, output};
-use crate::learning::anomaly::{Engine, Observation, Report, Severity, State};
+use crate::learning::anomaly::{Engine, Observation, Report, Severity, State, load, save};
 use crate::learning::requests::{Error, Requests};
 
 /// Wrong lines that are told of one by one.
@@ -25,10 +25,16 @@ pub(super) struct Args {
     /// Tell of each as it begins, changes and ends, and not only when it has ended
     #[arg(long)]
     follow: bool,
+    /// Begin with what this file knows, if it is there, and keep in it what is learnt
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let mut engine = Engine::default();
+    let mut engine = match &args.model {
+        Some(path) => load(path).map_err(Failure::file("read the model", path))?,
+        None => Engine::default(),
+    };
     let mut requests = Requests::open(&args.file).map_err(|e| Failure::new(e.to_string()))?;
     let mut printer = Printer::new(args);
     let mut wrong = 0;
@@ -52,6 +58,9 @@ pub(super) fn run(args: &Args) -> Outcome {
     }
     printer.print(&engine.finish())?;
     printer.end()?;
+    if let Some(path) = &args.model {
+        save(&engine, path).map_err(Failure::file("write the model", path))?;
+    }
     if engine.late > 0 {
         eprintln!(
             "weir: {} requests came after later ones; sort the recording by time",

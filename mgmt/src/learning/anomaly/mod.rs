@@ -15,6 +15,7 @@ mod event;
 mod explain;
 mod judge;
 mod kind;
+mod model;
 mod observation;
 mod record;
 mod service;
@@ -31,6 +32,7 @@ use service::{OTHER, Service};
 
 pub use explain::{Report, State};
 pub use kind::{Kind, Severity};
+pub use model::{load, save};
 pub use observation::Observation;
 
 /// Most services that are told apart; the rest counts as `(other)`.
@@ -46,6 +48,7 @@ pub struct Engine {
     /// Beginning of the bucket under way.
     start: Option<u64>,
     /// Requests that were older than the bucket under way, and counted in it.
+    #[serde(skip)]
     pub late: u64,
 }
 

@@ -29,6 +29,10 @@ impl HyperLogLog {
     /// Takes a value, by its [`hash`].
     pub fn insert(&mut self, hash: u64) {
         let bits = self.registers.len().trailing_zeros();
+        // A model file may hold anything.
+        if !(7..=16).contains(&bits) {
+            return;
+        }
         let index = (hash >> (64 - bits)) as usize;
         // The stop bit bounds the rank where all others are zero.
         let rank = ((hash << bits) | (1 << (bits - 1))).leading_zeros() as u8 + 1;

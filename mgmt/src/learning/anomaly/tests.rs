@@ -194,6 +194,20 @@ fn distributed_brute_force() {
 }
 
 #[test]
+fn what_was_stored_still_knows() {
+    let (engine, mut dice) = learnt();
+    let path = std::env::temp_dir().join(format!("weir-anomalies-{}", std::process::id()));
+    save(&engine, &path).unwrap();
+    let mut engine = load(&path).unwrap();
+    std::fs::remove_file(path).unwrap();
+    let mut said = play(&mut engine, &mut dice, SCENARIO, SCENARIO + 3_600, |dice, start, all| {
+        guesses(dice, start, all, 800, 150, 0);
+    });
+    said.extend(engine.finish());
+    assert_attack(&said, &[Kind::DistributedBruteForce], 2);
+}
+
+#[test]
 fn brute_force_of_few() {
     let said = said_of(|dice, start, all| guesses(dice, start, all, 3, 60, 0));
     assert_attack(&said, &[Kind::BruteForce], 2);
