@@ -58,13 +58,13 @@ bench-detection: deps ## score detectors, cards, custom patterns and the attack 
 	cargo bench -p weir-perf --bench decoders -- --warm-up-time 0.5 --measurement-time 2
 	perf/decoders.sh $(CARGO_TARGET_DIR)
 
+bench-learning: deps ## score what is learnt from recorded requests, on simulated traffic and on the shared corpora, where they are
+	cargo build --release -p weir-mgmt -p weir-perf-learning -p weir-sim --bins
+	perf/learning.sh $(CARGO_TARGET_DIR)/release $(SHARED)
+
 train-endpoints: ## train the networks of API discovery anew, from the shared corpora
 	cargo build --release -p weir-perf-learning --bin train-endpoints
 	$(CARGO_TARGET_DIR)/release/train-endpoints --shared $(SHARED) --out mgmt/models/endpoints.bin
-
-bench-learning: deps ## score what is learnt, on simulated traffic and on the shared corpora, where they are
-	cargo build --release -p weir-mgmt -p weir-sim --bins
-	perf/learning.sh $(CARGO_TARGET_DIR)/release $(SHARED)
 
 lint: ## warnings are errors
 	cargo clippy --workspace --all-targets -- -D warnings

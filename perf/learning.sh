@@ -1,16 +1,43 @@
 #!/bin/sh
 # Measures what Weir learns, on simulated traffic and on the shared corpora where they are, and prints tables and `figure:` lines.
-# usage: learning.sh BIN [SHARED] [PART…]; BIN is the folder that holds weir, sim and sim-score. Without a PART, all of them.
+# usage: learning.sh BIN [SHARED] [PART…]; BIN is the folder that holds the programs. Without a PART, all of them.
 set -eu
 bin=$1
 shared=${2:-${WEIR_SHARED:-../shared}}/corpora
-parts="behaviour anomalies"
+parts="endpoints behaviour anomalies"
 if [ $# -gt 2 ]; then
 	shift 2
 	parts=$*
 fi
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
+
+for tool in python3 jq; do
+	if ! command -v $tool >/dev/null; then
+		echo "$tool is not here, and the scorers need it: apt-get install $tool"
+		exit 1
+	fi
+done
+
+# Real recorded calls, and simulated ones. The learner does not see the truth, nor which test a request belongs to.
+endpoints() {
+	if [ -d "$shared/endpoints" ]; then
+		gzip -dc "$shared/endpoints/datadog_requests.jsonl.gz" | jq -c 'del(.template, .session)' >"$out/requests.jsonl"
+		"$bin/weir" learn endpoints "$out/requests.jsonl" >"$out/endpoints.jsonl"
+		score="python3 $shared/score/score_endpoints.py $shared/endpoints/templates.jsonl $shared/endpoints/datadog_requests.jsonl.gz"
+		$score "$out/endpoints.jsonl"
+		$score "$out/endpoints.jsonl" --json | jq -r '
+			[(.all | ["", .]), (.min_3_paths | [".min3", .])][] | .[0] as $rows | .[1]
+			| "figure: learn.endpoints.datadog\($rows).precision \(.precision) ratio",
+			  "figure: learn.endpoints.datadog\($rows).recall \(.recall) ratio",
+			  "figure: learn.endpoints.datadog\($rows).grouping_accuracy \(.grouping_accuracy) ratio"'
+		"$bin/weir" learn endpoints "$out/requests.jsonl" --format policy >"$out/policy.yaml"
+		"$bin/weir" policy check "$out/policy.yaml"
+		"$bin/bench-endpoints" --shared "$(dirname "$shared")"
+	else
+		echo "no corpora in $shared: set WEIR_SHARED to the folder that holds corpora/"
+	fi
+}
 
 # Learnt on one API, judged on two others with other seeds. WEIR_SIM_SEED draws new traffic, of which no limit of Weir's knows.
 behaviour_simulated() {

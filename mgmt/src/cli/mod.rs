@@ -26,6 +26,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use client::Client;
+#[cfg(test)]
+pub(crate) use score::blocks_call;
 
 /// Watch and steer Weir, and try its engines on files.
 #[derive(Debug, Parser)]

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
 use serde_json::json;
-use weir_inspect::policy::{Decision, Direction, HeaderLookup, Message, Policy};
+use weir_inspect::policy::{Decision, Direction, HeaderLookup, Message, Policy, Selection};
 use weir_inspect::request::Request;
 use weir_inspect::scan::decode_url;
 use weir_inspect::score::{BLOCK_FROM, Finding, Score, score};
@@ -84,13 +84,13 @@ impl HeaderLookup for Headers<'_> {
     }
 }
 
-/// What a policy does about a request: the strongest of what its rules say of the call and of each finding.
-fn by_policy(policy: &Policy, request: &Request, scored: &Score) -> &'static str {
+/// The rules of a policy that are about a request.
+fn selection(policy: &Policy, request: &Request) -> Selection {
     let (src, _) = endpoint(request.src.as_deref());
     let (dst, port) = endpoint(request.dst.as_deref());
     let mut path = Vec::new();
     decode_url(request.url.split(['?', '#']).next().unwrap_or("/").as_bytes(), &mut path);
-    let selection = policy.select(&Message {
+    policy.select(&Message {
         direction: Direction::Request,
         src,
         dst,
@@ -99,7 +99,17 @@ fn by_policy(policy: &Policy, request: &Request, scored: &Score) -> &'static str
         method: request.method.as_bytes(),
         path: &path,
         headers: &Headers(request),
-    });
+    })
+}
+
+/// Whether a policy refuses a request for what it calls, whatever is in it.
+pub(crate) fn blocks_call(policy: &Policy, request: &Request) -> bool {
+    selection(policy, request).verdict().is_some_and(|d| d.acts() && d.action.refuses())
+}
+
+/// What a policy does about a request: the strongest of what its rules say of the call and of each finding.
+fn by_policy(policy: &Policy, request: &Request, scored: &Score) -> &'static str {
+    let selection = selection(policy, request);
     let decide = |finding: &Finding| {
         if finding.confidence < BLOCK_FROM {
             return None;

@@ -31,6 +31,8 @@ pub struct Operation {
     pub parts: Vec<String>,
     /// By name.
     pub parameters: BTreeMap<String, Parameter>,
+    /// Names of parameters of the query.
+    pub query: Vec<String>,
 }
 
 /// The description of an API.
@@ -46,7 +48,7 @@ impl Api {
     /// Which part of the providers it belongs to, of `of`: all APIs of a provider to the same.
     pub fn fold(&self, of: u32) -> u32 {
         let provider = self.name.split(['/', ':']).next().unwrap_or_default();
-        hash(77, provider.as_bytes()) / 7 % of
+        hash(77 + of, provider.as_bytes()) / 7 % of
     }
 }
 
@@ -69,6 +71,7 @@ pub fn load(shared: &Path) -> Result<Vec<Api>, String> {
             method: (*method).to_owned(),
             parts,
             parameters: read_parameters(&parameters),
+            query: read_query(&parameters),
         };
         apis.entry((*name).to_owned()).or_default().push(operation);
     }
@@ -94,4 +97,13 @@ fn read_parameters(list: &Value) -> BTreeMap<String, Parameter> {
         found.insert(parameter.name.clone(), parameter);
     }
     found
+}
+
+fn read_query(list: &Value) -> Vec<String> {
+    let text =
+        |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    let all = list.as_array().into_iter().flatten();
+    all.filter(|v| text(v, "in").as_deref() == Some("query"))
+        .filter_map(|v| text(v, "name"))
+        .collect()
 }

@@ -14,6 +14,8 @@ pub struct Sample {
     pub method: String,
     /// Components of the path.
     pub path: Vec<String>,
+    /// Names in the query.
+    pub query: Vec<String>,
     /// Which of them are values.
     pub is_value: Vec<bool>,
     /// The template, its parameters without names.
@@ -133,7 +135,8 @@ fn sample(
     if template.is_empty() {
         template.push('/');
     }
-    Sample { method: operation.method.clone(), path, is_value, template }
+    let query = operation.query.iter().filter(|_| random.chance(0.3)).cloned().collect();
+    Sample { method: operation.method.clone(), path, query, is_value, template }
 }
 
 impl Entity {
@@ -166,7 +169,7 @@ impl Entity {
 pub fn request(sample: &Sample, host: &str) -> weir_inspect::request::Request {
     weir_inspect::request::Request {
         method: sample.method.clone(),
-        url: format!("/{}", sample.path.join("/")),
+        url: format!("/{}?{}", sample.path.join("/"), sample.query.join("=1&")),
         host: Some(host.to_owned()),
         response: Some(weir_inspect::request::Response { status: 200, ..Default::default() }),
         ..Default::default()

@@ -39,7 +39,8 @@ struct Learning {
 const FIRST: f32 = 1e-3;
 
 /// Trains on examples, in an order of the seed's.
-pub fn train(shape: Shape, examples: &[Example], plan: &Plan) -> Network {
+pub fn train(shape: Shape, examples: &[&[Example]], plan: &Plan) -> Network {
+    let examples: Vec<&Example> = examples.iter().copied().flatten().collect();
     let mut random = Random::new(plan.seed);
     let mut learning = Learning::new(shape, plan, &mut random);
     let mut order: Vec<usize> = (0..examples.len()).collect();
@@ -48,7 +49,7 @@ pub fn train(shape: Shape, examples: &[Example], plan: &Plan) -> Network {
         for at in (1..order.len()).rev() {
             order.swap(at, random.below(at + 1));
         }
-        for example in order.iter().filter_map(|at| examples.get(*at)) {
+        for example in order.iter().filter_map(|at| examples.get(*at).copied()) {
             let mut input = example.input.clone();
             for bag in &mut input.bags {
                 bag.retain(|_| !random.chance(plan.drop));

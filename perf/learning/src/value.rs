@@ -12,6 +12,9 @@ use weir_mgmt::learning::endpoints::characters::hash;
 use crate::corpus::Parameter;
 use crate::random::Random;
 
+/// Parts of the words.
+pub const PARTS: u32 = 5;
+
 /// Words by kind (`words.txt`).
 #[derive(Debug)]
 pub struct Words(BTreeMap<&'static str, Vec<String>>);
@@ -32,9 +35,9 @@ fn prose(shared: &Path) -> Result<BTreeSet<String>, String> {
 }
 
 impl Words {
-    /// One of three parts: 0 is kept back to measure with, 1 and 2 are for each half of the training.
+    /// One of the parts: 0 is kept back to measure with, the others are for each fold of the training.
     pub fn load(part: u32, shared: &Path) -> Result<Words, String> {
-        let mine = |word: &&str| hash(5, word.as_bytes()) / 3 % 3 == part;
+        let mine = |word: &&str| hash(5, word.as_bytes()) / 3 % PARTS == part;
         let mut words: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         let mut kind = "";
         for line in include_str!("../words.txt").lines().filter(|l| !l.starts_with('#')) {

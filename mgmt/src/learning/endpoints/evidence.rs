@@ -11,9 +11,9 @@ use super::trie::{Node, NodeId, Trie};
 /// Plain numbers of an [`Input`] about a child.
 pub const NUMBERS: usize = ALONE + BESIDE;
 /// Of them, those about a child before its siblings are judged.
-const ALONE: usize = 42;
+const ALONE: usize = 46;
 /// And those about the siblings that seem to be values, or names. All zero at first.
-const BESIDE: usize = 11;
+const BESIDE: usize = 13;
 /// Bags of an [`Input`]: the last name before it, the names after it.
 pub const BAGS: usize = 2;
 /// How many components after a child are compared with what follows its siblings.
@@ -56,6 +56,8 @@ pub struct Child<'t> {
     pub ids: Vec<NodeId>,
     /// It is known to be a name of the API.
     pub literal: bool,
+    /// What its characters say: positive if it looks like a value.
+    pub logit: f32,
     /// What the network judges.
     pub input: Input,
 }
@@ -66,6 +68,9 @@ pub struct Everywhere {
     contexts: HashMap<u32, HashSet<u32>>,
     /// How much the components in a context look like values: sum and count.
     looks: HashMap<u32, (f32, f32)>,
+    /// The API's own words: in how many different names each occurs, and those names.
+    words: HashMap<u32, u32>,
+    names: HashSet<u32>,
 }
 
 /// The context of what looks like a value.
@@ -75,6 +80,10 @@ impl Everywhere {
     /// Adds the components of a tree.
     pub fn add(&mut self, trie: &Trie) {
         for node in trie.nodes() {
+            if likeness(node) < 0.5 {
+                self.add_words(&node.name);
+            }
+            node.calls.iter().flat_map(|(_, c)| c.query.keys()).for_each(|q| self.add_words(q));
             let value = node.name.is_empty() || node.logit > 0.0 && !node.literal;
             let context = if value { VALUE } else { name_hash(&node.name) };
             for child in node.children.values().filter_map(|id| trie.node(*id)) {
@@ -87,6 +96,23 @@ impl Everywhere {
         }
     }
 
+    fn add_words(&mut self, name: &str) {
+        if self.names.insert(name_hash(name)) {
+            words(name, &mut |word| *self.words.entry(word).or_default() += 1);
+        }
+    }
+
+    /// How many words a name has, and the share of them that other names have, too.
+    fn known_words(&self, name: &str) -> (f32, f32) {
+        let own = u32::from(self.names.contains(&name_hash(name)));
+        let (mut all, mut known) = (0.0, 0.0);
+        words(name, &mut |word| {
+            all += 1.0;
+            known += f32::from(u8::from(self.words.get(&word).is_some_and(|n| *n > own)));
+        });
+        (all, if all > 0.0 { known / all } else { 0.0 })
+    }
+
     /// Contexts of a component other than this one: how many, and how much their components look like values.
     fn others(&self, name: &str, place: &Place<'_>) -> (usize, f32) {
         let here = if place.since > 0 { VALUE } else { name_hash(place.last) };
@@ -96,6 +122,31 @@ impl Everywhere {
         let (count, sum) = looks.fold((0, 0.0), |(n, sum), mean| (n + 1, sum + mean));
         (count, if count > 0 { sum / count as f32 } else { 0.0 })
     }
+}
+
+/// The words of a name, hashed: `due_date_rules`, `dueDateRules` and `due-date-rule` have the same.
+fn words(name: &str, each: &mut dyn FnMut(u32)) {
+    let mut word = Vec::new();
+    let mut end = |word: &mut Vec<u8>| {
+        if word.len() > 3 && word.ends_with(b"s") {
+            word.pop();
+        }
+        if word.len() >= 3 {
+            each(hash(4, word));
+        }
+        word.clear();
+    };
+    let mut before = b'A';
+    for b in name.bytes() {
+        if !b.is_ascii_alphabetic() || b.is_ascii_uppercase() && before.is_ascii_lowercase() {
+            end(&mut word);
+        }
+        if b.is_ascii_alphabetic() {
+            word.push(b.to_ascii_lowercase());
+        }
+        before = b;
+    }
+    end(&mut word);
 }
 
 fn name_hash(name: &str) -> u32 {
@@ -149,6 +200,7 @@ impl<'t> Children<'t> {
             name: group.name,
             ids: group.ids.clone(),
             literal: group.literal,
+            logit: group.logit,
             input: siblings.input(trie, group, place, everywhere),
         };
         let list = groups.iter().take(named).map(child).collect();
@@ -176,6 +228,8 @@ impl<'t> Children<'t> {
                 to_names.mean,
                 to_names.methods,
                 values.coherence,
+                (1.0 + to_values.amount).ln() / 2.0,
+                (1.0 + to_names.amount).ln() / 2.0,
                 f32::from(u8::from(*is_value)),
             ];
             child.input.numbers.truncate(ALONE);
@@ -197,6 +251,7 @@ struct Side {
 /// How a child fits to a side, itself left out.
 struct Fit {
     members: f32,
+    amount: f32,
     any: f32,
     mean: f32,
     methods: f32,
@@ -225,27 +280,35 @@ impl Side {
     fn fit(&self, group: &Group<'_>, is_member: bool) -> Fit {
         let own = f32::from(u8::from(is_member));
         let members = self.members - own;
-        let (any, mean) = shares(&group.follow, &self.shared, own, members.max(1.0));
+        let Shares { amount, any, mean } =
+            shares(&group.follow, &self.shared, own, members.max(1.0));
         let same = self.methods.get(&group.methods).copied().unwrap_or(0.0) - own;
-        Fit { members, any, mean, methods: same.max(0.0) / members.max(1.0) }
+        Fit { members, amount, any, mean, methods: same.max(0.0) / members.max(1.0) }
     }
 }
 
-/// Of what follows a child: which share follows a sibling too, and on average how many of them.
+/// Of what follows a child: how much and which share follows a sibling too, and on average how many of them.
+struct Shares {
+    amount: f32,
+    any: f32,
+    mean: f32,
+}
+
 fn shares(
     follow: &BTreeMap<u64, f32>,
     shared: &HashMap<u64, f32>,
     own: f32,
     siblings: f32,
-) -> (f32, f32) {
-    let (mut all, mut any, mut mean) = (0.0, 0.0, 0.0);
+) -> Shares {
+    let (mut all, mut amount, mut mean) = (0.0, 0.0, 0.0);
     for (element, weight) in follow {
         let others = shared.get(element).copied().unwrap_or(0.0) - own;
         all += weight;
-        any += weight * f32::from(u8::from(others > 0.0));
+        amount += weight * f32::from(u8::from(others > 0.0));
         mean += weight * others.max(0.0) / siblings;
     }
-    if all > 0.0 { (any / all, mean / all) } else { (0.0, 0.0) }
+    let all = if all > 0.0 { all } else { 1.0 };
+    Shares { amount, any: amount / all, mean: mean / all }
 }
 
 impl<'t> Group<'t> {
@@ -360,7 +423,7 @@ impl Siblings {
         let (mut least, mut most) = (self.extremes.iter(), self.extremes.iter().rev());
         let least = end(least.next(), least.next());
         let most = end(most.next(), most.next());
-        let (any, mean) = shares(&group.follow, &self.shared, 1.0, others);
+        let Shares { any, mean, .. } = shares(&group.follow, &self.shared, 1.0, others);
         let followers: Vec<&Node> = group
             .ids
             .iter()
@@ -371,6 +434,7 @@ impl Siblings {
         let ahead =
             followers.iter().map(|f| likeness(f)).sum::<f32>() / (followers.len().max(1)) as f32;
         let (contexts, looks) = everywhere.map_or((0, 0.0), |e| e.others(group.name, place));
+        let (words, known) = everywhere.map_or((0.0, 0.0), |e| e.known_words(group.name));
         let same = self.same_methods.get(&group.methods).copied().unwrap_or(1.0);
         let mut numbers = vec![
             (group.logit / 3.0).clamp(-3.0, 3.0),
@@ -403,6 +467,10 @@ impl Siblings {
             (1.0 + group.count).ln() / 2.0,
             flag(group.name.len() <= 2),
             flag(group.methods == 0),
+            (1.0 + group.follow.len() as f32).ln() / 2.0,
+            words / 2.0,
+            known,
+            flag(known > 0.0),
         ];
         for bit in 0..=METHODS.len() {
             numbers.push(flag(group.methods & (1 << bit) != 0));
@@ -416,5 +484,23 @@ impl Siblings {
         names.dedup_by(|a, b| a.name == b.name);
         names.iter().take(FOLLOWERS).for_each(|node| grams(&node.name, &mut after));
         Input { bags: vec![before, after], numbers }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_do_not_depend_on_how_they_are_joined() {
+        let of = |name: &str| {
+            let mut found = Vec::new();
+            words(name, &mut |word| found.push(word));
+            found
+        };
+        assert_eq!(of("due_date_rules").len(), 3);
+        assert_eq!(of("due_date_rules"), of("dueDateRules"));
+        assert_eq!(of("due_date_rules"), of("due-date-rule"));
+        assert!(of("a1-42").is_empty());
     }
 }

@@ -8,12 +8,16 @@
 //!
 //! Only calls that the service answered as calls of an endpoint make a path: what a scanner asks for and does not get is none.
 
+pub mod allow_list;
 pub mod calls;
 pub mod characters;
+pub mod drift;
+pub mod edits;
 pub mod evidence;
 pub mod listing;
 pub mod matcher;
 pub mod network;
+pub mod openapi;
 pub mod paths;
 pub mod schema;
 pub mod templates;
@@ -26,6 +30,7 @@ use std::collections::BTreeMap;
 use weir_inspect::request::Request;
 
 use calls::Calls;
+use edits::Edits;
 use evidence::Everywhere;
 use matcher::Matcher;
 use templates::{Networks, Part, Template};
@@ -51,6 +56,8 @@ pub struct Endpoint {
     pub method: Method,
     /// Its components.
     pub parts: Vec<Part>,
+    /// The names that people gave to its parameters.
+    pub names: Vec<Option<Box<str>>>,
     /// What is known of its calls.
     pub calls: Calls,
     /// 0 to 1: how sure the template is, and more with each call.
@@ -100,6 +107,7 @@ struct Host {
 pub struct Learner {
     networks: Networks,
     limits: Limits,
+    edits: Edits,
     hosts: BTreeMap<Box<str>, Host>,
     left: Left,
 }
@@ -112,7 +120,13 @@ impl Learner {
 
     /// With other limits for each host.
     pub fn with_limits(networks: Networks, limits: Limits) -> Learner {
-        Learner { networks, limits, hosts: BTreeMap::new(), left: Left::default() }
+        let (edits, hosts) = (Edits::default(), BTreeMap::new());
+        Learner { networks, limits, edits, hosts, left: Left::default() }
+    }
+
+    /// What people know better, from now on.
+    pub fn edit(&mut self, edits: Edits) {
+        self.edits = edits;
     }
 
     /// Requests so far that told nothing.
@@ -164,7 +178,7 @@ impl Learner {
         self.hosts.values().for_each(|host| everywhere.add(&host.trie));
         let mut learnt = Learnt::default();
         for (name, host) in &self.hosts {
-            host.endpoints(name, &everywhere, &self.networks, &mut learnt.endpoints);
+            host.endpoints(name, &everywhere, self, &mut learnt.endpoints);
             let assets = host.assets.iter().map(|((directory, kind), count)| Assets {
                 host: name.to_string(),
                 directory: directory.to_string(),
@@ -179,7 +193,7 @@ impl Learner {
 
 /// Whether a status says that there is an endpoint. Not found, not allowed and unauthorised are said of any path, and bad
 /// request of nonsense, too. Where the answer was not recorded, nothing speaks against it.
-fn is_answered(status: Option<u16>) -> bool {
+pub fn is_answered(status: Option<u16>) -> bool {
     !matches!(status, Some(400 | 401 | 403 | 404 | 405 | 501))
 }
 
@@ -218,11 +232,12 @@ impl Host {
         &self,
         host: &str,
         everywhere: &Everywhere,
-        networks: &Networks,
+        learner: &Learner,
         all: &mut Vec<Endpoint>,
     ) {
+        let Learner { networks, edits, .. } = learner;
         let templates =
-            templates::all(&self.trie, everywhere, &mut |children| networks.judge(children));
+            templates::all(&self.trie, everywhere, edits, &mut |children| networks.judge(children));
         let mut refused = self.refused();
         let mut matcher = Matcher::default();
         for (number, template) in templates.iter().enumerate() {
@@ -242,7 +257,8 @@ impl Host {
                 let seen = calls.count as f64;
                 let confidence = f64::from(template.certainty) * (seen / (seen + 0.1));
                 let (host, parts) = (host.to_owned(), template.parts.clone());
-                all.push(Endpoint { host, method, parts, calls, confidence });
+                let names = edits.names(&parts);
+                all.push(Endpoint { host, method, parts, names, calls, confidence });
             }
         }
     }
@@ -280,24 +296,25 @@ impl Host {
 impl Endpoint {
     /// `/user/{user_id}/vehicle`.
     pub fn template(&self) -> String {
-        template(&self.parts)
+        template(&self.parts, &self.names)
     }
 
     /// The parameters of the path with their names, in order.
     pub fn parameters(&self) -> Vec<(String, &Values)> {
-        parameters(&self.parts)
+        parameters(&self.parts, &self.names)
     }
 }
 
-/// The parameters of a template are named after the name before them, in the singular.
-fn parameters(parts: &[Part]) -> Vec<(String, &Values)> {
+/// The parameters of a template are named as people said, or after the name before them, in the singular.
+fn parameters<'p>(parts: &'p [Part], names: &[Option<Box<str>>]) -> Vec<(String, &'p Values)> {
     let mut named: Vec<(String, &Values)> = Vec::new();
     let mut last = "";
     for part in parts {
         match part {
             Part::Name(name) => last = name,
             Part::Parameter(values) => {
-                let base = parameter_name(last);
+                let given = names.get(named.len()).and_then(Option::as_deref);
+                let base = given.map_or_else(|| parameter_name(last), str::to_owned);
                 let taken = |name: &str| named.iter().any(|(n, _)| n == name);
                 let numbered = (2..).map(|n| format!("{base}_{n}"));
                 let name = std::iter::once(base.clone()).chain(numbered).find(|n| !taken(n));
@@ -323,8 +340,8 @@ fn parameter_name(last: &str) -> String {
     if singular.is_empty() { "id".to_owned() } else { format!("{singular}_id") }
 }
 
-fn template(parts: &[Part]) -> String {
-    let mut names = parameters(parts).into_iter().map(|(name, _)| name);
+fn template(parts: &[Part], names: &[Option<Box<str>>]) -> String {
+    let mut names = parameters(parts, names).into_iter().map(|(name, _)| name);
     let mut text = String::new();
     for part in parts {
         text.push('/');

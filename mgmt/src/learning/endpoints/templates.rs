@@ -2,10 +2,61 @@
 //! and what follows them is looked at together.
 
 use super::characters;
+use super::edits::Edits;
 use super::evidence::{Child, Children, Everywhere, Place};
 use super::network::{Network, probability};
 use super::trie::{NodeId, Trie};
 use super::values::Values;
+
+/// From this probability on a child is a value. Above one half: a name taken for a value joins what does not belong together.
+const VALUE: f32 = 0.65;
+/// What is written like a name, by odds of 150 to 1 or more, has to be this likely; in between it rises evenly.
+const NAMED: (f32, f32) = (-5.0, 0.95);
+/// Of a full node, children become a parameter while traffic goes on only if they are this likely values, and so large a share:
+/// it can't be undone.
+const FULL: (f32, f32) = (0.9, 0.25);
+
+/// Where fewer than this share of at least so many children are values, each of them has to be as likely as what is written like
+/// a name: a place either has a parameter, mostly, or it has not.
+const FEW: (f32, usize) = (0.2, 5);
+
+/// Beside values that are one parameter already, what was called so many times more rarely than they is one of them, unless it is
+/// surely written like a name.
+const RARE: (u64, f32) = (64, -6.0);
+
+/// What is needed to be a value at a place.
+struct Needed {
+    few: bool,
+    /// Calls of what is a parameter already.
+    merged: u64,
+}
+
+/// Calls through nodes.
+fn calls_through(trie: &Trie, ids: &[NodeId]) -> u64 {
+    ids.iter().filter_map(|id| trie.node(*id)).map(|node| node.count).sum()
+}
+
+impl Needed {
+    fn at(trie: &Trie, children: &Children<'_>, likely: &[f32]) -> Needed {
+        let all = children.list.len();
+        let values = likely.iter().filter(|l| **l > VALUE).count() + children.parameters.len();
+        let merged = calls_through(trie, &children.parameters);
+        Needed { few: all >= FEW.1 && (values as f32) < all as f32 * FEW.0, merged }
+    }
+
+    fn is_value(&self, trie: &Trie, child: &Child<'_>, likely: f32) -> bool {
+        let rare = || calls_through(trie, &child.ids).saturating_mul(RARE.0) < self.merged;
+        if !child.literal && child.logit > RARE.1 && rare() {
+            return true;
+        }
+        let share = (child.logit / NAMED.0).clamp(0.0, 1.0);
+        let needed = VALUE + (NAMED.1 - VALUE) * if self.few { 1.0 } else { share };
+        likely > needed
+    }
+}
+
+/// How often the children of a place are judged again beside what they seemed to be.
+const LOOKS: usize = 3;
 
 /// A component of a template.
 #[derive(Clone, Debug)]
@@ -27,13 +78,13 @@ pub struct Template {
     pub certainty: f32,
 }
 
-/// The two networks: of characters, and of all evidence.
+/// The networks: of characters, and of all evidence.
 #[derive(Clone, Debug)]
 pub struct Networks {
     /// Whether a component looks like a value.
     pub characters: Network,
-    /// Whether a child of a place is a value.
-    pub evidence: Network,
+    /// Whether a child of a place is a value: several networks of other seeds, whose mean is steadier than each.
+    pub evidence: Vec<Network>,
 }
 
 impl Networks {
@@ -42,24 +93,41 @@ impl Networks {
         Networks::read(include_bytes!("../../../models/endpoints.bin"))
     }
 
-    /// Reads both.
+    /// Reads all.
     pub fn read(mut file: &[u8]) -> Option<Networks> {
         let characters = Network::read(&mut file)?;
-        let evidence = Network::read(&mut file)?;
+        let mut evidence = Vec::new();
+        while !file.is_empty() {
+            evidence.push(Network::read(&mut file)?);
+        }
         Some(Networks { characters, evidence })
+    }
+
+    /// Appends them as a file holds them.
+    pub fn write(&self, file: &mut Vec<u8>) {
+        self.characters.write(file);
+        self.evidence.iter().for_each(|network| network.write(file));
     }
 
     /// How likely each child of a place is a value.
     pub fn judge(&self, children: &mut Children<'_>) -> Vec<f32> {
-        let first = self.look(children);
-        children.refine(&first);
-        self.look(children)
+        let mut guesses = self.look(children);
+        // The first time every child is new to its siblings; then fewer and fewer change sides.
+        for _ in 0..LOOKS {
+            children.refine(&guesses);
+            guesses = self.look(children);
+        }
+        guesses
     }
 
     fn look(&self, children: &Children<'_>) -> Vec<f32> {
         let one = |child: &Child<'_>| match child.literal || characters::is_version(child.name) {
             true => 0.0,
-            false => probability(self.evidence.logit(&child.input)),
+            false => {
+                let sum: f32 =
+                    self.evidence.iter().map(|network| network.logit(&child.input)).sum();
+                probability(sum / self.evidence.len().max(1) as f32)
+            }
         };
         children.list.iter().map(one).collect()
     }
@@ -68,11 +136,11 @@ impl Networks {
 /// Says how likely each child is a value.
 pub type Judge<'j> = &'j mut dyn FnMut(&mut Children<'_>) -> Vec<f32>;
 
-/// All templates of a tree.
-pub fn all(trie: &Trie, everywhere: &Everywhere, judge: Judge<'_>) -> Vec<Template> {
+/// All templates of a tree. What people know goes before what is judged.
+pub fn all(trie: &Trie, everywhere: &Everywhere, edits: &Edits, judge: Judge<'_>) -> Vec<Template> {
     let mut found = Vec::new();
     let start = Template { parts: Vec::new(), nodes: vec![Trie::ROOT], certainty: 1.0 };
-    descend(trie, everywhere, judge, start, Place::default(), &mut found);
+    descend(trie, everywhere, edits, judge, start, Place::default(), &mut found);
     found
 }
 
@@ -80,6 +148,7 @@ pub fn all(trie: &Trie, everywhere: &Everywhere, judge: Judge<'_>) -> Vec<Templa
 fn descend(
     trie: &Trie,
     everywhere: &Everywhere,
+    edits: &Edits,
     judge: Judge<'_>,
     at: Template,
     place: Place<'_>,
@@ -93,9 +162,13 @@ fn descend(
     for node in children.parameters.iter().filter_map(|id| trie.node(*id)) {
         values.merge(&node.values);
     }
+    let known = edits.at(&at.parts);
+    let needed = Needed::at(trie, &children, &likely);
     nodes.extend(children.parameters);
     for (child, likely) in children.list.into_iter().zip(likely) {
-        if likely > 0.5 {
+        let edited = known.is_value(child.name);
+        let likely = edited.map_or(likely, |is| f32::from(u8::from(is)));
+        if edited.unwrap_or_else(|| needed.is_value(trie, &child, likely)) {
             values.add(child.name);
             nodes.extend(child.ids);
             certainty = certainty.min(likely);
@@ -106,13 +179,13 @@ fn descend(
         let certainty = at.certainty.min(1.0 - likely);
         let next = Template { parts, nodes: child.ids, certainty };
         let place = Place { last: child.name, since: 0, depth: place.depth + 1 };
-        descend(trie, everywhere, judge, next, place, found);
+        descend(trie, everywhere, edits, judge, next, place, found);
     }
     if !nodes.is_empty() {
         let mut parts = at.parts.clone();
         parts.push(Part::Parameter(values));
         let place = Place { since: place.since + 1, depth: place.depth + 1, ..place };
-        descend(trie, everywhere, judge, Template { parts, nodes, certainty }, place, found);
+        descend(trie, everywhere, edits, judge, Template { parts, nodes, certainty }, place, found);
     }
     let calls = |id: &NodeId| trie.node(*id).is_some_and(|node| !node.calls.is_empty());
     if at.nodes.iter().any(calls) {
@@ -133,6 +206,9 @@ pub fn values_at(trie: &Trie, path: &[NodeId], networks: &Networks) -> Vec<NodeI
     let at = path.last().copied().unwrap_or(Trie::ROOT);
     let mut children = Children::new(trie, &[at], &place, None);
     let likely = networks.judge(&mut children);
-    let values = children.list.into_iter().zip(likely).filter(|(_, likely)| *likely > 0.5);
-    values.flat_map(|(child, _)| child.ids).collect()
+    let all = children.list.len() as f32;
+    let values = children.list.into_iter().zip(likely).filter(|(_, likely)| *likely > FULL.0);
+    let values: Vec<Child<'_>> = values.map(|(child, _)| child).collect();
+    let many = values.len() as f32 >= all * FULL.1;
+    values.into_iter().filter(|_| many).flat_map(|child| child.ids).collect()
 }

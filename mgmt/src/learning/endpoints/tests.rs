@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -139,6 +139,131 @@ fn parameters_have_names_of_their_own() {
     }
     let value = || Part::Parameter(Values::default());
     let parts = [Part::Name("repos".into()), value(), value()];
-    assert_eq!(template(&parts), "/repos/{repo_id}/{repo_id_2}");
-    assert_eq!(template(&[]), "/");
+    assert_eq!(template(&parts, &[]), "/repos/{repo_id}/{repo_id_2}");
+    assert_eq!(template(&[], &[]), "/");
+}
+
+/// A shop that was called by its users.
+fn shop() -> Learner {
+    let mut learner = learner();
+    for (user, order) in [("alice.smith", 17), ("bob42", 18), ("chen-wei", 19), ("dmitri7", 20)] {
+        ask(&mut learner, "GET", "/users", 200);
+        ask(&mut learner, "GET", &format!("/users/{user}?verbose=true"), 200);
+        ask(&mut learner, "GET", &format!("/users/{user}/orders/{order}"), 200);
+        ask(&mut learner, "POST", &format!("/users/{user}/orders"), 201);
+        ask(&mut learner, "GET", "/health/odd%7Bname%7D", 200);
+    }
+    learner
+}
+
+#[test]
+fn a_document_describes_each_parameter_and_answer() {
+    let document = openapi::document(&shop().learnt(), "shop");
+    assert_eq!(document["openapi"], "3.1.0");
+    let paths = document["paths"].as_object().unwrap();
+    assert!(paths.contains_key("/users/{user_id}/orders/{order_id}"), "{paths:?}");
+    for (path, item) in paths {
+        for operation in item.as_object().unwrap().values() {
+            assert!(!operation["responses"].as_object().unwrap().is_empty());
+            let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+            let named = parameters.iter().filter(|p| p["in"] == "path" && p["required"] == true);
+            let braces = path.matches('{').count() - path.matches("odd{name}").count();
+            assert_eq!(named.count(), braces, "{path}");
+        }
+    }
+    let order = &paths["/users/{user_id}/orders/{order_id}"]["get"];
+    assert_eq!(order["parameters"][1]["schema"], json!({"type": "integer"}));
+}
+
+#[test]
+fn an_allow_list_lets_through_what_was_learnt_and_nothing_else() {
+    use weir_inspect::policy::{Mode, Policy};
+    let (source, joined) = allow_list::policy(&shop().learnt());
+    assert!(source.contains("mode: monitor") && joined == 0);
+    let (policy, warnings) = Policy::compile(&source).unwrap();
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let policy = policy.with_mode(Mode::Enforce);
+    let blocked = |method: &str, url: &str, host: &str| {
+        let line = json!({"method": method, "url": url, "host": host});
+        let request = Request::parse(line.to_string().as_bytes()).unwrap();
+        crate::cli::blocks_call(&policy, &request)
+    };
+    for (method, url, host, wanted) in [
+        ("GET", "/users/eve", "shop", false),
+        ("GET", "/users/eve/orders/1?x=1", "shop:80", false),
+        ("GET", "/health/odd%7Bname%7D", "shop", false),
+        ("POST", "/users/eve/orders", "SHOP", false),
+        ("POST", "/users/eve", "shop", true),
+        ("GET", "/admin", "shop", true),
+        ("DELETE", "/users", "shop", true),
+        ("GET", "/admin", "other", false),
+    ] {
+        assert_eq!(blocked(method, url, host), wanted, "{method} {host}{url}");
+    }
+}
+
+#[test]
+fn an_allow_list_stays_within_what_a_policy_may_hold() {
+    let mut learnt = shop().learnt();
+    let one = learnt.endpoints[0].clone();
+    for n in 0..2000 {
+        let part = |text: String| Part::Name(text.into());
+        let parts = vec![part(format!("area{}", n % 40)), part(format!("thing{n}"))];
+        learnt.endpoints.push(Endpoint { parts, ..one.clone() });
+    }
+    let (source, joined) = allow_list::policy(&learnt);
+    assert!(joined >= 2000, "{joined}");
+    assert!(weir_inspect::policy::Policy::compile(&source).is_ok());
+}
+
+#[test]
+fn drift_is_told() {
+    let description = json!({
+        "openapi": "3.0.0",
+        "servers": [{"url": "https://shop.example/"}],
+        "paths": {
+            "/users": {"get": {"deprecated": true}, "post": {}},
+            "/users/{name}": {
+                "parameters": [{"$ref": "#/components/parameters/name"}],
+                "get": {"parameters": [{"name": "page", "in": "query", "schema": {"type": "integer"}}]},
+            },
+            "/users/{name}/orders": {"post": {}},
+        },
+        "components": {"parameters": {"name": {"name": "name", "in": "path", "schema": {"type": "integer"}}}},
+    });
+    let description = drift::Description::read(&description).unwrap();
+    let lines = description.compare(&shop().learnt());
+    let text = |line: &Value, name: &str| line[name].as_str().unwrap_or_default().to_owned();
+    let mut told: Vec<String> = lines
+        .iter()
+        .map(|l| format!("{} {} {}", text(l, "drift"), text(l, "method"), text(l, "template")))
+        .filter(|told| !told.contains("/health"))
+        .collect();
+    told.sort();
+    assert_eq!(
+        told,
+        [
+            "shadow GET /users/{user_id}/orders/{order_id}",
+            "type-change GET /users/{user_id}",
+            "undocumented-parameter GET /users/{user_id}",
+            "zombie GET /users",
+            "zombie POST /users",
+        ]
+    );
+    assert!(drift::Description::read(&json!({"swagger": 1})).unwrap_err().contains("paths"));
+}
+
+#[test]
+fn people_know_better() {
+    let mut learner = shop();
+    ask(&mut learner, "GET", "/teams/red", 200);
+    ask(&mut learner, "GET", "/teams/search", 200);
+    let edits = "templates: [\"/users/{login}\", \"/users/bob42/orders\", \"/teams/{team}\"]";
+    learner.edit(edits::Edits::read(edits).unwrap());
+    let templates = templates(&learner);
+    for wanted in ["GET /users/{login}", "POST /users/bob42/orders", "GET /teams/{team}"] {
+        assert!(templates.contains(&wanted.to_owned()), "{wanted} of {templates:?}");
+    }
+    let wrong = |t: &&String| t.contains("search") || t.contains("{user_id}");
+    assert_eq!(templates.iter().find(wrong), None);
 }

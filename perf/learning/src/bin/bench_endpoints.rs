@@ -3,10 +3,13 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Parser;
-use weir_mgmt::learning::endpoints::Learner;
+use weir_inspect::request::Request;
+use weir_mgmt::learning::endpoints::matcher::Matcher;
 use weir_mgmt::learning::endpoints::templates::Networks;
+use weir_mgmt::learning::endpoints::{Endpoint, Learner, paths};
 use weir_perf_learning::corpus::{self, Api};
 use weir_perf_learning::random::Random;
 use weir_perf_learning::score::Score;
@@ -25,6 +28,12 @@ struct Args {
     /// For traffic
     #[arg(long, default_value_t = 7)]
     seed: u64,
+    /// Only APIs whose name contains this, left out of training or not
+    #[arg(long)]
+    only: Option<String>,
+    /// Write the traffic of words seen three times as JSON lines, with the true `template`
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -48,7 +57,13 @@ fn run(args: &Args) -> Result<(), String> {
     };
     let networks = networks.ok_or("no networks in the file")?;
     let mut apis = corpus::load(&args.shared)?;
-    apis.retain(|api| api.fold(5) == 0);
+    apis.retain(|api| match &args.only {
+        Some(name) => api.name.contains(name.as_str()),
+        None => api.fold(5) == 0,
+    });
+    if let Some(file) = &args.write {
+        return write(&apis, args, file);
+    }
     println!("{} APIs of providers left out of training", apis.len());
     println!(
         "{:8}{:>10}{:>10}{:>8}{:>8}{:>8}{:>8}{:>12}",
@@ -71,7 +86,70 @@ fn run(args: &Args) -> Result<(), String> {
             println!("figure: learn.endpoints.{name}.recall_at_{seen} {:.4} ratio", score.recall());
         }
     }
+    speed(&apis, &networks, args)
+}
+
+/// Requests that are kept in memory, and played again and again.
+const REQUESTS: usize = 200_000;
+/// How often.
+const PASSES: usize = 5;
+
+/// What learning costs on one core, and finding the template of a path. What is played again has no new paths, as in production.
+fn speed(apis: &[Api], networks: &Networks, args: &Args) -> Result<(), String> {
+    let words = Words::load(0, &args.shared)?;
+    let mut random = Random::new(args.seed);
+    let mut requests = Vec::new();
+    for api in apis.iter().cycle() {
+        let plan =
+            Plan { taste: Taste::Mixed, amount: Amount::Average(50.0), pool: 1000, called: 1.0 };
+        let samples = simulate::simulate(api, plan, &words, &mut random);
+        requests.extend(samples.iter().map(|s| simulate::request(s, &api.name)));
+        if requests.len() > REQUESTS {
+            break;
+        }
+    }
+    let mut learner = Learner::new(networks.clone());
+    let begin = Instant::now();
+    for _ in 0..PASSES {
+        requests.iter().for_each(|request| learner.observe(request));
+    }
+    let rate = (requests.len() * PASSES) as f64 / begin.elapsed().as_secs_f64();
+    let begin = Instant::now();
+    let endpoints = learner.learnt().endpoints;
+    let seconds = begin.elapsed().as_secs_f64();
+    println!(
+        "{} endpoints of {} requests, put together in {seconds:.2} s",
+        endpoints.len(),
+        requests.len()
+    );
+    println!("figure: learn.endpoints.rate {rate:.0} requests/s");
+    println!("figure: learn.endpoints.match {:.0} ns", match_time(&endpoints, &requests));
+    let status = std::fs::read_to_string("/proc/self/status").map_err(|e| e.to_string())?;
+    let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    let kib: f64 = peak.and_then(|l| l.trim().split(' ').next()?.parse().ok()).unwrap_or(0.0);
+    println!("figure: learn.endpoints.peak_memory {:.0} MiB", kib / 1024.0);
     Ok(())
+}
+
+/// Nanoseconds to find the template of a path of the first host, among those of this host.
+fn match_time(endpoints: &[Endpoint], requests: &[Request]) -> f64 {
+    let Some(host) = requests.first().and_then(|r| r.host.as_deref()) else { return 0.0 };
+    let mut matcher = Matcher::default();
+    for (number, endpoint) in endpoints.iter().enumerate().filter(|(_, e)| e.host == host) {
+        matcher.add(&endpoint.parts, number);
+    }
+    let mine = requests.iter().filter(|r| r.host.as_deref() == Some(host));
+    let paths: Vec<Vec<_>> = mine.map(|r| paths::components(paths::path(&r.url))).collect();
+    let begin = Instant::now();
+    let mut found = 0usize;
+    for _ in 0..PASSES {
+        for path in &paths {
+            found += usize::from(matcher.find(path.iter().map(AsRef::as_ref)).is_some());
+        }
+    }
+    let all = (paths.len() * PASSES).max(1);
+    println!("{found} of {all} paths found among the templates of {host}");
+    begin.elapsed().as_nanos() as f64 / all as f64
 }
 
 fn measure(apis: &[Api], plan: Plan, networks: &Networks, args: &Args) -> Result<Score, String> {
@@ -88,4 +166,22 @@ fn measure(apis: &[Api], plan: Plan, networks: &Networks, args: &Args) -> Result
         score.add_api(&one);
     }
     Ok(score)
+}
+
+fn write(apis: &[Api], args: &Args, file: &std::path::Path) -> Result<(), String> {
+    let words = Words::load(0, &args.shared)?;
+    let mut random = Random::new(args.seed);
+    let mut text = String::new();
+    for api in apis {
+        let amount = Amount::Each(3);
+        let plan = Plan { taste: Taste::Words, amount, pool: 3, called: 1.0 };
+        for sample in simulate::simulate(api, plan, &words, &mut random) {
+            let line = serde_json::json!({
+                "method": sample.method, "url": simulate::request(&sample, "").url,
+                "host": api.name, "status": 200, "template": sample.template,
+            });
+            text.push_str(&format!("{line}\n"));
+        }
+    }
+    std::fs::write(file, text).map_err(|e| format!("can't write {}: {e}", file.display()))
 }

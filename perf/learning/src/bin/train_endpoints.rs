@@ -3,13 +3,14 @@
 //!     train-endpoints --shared ../shared --out mgmt/models/endpoints.bin
 //!
 //! The network of evidence is given what the network of characters says. Of words that it was trained on that network says more
-//! than it will of others, so each half of the APIs is judged by a network that was trained on the other half.
+//! than it will of others, so each fold of the APIs, with words of its own, is judged by networks that were trained on the other folds.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use weir_mgmt::learning::endpoints::edits::Edits;
 use weir_mgmt::learning::endpoints::evidence::{BAGS, Child, Everywhere, NUMBERS};
 use weir_mgmt::learning::endpoints::network::{Network, Shape};
 use weir_mgmt::learning::endpoints::templates::{self, Networks};
@@ -19,7 +20,7 @@ use weir_perf_learning::corpus::{self, Api};
 use weir_perf_learning::random::Random;
 use weir_perf_learning::simulate::{self, Sample};
 use weir_perf_learning::train::{Example, Plan, train};
-use weir_perf_learning::value::Words;
+use weir_perf_learning::value::{PARTS, Words};
 
 const CHARACTERS: Shape =
     Shape { buckets: 8192, dim: 12, bags: 1, numbers: characters::SHAPE, hidden: 24 };
@@ -27,6 +28,10 @@ const EVIDENCE: Shape =
     Shape { buckets: 4096, dim: 8, bags: BAGS, numbers: evidence::NUMBERS, hidden: 48 };
 /// One in so many providers is left out of training, to measure with.
 const HELD_OUT: u32 = 5;
+/// Folds of the training.
+const FOLDS: u32 = PARTS - 1;
+/// Rounds of the networks that guess what siblings are.
+const GUESS_ROUNDS: usize = 2;
 
 /// Train the networks of API discovery
 #[derive(Debug, Parser)]
@@ -46,17 +51,12 @@ struct Args {
     /// Rounds of the network of evidence
     #[arg(long, default_value_t = 6)]
     rounds: usize,
-    /// The share of n-grams that it does not see of an example
-    #[arg(long, default_value_t = 0.3)]
-    drop: f64,
-    #[arg(long, default_value_t = 4)]
-    char_rounds: usize,
-    #[arg(long, default_value_t = 0.35)]
-    char_drop: f64,
-    #[arg(long, default_value_t = 48)]
-    hidden: usize,
-    #[arg(long, default_value_t = 8)]
-    dim: usize,
+    /// Networks of evidence
+    #[arg(long, default_value_t = 5)]
+    members: u64,
+    /// Leave out APIs whose name contains one of these, too
+    #[arg(long)]
+    without: Vec<String>,
 }
 
 fn main() -> ExitCode {
@@ -69,50 +69,70 @@ fn main() -> ExitCode {
     }
 }
 
+/// How the network of evidence is trained. A step of 0.05 gave a network whose errors near the root changed with each training.
+fn plan(seed: u64, rounds: usize) -> Plan {
+    Plan { rounds, rate: 0.02, drop: 0.3, seed }
+}
+
 fn run(args: &Args) -> Result<(), String> {
     let mut apis = corpus::load(&args.shared)?;
     apis.retain(|api| api.fold(HELD_OUT) != 0);
-    let (one, two): (Vec<Api>, Vec<Api>) = apis.into_iter().partition(|api| api.fold(2) == 0);
-    let (one, two) = (recordings(&one, args, 1)?, recordings(&two, args, 2)?);
-    let characters = |sets: &[&[Vec<Sample>]], rounds| {
-        let plan = Plan { rounds, rate: 0.08, drop: args.char_drop, seed: args.seed };
-        train(CHARACTERS, &character_examples(sets), &plan)
+    apis.retain(|api| !args.without.iter().any(|name| api.name.contains(name.as_str())));
+    let folds: Vec<Recordings> =
+        (0..FOLDS).map(|fold| recordings(&apis, args, fold)).collect::<Result<_, _>>()?;
+    let without = |fold: usize| -> Vec<&Recordings> {
+        folds.iter().enumerate().filter(|(n, _)| *n != fold).map(|(_, f)| f).collect()
     };
-    println!("characters, on each half");
-    let of_one = characters(&[&one], args.char_rounds);
-    let of_two = characters(&[&two], args.char_rounds);
-    println!(
-        "characters: right on the other half {:.4} {:.4}",
-        right(&of_one, &two),
-        right(&of_two, &one)
-    );
-    let networks = |characters: &Network, examples: &[Example]| {
-        let plan = Plan { rounds: args.rounds, rate: 0.05, drop: args.drop, seed: args.seed };
-        let shape = Shape { hidden: args.hidden, dim: args.dim, ..EVIDENCE };
-        Networks { characters: characters.clone(), evidence: train(shape, examples, &plan) }
+    let characters = |sets: &[&Recordings]| {
+        let plan = Plan { rounds: 4, rate: 0.08, drop: 0.35, seed: args.seed };
+        train(CHARACTERS, &[&character_examples(sets)], &plan)
     };
-    // What each half looks like to networks that have not seen it: first alone, then beside what these networks guess.
-    let (first_one, first_two) =
-        (evidence_examples(&one, &of_two, None), evidence_examples(&two, &of_one, None));
-    let (guess_one, guess_two) = (networks(&of_two, &first_two), networks(&of_one, &first_one));
-    let mut examples = evidence_examples(&one, &of_two, Some(&guess_one));
-    examples.extend(evidence_examples(&two, &of_one, Some(&guess_two)));
-    examples.extend(first_one.into_iter().chain(first_two));
-    println!("evidence: {} examples", examples.len());
-    let networks = networks(&characters(&[&one, &two], args.char_rounds), &examples);
+    let mut others = Vec::new();
+    let mut first = Vec::new();
+    for (number, fold) in folds.iter().enumerate() {
+        let network = characters(&without(number));
+        println!("characters: right on fold {number}: {:.4}", right(&network, fold));
+        first.push(evidence_examples(fold, &network, None));
+        others.push(network);
+    }
+    let second: Vec<Vec<Example>> = std::thread::scope(|scope| {
+        let tasks = folds.iter().zip(&others).enumerate().map(|(number, (fold, characters))| {
+            let seen = first.iter().enumerate().filter(|(n, _)| *n != number);
+            let seen: Vec<&[Example]> = seen.map(|(_, e)| e.as_slice()).collect();
+            scope.spawn(move || {
+                let evidence = vec![train(EVIDENCE, &seen, &plan(args.seed, GUESS_ROUNDS))];
+                let guess = Networks { characters: characters.clone(), evidence };
+                evidence_examples(fold, characters, Some(&guess))
+            })
+        });
+        tasks.collect::<Vec<_>>().into_iter().filter_map(|task| task.join().ok()).collect()
+    });
+    let examples: Vec<&[Example]> = first.iter().chain(&second).map(Vec::as_slice).collect();
+    println!("evidence: {} examples", examples.iter().map(|e| e.len()).sum::<usize>());
+    let seeds = args.seed..args.seed + args.members;
+    let (characters, evidence) = std::thread::scope(|scope| {
+        let examples = &examples;
+        let tasks: Vec<_> = seeds
+            .map(|seed| scope.spawn(move || train(EVIDENCE, examples, &plan(seed, args.rounds))))
+            .collect();
+        let characters = characters(&folds.iter().collect::<Vec<_>>());
+        (characters, tasks.into_iter().filter_map(|task| task.join().ok()).collect::<Vec<_>>())
+    });
     let mut file = Vec::new();
-    networks.characters.write(&mut file);
-    networks.evidence.write(&mut file);
+    Networks { characters, evidence }.write(&mut file);
     println!("{} bytes", file.len());
     std::fs::write(&args.out, file).map_err(|e| format!("can't write {}: {e}", args.out.display()))
 }
 
-/// Each half has words of its own, too.
-fn recordings(apis: &[Api], args: &Args, half: u32) -> Result<Vec<Vec<Sample>>, String> {
-    let words = Words::load(half, &args.shared)?;
-    let mut random = Random::new(args.seed * 1000 + u64::from(half));
+/// Traffic of APIs.
+type Recordings = Vec<Vec<Sample>>;
+
+/// Of the APIs of a fold, with its words.
+fn recordings(apis: &[Api], args: &Args, fold: u32) -> Result<Recordings, String> {
+    let words = Words::load(fold + 1, &args.shared)?;
+    let mut random = Random::new(args.seed * 1000 + u64::from(fold));
     let mut all = Vec::new();
-    for api in apis {
+    for api in apis.iter().filter(|api| api.fold(FOLDS) == fold) {
         for _ in 0..args.recordings {
             let plan = simulate::Plan::random(&mut random);
             all.push(simulate::simulate(api, plan, &words, &mut random));
@@ -134,7 +154,7 @@ fn components(samples: &[Sample]) -> BTreeMap<String, bool> {
     votes.into_iter().map(|(name, (values, names))| (name, values > names)).collect()
 }
 
-fn character_examples(sets: &[&[Vec<Sample>]]) -> Vec<Example> {
+fn character_examples(sets: &[&Recordings]) -> Vec<Example> {
     let mut examples = Vec::new();
     for samples in sets.iter().copied().flatten() {
         let components = components(samples);
@@ -149,7 +169,7 @@ fn character_examples(sets: &[&[Vec<Sample>]]) -> Vec<Example> {
     examples
 }
 
-fn right(network: &Network, set: &[Vec<Sample>]) -> f64 {
+fn right(network: &Network, set: &Recordings) -> f64 {
     let examples = character_examples(&[set]);
     let right = examples.iter().filter(|e| (network.logit(&e.input) > 0.0) == e.is_value);
     right.map(|e| f64::from(e.weight)).sum::<f64>()
@@ -158,7 +178,7 @@ fn right(network: &Network, set: &[Vec<Sample>]) -> f64 {
 
 /// What is known of each child while the true templates are found; after a guess of what its siblings are, if one is to be made.
 fn evidence_examples(
-    recordings: &[Vec<Sample>],
+    recordings: &Recordings,
     characters: &Network,
     guess: Option<&Networks>,
 ) -> Vec<Example> {
@@ -183,7 +203,9 @@ fn evidence_examples(
             let mut path = Vec::new();
             trie.enter(&names, false, characters, &mut |_, _| Vec::new(), &mut path);
             let method = Method { name: sample.method.as_str().into(), operation: None };
-            trie.calls(path.last().copied().unwrap_or(Trie::ROOT), &method);
+            if let Some(calls) = trie.calls(path.last().copied().unwrap_or(Trie::ROOT), &method) {
+                calls.add(&simulate::request(sample, ""));
+            }
             for (node, is_value) in path.iter().zip(&sample.is_value) {
                 let vote = votes.entry(*node).or_default();
                 if *is_value { vote.0 += 1 } else { vote.1 += 1 }
@@ -191,7 +213,7 @@ fn evidence_examples(
         }
         let mut everywhere = Everywhere::default();
         everywhere.add(&trie);
-        templates::all(&trie, &everywhere, &mut |children| {
+        templates::all(&trie, &everywhere, &Edits::default(), &mut |children| {
             if let Some(networks) = guess {
                 networks.judge(children);
             }
