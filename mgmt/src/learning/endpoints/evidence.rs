@@ -22,6 +22,9 @@ const AHEAD: u32 = 3;
 const ELEMENTS: usize = 256;
 /// Names after a child whose n-grams are looked at.
 const FOLLOWERS: usize = 8;
+/// How much, and which share of what follows a child must follow values, too, to agree with them: two resources that are read
+/// and written alike have less in common.
+const AGREES: (f32, f32) = (10.0, 0.6);
 /// Methods that are told apart.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
@@ -58,6 +61,8 @@ pub struct Child<'t> {
     pub literal: bool,
     /// What its characters say: positive if it looks like a value.
     pub logit: f32,
+    /// Much of what follows it follows siblings that seem to be values, too, and less follows those that seem to be names.
+    pub agrees: bool,
     /// What the network judges.
     pub input: Input,
 }
@@ -201,6 +206,7 @@ impl<'t> Children<'t> {
             ids: group.ids.clone(),
             literal: group.literal,
             logit: group.logit,
+            agrees: false,
             input: siblings.input(trie, group, place, everywhere),
         };
         let list = groups.iter().take(named).map(child).collect();
@@ -232,6 +238,9 @@ impl<'t> Children<'t> {
                 (1.0 + to_names.amount).ln() / 2.0,
                 f32::from(u8::from(*is_value)),
             ];
+            child.agrees = to_values.amount >= AGREES.0
+                && to_values.any >= AGREES.1
+                && to_names.any * 2.0 <= to_values.any;
             child.input.numbers.truncate(ALONE);
             child.input.numbers.extend(beside);
         }

@@ -16,9 +16,12 @@ const NAMED: (f32, f32) = (-5.0, 0.95);
 /// it can't be undone.
 const FULL: (f32, f32) = (0.9, 0.25);
 
-/// Where fewer than this share of at least so many children are values, each of them has to be as likely as what is written like
-/// a name: a place either has a parameter, mostly, or it has not.
+/// Where fewer than this share of at least so many children are values, each of them has to be this likely: a place either has a
+/// parameter, mostly, or it has not.
 const FEW: (f32, usize) = (0.2, 5);
+const FEW_LIKELY: f32 = 0.99;
+/// What has so much after it in common with values (`Child::agrees`) needs to be only this likely.
+const AGREES: f32 = 0.4;
 
 /// Beside values that are one parameter already, what was called so many times more rarely than they is one of them, unless it is
 /// surely written like a name.
@@ -50,7 +53,11 @@ impl Needed {
             return true;
         }
         let share = (child.logit / NAMED.0).clamp(0.0, 1.0);
-        let needed = VALUE + (NAMED.1 - VALUE) * if self.few { 1.0 } else { share };
+        let needed = match () {
+            () if child.agrees => AGREES,
+            () if self.few => FEW_LIKELY,
+            () => VALUE + (NAMED.1 - VALUE) * share,
+        };
         likely > needed
     }
 }
