@@ -18,7 +18,7 @@ const SHORTEST_GAP: f64 = 0.25;
 const ASSET_WEIGHT: f32 = 0.1;
 /// A request that takes longer counts as one of an hour: nobody waits for that. Seconds.
 const LONGEST: f64 = 3600.0;
-/// Pages do not send their measurements more often than that. Seconds.
+/// Pages do not send again what they send by themselves more often than that. Seconds.
 const LEAST_BEACON: f64 = 1.0;
 /// How much of a missing page a missing asset is.
 const MISSING_ASSET: f32 = 0.2;
@@ -301,26 +301,24 @@ impl Identity {
 
     /// A request that somebody chose to send: no asset of a page.
     fn call(&mut self, shape: &Shape, seen: &Seen<'_>, model: &Model) {
-        let sums = &mut self.sums;
-        sums.calls += 1.0;
-        if shape.surface == Surface::Page {
-            // People arrive by bookmarks too.
-            let arrives = sums.pages == 0.0 && !self.page_is_open;
-            self.refer(seen, if arrives { ARRIVAL_REFERER } else { 1.0 });
-            self.close_page();
-            self.page_is_open = true;
-        }
-        let sums = &mut self.sums;
-        sums.new_templates += f32::from(self.templates.insert(mixed(shape.template)));
-        sums.repeats += f32::from(shape.template == self.last_template);
         let now = self.last.unwrap_or(seen.time);
         let gap = self.last_call.map(|last| now - last).filter(|gap| *gap < VISIT);
-        // What pages send by themselves, each so many seconds, is no pace of who reads them.
-        let sent_by_page = shape.surface == Surface::Page
-            && seen.method == "POST"
-            && shape.template == self.last_post
-            && gap.is_some_and(|gap| gap >= LEAST_BEACON);
-        if let Some(gap) = gap.filter(|_| !sent_by_page) {
+        if seen.method == "POST" {
+            // What a page sends by itself, each so many seconds, says nothing of who reads it.
+            let again = std::mem::replace(&mut self.last_post, shape.template) == shape.template;
+            let rests = gap.is_some_and(|gap| gap >= LEAST_BEACON);
+            if shape.surface == Surface::Page && again && rests {
+                return;
+            }
+        }
+        if shape.surface == Surface::Page && matches!(seen.method, "GET" | "HEAD") {
+            self.page(seen);
+        }
+        let sums = &mut self.sums;
+        sums.calls += 1.0;
+        sums.new_templates += f32::from(self.templates.insert(mixed(shape.template)));
+        sums.repeats += f32::from(shape.template == self.last_template);
+        if let Some(gap) = gap {
             let gap = gap.max(SHORTEST_GAP).ln() as f32;
             sums.gaps += 1.0;
             sums.gap_sum += gap;
@@ -331,12 +329,20 @@ impl Identity {
             sums.steps += 1.0;
             sums.surprise += surprise;
         }
-        if !sent_by_page {
-            self.last_call = Some(now);
-        }
-        if seen.method == "POST" {
-            self.last_post = shape.template;
-        }
+        self.last_call = Some(now);
         self.last_template = shape.template;
+    }
+
+    fn page(&mut self, seen: &Seen<'_>) {
+        // People arrive by bookmarks too.
+        let arrives = self.sums.pages == 0.0 && !self.page_is_open;
+        self.refer(seen, if arrives { ARRIVAL_REFERER } else { 1.0 });
+        self.close_page();
+        self.page_is_open = true;
+    }
+
+    /// Whether pages were asked for at all.
+    pub(super) fn reads_pages(&self) -> bool {
+        self.sums.pages > 0.0 || self.page_is_open
     }
 }

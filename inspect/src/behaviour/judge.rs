@@ -19,6 +19,8 @@ const MOST_EVIDENCE: f32 = 4.0;
 const LEAST_EVIDENCE: f32 = -0.3;
 /// Who fetches what belongs to pages, and comes from one to the next, is a browser: that speaks against more.
 const LEAST_OF_PAGES: f32 = -1.0;
+/// What is all of a kind speaks against it where there is none of it.
+const LEAST_OF_WHOLE: f32 = -2.0;
 /// What was learnt moves what is usual by at most so many scales down and up: whoever poisons the learning gains no more.
 const STRICTER: f32 = 1.0;
 const LAXER: f32 = 2.0;
@@ -180,7 +182,7 @@ const RULES: [Rule; 7] = [
         weights: &[
             (Bare, 0.9),
             (Unreferred, 0.7),
-            (Regularity, 0.6),
+            (Regularity, 0.9),
             (Breadth, 0.5),
             (NewUrls, 0.4),
             (Methods, 0.7),
@@ -263,6 +265,7 @@ fn evidence(measure: Measure, measures: &Measures, model: &Model) -> f32 {
     }
     let least = match measure {
         Bare | Unreferred => LEAST_OF_PAGES,
+        LoginFailures | Work => LEAST_OF_WHOLE,
         _ => LEAST_EVIDENCE,
     };
     let end = model.norm(measure).map_or(end, |norm| {

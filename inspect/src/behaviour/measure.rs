@@ -1,5 +1,5 @@
 //! The numbers taken from a caller's memory. Each is zero or small for who does little, and grows with what is unusual. NaN
-//! stands for what can't be said: the pace of a single request, the referers of a caller that asks for no page.
+//! stands for what can't be said: the referers of a caller that asks for no page.
 
 use serde::{Deserialize, Serialize};
 
@@ -120,8 +120,8 @@ impl Identity {
         Measures([
             (self.burst / 10.0).ln_1p(),
             (self.pace / 5.0).ln_1p(),
-            known(s.gaps > 0.5, (20f32.ln() - mean_gap).max(0.0) * sure),
-            known(s.gaps > 0.5, (USUAL_SPREAD - variance.sqrt()).max(0.0) * sure),
+            (20f32.ln() - mean_gap).max(0.0) * sure,
+            (USUAL_SPREAD - variance.sqrt()).max(0.0) * sure,
             share(s.missing, s.requests),
             share(s.client_errors, s.requests),
             share(s.server_errors, s.requests),
@@ -136,8 +136,11 @@ impl Identity {
             self.work / 300.0,
             known(s.timed > 0.5, s.seconds / (s.timed + CAUTION)),
             share(s.odd, s.requests),
-            known(s.pages > 0.5, share_of_pages((s.pages - s.assets).max(0.0), s.pages)),
-            known(s.referable > 0.0, share_of_pages(s.unreferred, s.referable)),
+            known(self.reads_pages(), share_of_pages((s.pages - s.assets).max(0.0), s.pages)),
+            known(
+                self.reads_pages() && s.referable > 0.0,
+                share_of_pages(s.unreferred, s.referable),
+            ),
             share(s.methods, s.requests),
             known(s.steps > 0.5, s.surprise / (s.steps + CAUTION)),
         ])
