@@ -230,7 +230,7 @@ impl Identity {
         if elapsed == 0.0 {
             return;
         }
-        let after = |constant: f64| (-elapsed / constant).exp() as f32;
+        let after = |constant: f64| ((-elapsed / constant) as f32).exp();
         self.sums.decay(after(HALF_LIFE / std::f64::consts::LN_2));
         self.burst *= after(MOMENT);
         let while_ = after(WHILE);

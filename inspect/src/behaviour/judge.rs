@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
-use super::measure::{Measure, Measures};
+use super::measure::{MEASURES, Measure, Measures};
 use super::model::Model;
 
 use Measure::*;
@@ -121,11 +121,10 @@ struct Rule {
 
 impl Rule {
     /// What each measure adds. What speaks against a kind (a negative weight) does so only where there is something of it.
-    fn reasons(&self, measures: &Measures, model: &Model) -> impl Iterator<Item = Reason> {
-        self.weights.iter().map(move |(measure, weight)| {
-            let evidence = evidence(*measure, measures, model);
-            let evidence = if *weight < 0.0 { evidence.max(0.0) } else { evidence };
-            Reason { measure: *measure, value: measures.get(*measure), evidence: weight * evidence }
+    fn parts(&self, evidence: &[f32; MEASURES]) -> impl Iterator<Item = (Measure, f32)> {
+        self.weights.iter().map(|(measure, weight)| {
+            let evidence = evidence.get(*measure as usize).copied().unwrap_or(0.0);
+            (*measure, weight * if *weight < 0.0 { evidence.max(0.0) } else { evidence })
         })
     }
 }
@@ -220,12 +219,12 @@ pub struct Verdict {
 pub fn judge(identity: &mut Identity, model: &Model) -> Verdict {
     let measures = identity.measures();
     let robots = if identity.reads_robots() { ROBOTS_EVIDENCE } else { 0.0 };
+    let evidence = Measure::ALL.map(|measure| evidence(measure, &measures, model));
     let mut most: Option<(f32, &Rule)> = None;
     let mut named = None;
     for rule in &RULES {
         let extra = if rule.kind == Kind::Crawler { robots } else { 0.0 };
-        let sum =
-            rule.bias + extra + rule.reasons(&measures, model).map(|r| r.evidence).sum::<f32>();
+        let sum = rule.bias + extra + rule.parts(&evidence).map(|(_, part)| part).sum::<f32>();
         if sum >= SURE {
             named = named.or(Some(rule));
             if VECTORS.contains(&rule.kind) {
@@ -243,11 +242,12 @@ pub fn judge(identity: &mut Identity, model: &Model) -> Verdict {
         true => rule.kind,
         false => Kind::Normal,
     };
-    Verdict {
-        score: 1.0 / (1.0 + (-sum).exp()),
-        kind,
-        reasons: strongest(rule.reasons(&measures, model)),
-    }
+    let reasons = rule.parts(&evidence).map(|(measure, evidence)| Reason {
+        measure,
+        value: measures.get(measure),
+        evidence,
+    });
+    Verdict { score: 1.0 / (1.0 + (-sum).exp()), kind, reasons: strongest(reasons) }
 }
 
 impl Verdict {

@@ -110,6 +110,8 @@ impl Identity {
         let s = &self.sums;
         let share = |part: f32, whole: f32| part / (whole + CAUTION);
         let share_of_pages = |part: f32, whole: f32| part / (whole + CAUTION / 4.0);
+        // Exact enough here, and twice as fast as the library's.
+        let ln_1p = |value: f32| (1.0 + value).ln();
         let known = |known: bool, value: f32| if known { value } else { f32::NAN };
         let mean_gap = s.gap_sum / s.gaps.max(f32::MIN_POSITIVE);
         let variance =
@@ -118,21 +120,21 @@ impl Identity {
         // Who logs in as well mistypes now and then: an office behind one address.
         let failures = s.login_failures * s.login_failures / s.logins.max(f32::MIN_POSITIVE);
         Measures([
-            (self.burst / 10.0).ln_1p(),
-            (self.pace / 5.0).ln_1p(),
+            ln_1p(self.burst / 10.0),
+            ln_1p(self.pace / 5.0),
             (20f32.ln() - mean_gap).max(0.0) * sure,
             (USUAL_SPREAD - variance.sqrt()).max(0.0) * sure,
             share(s.missing, s.requests),
             share(s.client_errors, s.requests),
             share(s.server_errors, s.requests),
-            failures.ln_1p(),
+            ln_1p(failures),
             share(s.refused, s.requests),
-            s.new_ids.ln_1p(),
+            ln_1p(s.new_ids),
             known(s.with_id > 0.5, share(s.next_ids, s.with_id)),
-            s.new_templates.ln_1p(),
+            ln_1p(s.new_templates),
             share(s.new_urls, s.requests),
             share(s.repeats, s.calls),
-            (self.drawn / 300.0 / 1000.0).ln_1p(),
+            ln_1p(self.drawn / 300.0 / 1000.0),
             self.work / 300.0,
             known(s.timed > 0.5, s.seconds / (s.timed + CAUTION)),
             share(s.odd, s.requests),

@@ -1,6 +1,7 @@
 //! What was learnt of a site: what is usual there, and which endpoint follows which. A model is a JSON file.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use serde::{Deserialize, Serialize};
 
@@ -85,13 +86,33 @@ impl SiteModel {
     }
 }
 
+/// Keys are hashes already, of what the model holds: who asks for something else finds nothing.
+type AsItIs = BuildHasherDefault<Key>;
+
+#[derive(Default)]
+struct Key(u64);
+
+impl Hasher for Key {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = mixed(key);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// A model made ready for looking up.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
     /// By the template's hash (which holds method and host): its share of the requests.
-    templates: HashMap<u64, f32>,
+    templates: HashMap<u64, f32, AsItIs>,
     /// By the hash of both ends: how likely the second follows the first.
-    steps: HashMap<u64, f32>,
+    steps: HashMap<u64, f32, AsItIs>,
     norms: [Option<Norm>; MEASURES],
 }
 

@@ -7,14 +7,24 @@ const ASSETS: [&str; 22] = [
     "css", "js", "mjs", "map", "png", "jpg", "jpeg", "gif", "webp", "avif", "svg", "ico", "bmp",
     "woff", "woff2", "ttf", "otf", "eot", "mp4", "webm", "mp3", "wasm",
 ];
-/// Words in the path of what checks a password or a code.
-const LOGINS: [&str; 9] =
-    ["login", "signin", "sign-in", "logon", "auth", "token", "session", "otp", "password"];
+/// Words in the path of what checks a password or a code, by their first letter.
+const fn logins(first: u8) -> &'static [&'static [u8]] {
+    match first | 0x20 {
+        b'l' => &[b"login", b"logon"],
+        b's' => &[b"signin", b"sign-in", b"session"],
+        b'a' => &[b"auth"],
+        b't' => &[b"token"],
+        b'o' => &[b"otp"],
+        b'p' => &[b"password"],
+        _ => &[],
+    }
+}
+
 /// Segments that say that programs are served, not pages.
 const APIS: [&str; 6] = ["api", "rest", "graphql", "rpc", "json", "ajax"];
-/// FNV-1a (Fowler, Noll, Vo), 64 bits.
-const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
+/// Any number will do to begin with; the factor is that of FxHash (Firefox, rustc).
+const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,10 +65,10 @@ impl Shape {
     pub fn of(method: &str, host: &str, target: &str) -> Shape {
         let target = target.split('#').next().unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let site = hash(hash(FNV_BASIS, method.as_bytes()), host.as_bytes());
+        let site = hash(hash(BASIS, method.as_bytes()), host.as_bytes());
         let mut shape = Shape {
             template: site,
-            url: hash(hash(FNV_BASIS, host.as_bytes()), target.as_bytes()),
+            url: hash(hash(BASIS, host.as_bytes()), target.as_bytes()),
             id: None,
             number: None,
             surface: Surface::Page,
@@ -85,20 +95,21 @@ impl Shape {
 
     fn segment(&mut self, segment: &str) {
         let stem = segment.split_once('.').map_or(segment, |(stem, _)| stem);
-        self.template = hash(self.template, b"/");
-        if is_id(stem) {
+        let suffix = segment.get(stem.len()..).unwrap_or_default();
+        let is_object = is_id(stem);
+        if is_object {
             self.take_id(stem);
-            self.template = hash(self.template, b"{id}");
-            let suffix = segment.get(stem.len()..).unwrap_or_default();
-            self.template = hash(self.template, suffix.as_bytes());
+        }
+        let name = if is_object { "{id}" } else { stem };
+        self.template = hash(hash(self.template, name.as_bytes()), suffix.as_bytes());
+        if is_object {
             return;
         }
-        self.template = hash(self.template, segment.as_bytes());
         let is_api = APIS.iter().any(|api| api.eq_ignore_ascii_case(stem)) || is_version(stem);
         if is_api {
             self.surface = Surface::Api;
         }
-        self.login |= LOGINS.iter().any(|word| contains(stem, word));
+        self.login |= names_login(stem.as_bytes());
     }
 
     fn take_id(&mut self, id: &str) {
@@ -135,31 +146,53 @@ fn is_version(text: &str) -> bool {
 
 /// Holds what values of names, numbers and words do not, plain or percent-encoded.
 fn odd(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let plain = |b: &u8| matches!(b, b'\'' | b'"' | b'<' | b'>' | b'`' | b'\\' | b'|' | b';' | 0);
-    let coded = |pair: &[u8]| {
-        // ' " < > NUL CR LF \ ` ; | and a percent sign that was encoded twice.
-        const CODES: [&[u8]; 12] = [
-            b"%27", b"%22", b"%3c", b"%3e", b"%00", b"%0d", b"%0a", b"%5c", b"%60", b"%3b", b"%7c",
-            b"%25",
-        ];
-        CODES.iter().any(|code| pair.eq_ignore_ascii_case(code))
-    };
-    bytes.iter().any(plain)
-        || bytes.windows(3).any(|three| three == b"../" || three == b"..%" || three == b"://")
-        || bytes.contains(&b'%') && bytes.windows(3).any(coded)
+    // ' " < > NUL CR LF \ ` ; | and a percent sign that was encoded twice.
+    const CODES: [&[u8]; 12] =
+        [b"27", b"22", b"3c", b"3e", b"00", b"0d", b"0a", b"5c", b"60", b"3b", b"7c", b"25"];
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let found = match first {
+            b'\'' | b'"' | b'<' | b'>' | b'`' | b'\\' | b'|' | b';' | 0 => true,
+            b'.' => after.starts_with(b"./") || after.starts_with(b".%"),
+            b':' => after.starts_with(b"//"),
+            b'%' => CODES.iter().any(|code| starts_with(after, code)),
+            _ => false,
+        };
+        if found {
+            return true;
+        }
+        rest = after;
+    }
+    false
 }
 
-fn contains(text: &str, word: &str) -> bool {
-    text.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+fn names_login(mut text: &[u8]) -> bool {
+    while let Some((first, rest)) = text.split_first() {
+        if logins(*first).iter().any(|word| starts_with(text, word)) {
+            return true;
+        }
+        text = rest;
+    }
+    false
 }
 
-/// FNV-1a goes on from a hash. It is mixed where it is used ([`mixed`]).
+fn starts_with(text: &[u8], word: &[u8]) -> bool {
+    text.len() >= word.len() && text.iter().zip(word).all(|(a, b)| a | 0x20 == b | 0x20)
+}
+
+/// Goes on from a hash, eight bytes at a time (FxHash). It is mixed where it is used ([`mixed`]).
 fn hash(from: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(from, |hash, b| (hash ^ u64::from(*b)).wrapping_mul(FNV_PRIME))
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut last = [0; 8];
+    for (to, byte) in last.iter_mut().zip(rest) {
+        *to = *byte;
+    }
+    let step = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(FACTOR);
+    let hash = words.iter().fold(from, |hash, word| step(hash, u64::from_le_bytes(*word)));
+    step(step(hash, u64::from_le_bytes(last)), bytes.len() as u64)
 }
 
-/// Spreads a hash over all its bits (the end of MurmurHash3): FNV's upper ones are weak.
+/// Spreads a hash over all its bits (the end of MurmurHash3).
 pub(super) fn mixed(mut hash: u64) -> u64 {
     hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
