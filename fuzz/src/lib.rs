@@ -3,6 +3,7 @@
 //! `fuzz_targets/` hands them to libFuzzer; `tests/smoke.rs` runs them on seeded mutations in `make test`. A new parser
 //! gets a module here, a target there, and a line in the smoke test.
 
+mod behaviour;
 mod decode;
 mod grpc;
 mod http1;
@@ -14,6 +15,7 @@ mod scan;
 mod tls;
 mod websocket;
 
+pub use behaviour::behaviour;
 pub use decode::{CODINGS, decode};
 pub use grpc::grpc;
 pub use http1::http1;

@@ -369,6 +369,15 @@ fn path() {
 }
 
 #[test]
+fn behaviour() {
+    let model = r#"{"version":1,"callers":9,"quarantined_callers":1,"templates":[{"method":"GET","host":"h","path":"/a/{id}",
+        "count":7},{"method":"GET","host":"h","path":"/","count":2}],"quarantined_templates":0,"steps":[[0,1,5],[1,0,2]],
+        "norms":{"burst":{"median":0.1,"spread":0.5},"missing":{"median":0.0,"spread":0.0}}}"#;
+    let requests: &[u8] = b"\x01\0\x01/a/1\n\x02\x01\x04/login\n\x02\x01\x0c/login?a='\n\x03\x02\x05/robots.txt\n\xff\x03\xff/a/2.css\n";
+    smoke("behaviour", weir_fuzz::behaviour, &[model.into(), requests.into()]);
+}
+
+#[test]
 fn websocket() {
     // RFC 6455 §5.7: text, masked text, fragments around a ping, a binary message of 300 bytes.
     let long = [&b"\x82\x7e\x01\x2c"[..], &[7; 300]].concat();
