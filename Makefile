@@ -59,8 +59,9 @@ bench-detection: deps ## score detectors, cards, custom patterns and the attack 
 	perf/decoders.sh $(CARGO_TARGET_DIR)
 
 bench-learning: deps ## score what is learnt from recorded requests, on simulated traffic and on the shared corpora, where they are
-	cargo build --release -p weir-mgmt -p weir-perf-learning -p weir-sim --bins
+	cargo build --release -p weir-mgmt -p weir-perf-learning -p weir-sim -p weir-perf --bins
 	perf/learning.sh $(CARGO_TARGET_DIR)/release $(SHARED)
+	$(CARGO_TARGET_DIR)/release/bench-behaviour
 
 train-endpoints: ## train the networks of API discovery anew, from the shared corpora
 	cargo build --release -p weir-perf-learning --bin train-endpoints
