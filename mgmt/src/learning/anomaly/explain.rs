@@ -232,8 +232,7 @@ fn means(service: &str, f: &Finding) -> String {
     let (seen, mid) = (amount(d.seen), amount(d.mid));
     match f.kind {
         Kind::Load => format!(
-            "More requests than usual on {place}: {seen}, where {mid} are usual. No sign of an attack: {who}, \
-             and each asks about as much as callers do or is known for it."
+            "More requests than usual on {place}: {seen}, where {mid} are usual. No sign of an attack: {who}."
         ),
         Kind::Errors => format!(
             "{} on {place}: {seen}, where {mid} are usual for as many requests. No sign of an attack: \
