@@ -4,7 +4,6 @@ pub mod cli;
 pub mod daemon;
 mod engine;
 pub mod learning;
-mod template;
 
 use weir_inspect::policy::Mode;
 

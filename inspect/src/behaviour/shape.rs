@@ -119,7 +119,8 @@ impl Shape {
     }
 }
 
-/// The path of a URL with `{id}` for what is one: what people read for the hash that [`Shape::template`] is.
+/// The path of a URL with `{id}` for what is one by its looks: what people read for the hash that [`Shape::template`] is, and which
+/// endpoint it is before any is learnt.
 pub fn template(target: &str) -> String {
     let path = target.split(['?', '#']).next().unwrap_or_default();
     let segment = |segment: &str| {
@@ -213,7 +214,23 @@ mod tests {
         assert_eq!(of("/article?id=92").number, Some(92));
         assert_eq!(of("/article?q=word").id, None);
         assert_ne!(Shape::of("PUT", "h", "/a").template, of("/a").template);
-        assert_eq!(template("/api/v1/users/17.json?x=1"), "/api/v1/users/{id}.json");
+    }
+
+    #[test]
+    fn templates_that_people_read() {
+        for (url, path) in [
+            ("/api/v1/users/17.json?x=1", "/api/v1/users/{id}.json"),
+            ("/user/42/vehicle", "/user/{id}/vehicle"),
+            ("/v1/o/9f86d081884c7d659a2feaa0c55ad015", "/v1/o/{id}"),
+            ("/o/123e4567-e89b-12d3-a456-426614174000/x", "/o/{id}/x"),
+            ("/ORD-2024-000123", "/{id}"),
+            ("/v2beta1/help#top", "/v2beta1/help"),
+            ("/files/report.pdf", "/files/report.pdf"),
+            ("/app.min.js", "/app.min.js"),
+            ("/", "/"),
+        ] {
+            assert_eq!(template(url), path);
+        }
     }
 
     #[test]

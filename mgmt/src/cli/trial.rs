@@ -13,12 +13,13 @@ use std::process::{Command, ExitCode, Stdio};
 
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
+use weir_inspect::behaviour::template;
 use weir_inspect::policy::{Mode, Policy};
 
 use super::client::Client;
 use super::style::{Style, printable};
 use super::{Failure, Outcome, output, policy};
-use crate::{engine, template};
+use crate::engine;
 
 /// Samples shown of a row.
 const SAMPLES: usize = 3;
@@ -244,7 +245,7 @@ impl Trial {
             "{} {}{}",
             text("/http/http_method"),
             text("/http/hostname"),
-            template::of(&text("/http/url"))
+            template(&text("/http/url"))
         );
         let place = place.chain([text("/http/url")]).collect::<Vec<_>>().join(" ");
         Some((place, Deed { rule, endpoint, effect, sample }))

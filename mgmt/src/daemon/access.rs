@@ -4,11 +4,10 @@
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
+use weir_inspect::behaviour::template;
 use weir_inspect::linear_counting;
 use weir_proto::event::Body;
 use weir_proto::{Event, Finding, Http, eve};
-
-use crate::template;
 
 /// Entries; of more, a tenth is forgotten: those that were silent longest. About 20 MB.
 const MAX_ENTRIES: usize = 10_000;
@@ -163,7 +162,7 @@ impl Entry {
 
 /// Method and path, with what varies between calls left out.
 fn endpoint(http: &Http) -> String {
-    format!("{} {}", http.http_method, template::of(&http.url))
+    format!("{} {}", http.http_method, template(&http.url))
 }
 
 #[cfg(test)]

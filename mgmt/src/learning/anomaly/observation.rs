@@ -1,10 +1,10 @@
 //! What of a request matters for anomalies.
 
 use serde_json::Value;
+use weir_inspect::behaviour::template;
 use weir_inspect::request::Request;
 
 use super::sketch::hash;
-use crate::template;
 
 /// Parts of a path that tell where credentials are checked.
 const CREDENTIALS: [&str; 11] = [
@@ -79,7 +79,7 @@ impl Observation {
         Ok(Observation {
             ts,
             service: without_port(host).to_ascii_lowercase(),
-            endpoint: format!("{} {}", request.method, template::of(path)),
+            endpoint: format!("{} {}", request.method, template(path)),
             path: hash(path.as_bytes()),
             source: without_port(request.src.as_deref().unwrap_or_default()).to_owned(),
             account: account(request, asks_credentials).map(|a| hash(a.as_bytes())),
