@@ -35,6 +35,8 @@ pub enum Category {
     Leakage,
     /// Talk with language models: prompts and completions, and attempts to talk a model out of its instructions.
     Llm,
+    /// Lines of postal addresses: shops and directories are full of them.
+    Postal,
     /// Attempts against a service: injection, traversal, …
     Attacks,
     /// Detectors written in a policy that name no other category.
@@ -45,7 +47,8 @@ impl Category {
     /// Whether its detectors are only looked for where a policy names them: ordinary traffic is full of what they find, or
     /// of what has to be looked at for them.
     pub fn is_named_only(self) -> bool {
-        matches!(self, Category::Network | Category::Leakage | Category::Llm)
+        use Category::{Leakage, Llm, Network, Postal};
+        matches!(self, Network | Leakage | Llm | Postal)
     }
 }
 

@@ -192,6 +192,7 @@ fn category(c: Category) -> &'static str {
         Category::Network => "network",
         Category::Leakage => "leakage",
         Category::Llm => "llm",
+        Category::Postal => "postal",
         Category::Attacks => "attacks",
         Category::Custom => "custom",
     }
