@@ -108,9 +108,9 @@ fn ordinary_answers_tell_little_of_the_server_and_of_models() {
         for row in corpus(file) {
             let text = row[field].as_str().unwrap_or_default();
             let found = scan(scanner, text.as_bytes());
-            let named = |f: &Found| catalog.get(f.detector).filter(|d| d.category.is_named_only());
-            let found = found.iter().filter_map(named).filter(|d| d.category != Category::Network);
-            let names: std::collections::BTreeSet<_> = found.map(|d| d.name.clone()).collect();
+            let found = found.iter().filter_map(|f: &Found| catalog.get(f.detector));
+            let told = found.filter(|d| matches!(d.category, Category::Leakage | Category::Llm));
+            let names: std::collections::BTreeSet<_> = told.map(|d| d.name.clone()).collect();
             bodies += usize::from(!names.is_empty());
             names.into_iter().for_each(|name| *counts.entry(name).or_insert(0) += 1);
         }
