@@ -49,10 +49,11 @@ fn is_claims(before: &[u8]) -> bool {
     header.get(start..).is_some_and(|header| header.starts_with(b"eyJ"))
 }
 
-/// Where runs of letters become long, from `from` on; one that has begun just before counts as well.
-pub fn long_runs(raw: &[u8], from: usize) -> impl Iterator<Item = usize> {
+/// Where runs of letters become long that begin between `from` and `to`, or just before; no byte further on is looked at.
+pub fn long_runs(raw: &[u8], from: usize, to: usize) -> impl Iterator<Item = usize> {
     let view = from.saturating_sub(LONG_RUN - 1);
-    let bytes = (view..).zip(raw.get(view..).unwrap_or_default());
+    let end = (to + LONG_RUN - 1).min(raw.len());
+    let bytes = (view..).zip(raw.get(view..end).unwrap_or_default());
     let mut run = 0;
     bytes.filter_map(move |(at, b)| {
         run = if is_letter(*b) { run + 1 } else { 0 };
@@ -87,8 +88,8 @@ pub fn find(
             return Some(Run { at: start, certain: true });
         }
     }
-    // At the end one may have begun.
-    let start = before(raw.len());
+    // At the end one may have begun; how long it is beyond that says nothing.
+    let start = raw.len() - raw.iter().rev().take(LONG_RUN).take_while(|b| is_letter(**b)).count();
     let unfinished = !last && (1..LONG_RUN).contains(&(raw.len() - start));
     let run = Run { at: start, certain: false };
     (unfinished && start < to && known(start) && is_text(raw.get(start..)?)).then_some(run)

@@ -271,7 +271,7 @@ impl Island {
     ) -> Option<usize> {
         match token(raw.get(at..)?, last, form) {
             Token::Text(n) => {
-                let long = base64::long_runs(raw, at);
+                let long = base64::long_runs(raw, at, at + n);
                 let run = base64::find(raw, at, at + n, (base == 0, last), long);
                 let n = run.map_or(n, |run| run.at - at);
                 self.text.extend_from_slice(raw.get(at..at + n)?);
