@@ -18,7 +18,7 @@ use crate::{capture, machine};
 /// Bodies in the capture.
 const BODIES: usize = 2_000;
 /// How often the capture is read in one run, so that the start of the program does not count.
-const TIMES: usize = 20;
+const TIMES: usize = 60;
 /// Seconds that Hyperscan runs in each mode.
 const SECONDS: &str = "1.5";
 const POLICY: &str = include_str!("../policy.yaml");

@@ -253,6 +253,8 @@ struct Entry<B> {
 /// All flows of one worker.
 pub struct FlowTable<B> {
     slots: HashMap<FlowKey, u32>,
+    /// The flow that was found last: packets come in trains.
+    latest: Option<(FlowKey, Slot)>,
     entries: Vec<Entry<B>>,
     free: Vec<u32>,
     hand: usize,
@@ -262,7 +264,8 @@ pub struct FlowTable<B> {
 impl<B> FlowTable<B> {
     /// A table that holds at most `cap` flows.
     pub fn new(cap: usize) -> FlowTable<B> {
-        FlowTable { slots: HashMap::new(), entries: Vec::new(), free: Vec::new(), hand: 0, cap }
+        let (slots, latest, entries, free) = Default::default();
+        FlowTable { slots, latest, entries, free, hand: 0, cap }
     }
 
     /// How many flows there are.
@@ -276,10 +279,18 @@ impl<B> FlowTable<B> {
     }
 
     /// Finds a flow.
-    pub fn find(&self, key: &FlowKey) -> Option<Slot> {
+    #[inline]
+    pub fn find(&mut self, key: &FlowKey) -> Option<Slot> {
+        if let Some((latest, slot)) = &self.latest
+            && latest == key
+        {
+            return Some(*slot);
+        }
         let index = *self.slots.get(key)?;
         let generation = self.entries.get(index as usize)?.generation;
-        Some(Slot { index, generation })
+        let slot = Slot { index, generation };
+        self.latest = Some((*key, slot));
+        Some(slot)
     }
 
     /// The flow in a slot, unless it was removed meanwhile.
@@ -317,6 +328,7 @@ impl<B> FlowTable<B> {
         }
         let flow = entry.flow.take()?;
         entry.generation = entry.generation.wrapping_add(1);
+        self.latest = None;
         self.slots.remove(&flow.key);
         self.free.push(slot.index);
         Some(flow)
@@ -336,8 +348,9 @@ impl<B> FlowTable<B> {
     }
 
     /// Some flow, if there is any.
-    pub fn any(&self) -> Option<Slot> {
-        self.slots.keys().next().and_then(|key| self.find(key))
+    pub fn any(&mut self) -> Option<Slot> {
+        let key = *self.slots.keys().next()?;
+        self.find(&key)
     }
 
     /// Among a few flows that hold no packet, the one seen longest ago.

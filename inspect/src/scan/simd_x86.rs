@@ -4,8 +4,8 @@
 use std::arch::x86_64::*;
 
 use super::simd::{
-    BLOCK, Block, Classes, DIGIT, ESCAPE, Input, KINDS, LETTER, LongRuns, PADDING, Runs, SEPARATOR,
-    Search, Starts, Tables, Varints,
+    BLOCK, Block, Classes, DIGIT, ESCAPE, Input, KINDS, KINDS_BY_BYTE, LETTER, LongRuns, PADDING,
+    Runs, SEPARATOR, Search, Starts, Tables, Varints,
 };
 use super::words::Words;
 
@@ -22,9 +22,11 @@ pub(super) fn variants() -> Vec<(&'static str, Search)> {
             unsafe { avx2(tables, input, tell) }
         }));
     }
-    if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512f") {
-        all.push(("avx512bw", |tables, input, tell| {
-            // SAFETY: this processor has AVX-512F, AVX-512BW and BMI.
+    // Processors with AVX-512 but without VBMI (before Ice Lake) use AVX2.
+    let needed = is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512f");
+    if needed && is_x86_feature_detected!("avx512vbmi") {
+        all.push(("avx512vbmi", |tables, input, tell| {
+            // SAFETY: this processor has AVX-512F, -BW, -VBMI and BMI.
             unsafe { avx512(tables, input, tell) }
         }));
     }
@@ -55,14 +57,26 @@ pub(super) fn load512(bytes: &[u8; BLOCK]) -> __m512i {
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
 }
 
+/// What 128 bytes are. Of an index, the highest bit is not looked at.
+struct Table512(__m512i, __m512i);
+
+/// What bytes are, those beyond ASCII together with their likes among ASCII's; and whether any of those beyond is something.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
-fn table512(table: &[u8; 16]) -> __m512i {
-    // SAFETY: the array has the 16 bytes that are loaded.
-    _mm512_broadcast_i32x4(unsafe { _mm_loadu_si128(table.as_ptr().cast()) })
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+fn folded512([[a, b], [c, d]]: &[[[u8; BLOCK]; 2]; 2]) -> (Table512, bool) {
+    let [a, b, c, d] = [a, b, c, d].map(|quarter| load512(quarter));
+    let beyond = _mm512_or_si512(c, d);
+    let table = Table512(_mm512_or_si512(a, c), _mm512_or_si512(b, d));
+    (table, _mm512_test_epi8_mask(beyond, beyond) != 0)
 }
 
-#[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2")]
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+fn look_up(table: &Table512, bytes: __m512i) -> __m512i {
+    _mm512_permutex2var_epi8(table.0, bytes, table.1)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1,bmi2")]
 fn avx512(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
     let blocks = match (tables.words.is_empty(), input.binary, input.escapes) {
         (true, false, false) => avx512_blocks::<false, false, false>,
@@ -75,18 +89,18 @@ fn avx512(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
     blocks(tables, input, tell);
 }
 
-#[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1,bmi2")]
 fn avx512_blocks<const WORDS: bool, const BINARY: bool, const ESC: bool>(
     tables: &Tables,
     input: &Input,
     tell: &mut dyn FnMut(Block),
 ) {
-    let low = tables.low.each_ref().map(|t| table512(t));
-    let high = tables.high.each_ref().map(|t| table512(t));
-    let (kind_low, kind_high) = (table512(&KINDS.low), table512(&KINDS.high));
+    let [(first, beyond), (second, _), (third, _)] = tables.exact.each_ref().map(|t| folded512(t));
+    let (kinds, _) = folded512(&KINDS_BY_BYTE);
+    // Where nothing begins with a byte beyond ASCII, its like among ASCII's begins nothing.
+    let beyond = if beyond { u64::MAX } else { 0 };
     let [letter, digit, escape, separator] =
         [LETTER, DIGIT, ESCAPE, SEPARATOR].map(|kind| _mm512_set1_epi8(kind as i8));
-    let nibble = _mm512_set1_epi8(15);
     let letters = _mm512_set1_epi8(26);
     let mut runs = Runs::default();
     let mut starts = if WORDS { Starts::at(input) } else { Starts::default() };
@@ -96,17 +110,6 @@ fn avx512_blocks<const WORDS: bool, const BINARY: bool, const ESC: bool>(
     while at < input.to {
         let block = input.padded.get(at..).and_then(|b| b.first_chunk::<PADDING>());
         let Some(block) = block else { return };
-        let halves = |low: &__m512i, high: &__m512i, bytes: __m512i| {
-            let upper = _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), nibble);
-            _mm512_and_si512(
-                _mm512_shuffle_epi8(*low, _mm512_and_si512(bytes, nibble)),
-                _mm512_shuffle_epi8(*high, upper),
-            )
-        };
-        let buckets = |k: usize, bytes: __m512i| {
-            let (Some(low), Some(high)) = (low.get(k), high.get(k)) else { return bytes };
-            halves(low, high, bytes)
-        };
         let (Some(a), Some(b), Some(c)) = (
             block.first_chunk::<BLOCK>(),
             block.get(1..).and_then(|s| s.first_chunk::<BLOCK>()),
@@ -115,11 +118,12 @@ fn avx512_blocks<const WORDS: bool, const BINARY: bool, const ESC: bool>(
             return;
         };
         let (a, b, c) = (load512(a), load512(b), load512(c));
-        let kinds = halves(&kind_low, &kind_high, a);
-        let digits = _mm512_test_epi8_mask(kinds, digit);
-        let separators = _mm512_test_epi8_mask(kinds, separator);
-        let points =
-            _mm512_test_epi8_mask(_mm512_and_si512(buckets(0, a), buckets(1, b)), buckets(2, c));
+        let ascii = !_mm512_movepi8_mask(a);
+        let kinds = look_up(&kinds, a);
+        let digits = _mm512_mask_test_epi8_mask(ascii, kinds, digit);
+        let separators = _mm512_mask_test_epi8_mask(ascii, kinds, separator);
+        let two = _mm512_and_si512(look_up(&first, a), look_up(&second, b));
+        let points = _mm512_mask_test_epi8_mask(ascii | beyond, two, look_up(&third, c));
         let runs = runs.step(digits, separators);
         let mut words = 0;
         if WORDS {
@@ -144,11 +148,11 @@ fn avx512_blocks<const WORDS: bool, const BINARY: bool, const ESC: bool>(
             };
             words = hits(&tables.words, block, starts.step(classes), input.to - at);
         }
-        let varints = if BINARY { varints.step(_mm512_movepi8_mask(a)) } else { 0 };
+        let varints = if BINARY { varints.step(!ascii) } else { 0 };
         let (mut escapes, mut letters) = (0, 0);
         if ESC {
-            escapes = _mm512_test_epi8_mask(kinds, escape);
-            letters = long_runs.step(_mm512_test_epi8_mask(kinds, letter));
+            escapes = _mm512_mask_test_epi8_mask(ascii, kinds, escape);
+            letters = long_runs.step(_mm512_mask_test_epi8_mask(ascii, kinds, letter));
         }
         let block = Block { at, runs, points, words, varints, escapes, letters };
         if !block.is_empty() {
