@@ -77,8 +77,9 @@ fn attacks_of_each_class_are_found() {
 fn attacks_are_found_in_json() {
     let all = all();
     // What needs the structure of a document or line ends is another thing inside of a string, and so is what only the
-    // beginning and the end of a parameter tell.
-    let outside = ["nosql-injection", "protocol-abuse", "graphql-abuse", "quotes-of-a-parameter"];
+    // beginning and the end of a parameter tell. Base64 is undone where a text is there as a whole.
+    let outside =
+        ["nosql-injection", "protocol-abuse", "graphql-abuse", "quotes-of-a-parameter", "encoded"];
     let inside = texts(ATTACKS).into_iter().filter(|(d, _)| !outside.contains(d));
     let missed: Vec<_> = inside.filter(|(_, t)| all.body(t, 100_000).is_empty()).collect();
     assert!(missed.is_empty(), "{missed:#?}");

@@ -41,6 +41,8 @@ pub struct Sample {
     pub class: String,
     /// The rule whose test it is, of those that come in tests.
     pub group: u64,
+    /// Whether it is a test of a rule that CRS has on by default.
+    pub default: bool,
     /// Whether it is an attack.
     pub attack: bool,
     /// Whether an equal request of its set came before.
@@ -89,6 +91,9 @@ const TEXTS: &[(&str, &str, &str)] = &[
     ("detect/pii_texts.jsonl.gz", "prose", "text"),
     ("detect/datadog_bodies.jsonl.gz", "bodies", "body"),
 ];
+
+/// The rules of CRS that are on by default; those of higher levels also take harmless texts for attacks, and say so.
+const CRS_LEVEL_1: &str = include_str!("crs-level-1.txt");
 
 /// The classes of the CRS tests, by the numbers of their rules; other tests are of no attack on an application.
 const CRS_CLASSES: &[(&str, &str)] = &[
@@ -168,7 +173,12 @@ impl Data {
 
     fn harmless(&mut self, set: &'static str, values: Vec<u32>) {
         let class = String::new();
-        self.samples.push(Sample { set, class, group: 0, attack: false, repeated: false, values });
+        self.sample(set, class, false, values);
+    }
+
+    fn sample(&mut self, set: &'static str, class: String, attack: bool, values: Vec<u32>) {
+        let (group, default, repeated) = (0, false, false);
+        self.samples.push(Sample { set, class, group, default, attack, repeated, values });
     }
 
     fn generate(&mut self, count: usize, seed: u64) {
@@ -223,7 +233,9 @@ impl Data {
         self.look(Text::Body, &request.body, &mut values);
         let group = test.split('-').next().and_then(|n| n.parse().ok()).unwrap_or(0);
         let class = class.to_owned();
-        self.samples.push(Sample { set, class, group, attack, repeated, values });
+        let rule = test.split('-').next().unwrap_or_default();
+        let default = set == "crs" && is_default(rule);
+        self.samples.push(Sample { set, class, group, default, attack, repeated, values });
         Ok(())
     }
 
@@ -250,7 +262,7 @@ impl Data {
         self.look(kind, text, &mut values);
         let attack = !class.is_empty();
         let class = class.to_owned();
-        self.samples.push(Sample { set, class, group: 0, attack, repeated: false, values });
+        self.sample(set, class, attack, values);
     }
 
     fn look(&mut self, kind: Text, text: &[u8], values: &mut Vec<u32>) {
@@ -272,6 +284,12 @@ impl Data {
             });
         });
     }
+}
+
+/// Whether CRS has that rule on by default.
+fn is_default(rule: &str) -> bool {
+    let rules = CRS_LEVEL_1.lines().filter(|l| !l.starts_with('#'));
+    rules.flat_map(str::split_ascii_whitespace).any(|r| r == rule)
 }
 
 /// A text as a path or as a parameter of a URL, encoded as browsers do.

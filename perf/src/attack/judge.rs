@@ -122,13 +122,17 @@ impl Judged {
         MEASURED.iter().map(|set| of_set(set)).fold(NOTHING, f32::max)
     }
 
-    /// By source and class: how many are blocked from a threshold on.
+    /// By source and class: how many are blocked from a threshold on. Tests of CRS' default rules count a second time, as
+    /// `crs-default`.
     pub fn counts(&self, data: &Data, threshold: f32) -> BTreeMap<String, Count> {
         let mut counts = BTreeMap::<String, Count>::new();
         for (sample, sum) in data.samples.iter().zip(&self.sums).filter(|(s, _)| !s.repeated) {
-            let count = counts.entry(sample.row()).or_default();
-            count.of += 1;
-            count.blocked += usize::from(*sum >= threshold);
+            let default = sample.default.then(|| format!("crs-default.{}", sample.class));
+            for row in [Some(sample.row()), default].into_iter().flatten() {
+                let count = counts.entry(row).or_default();
+                count.of += 1;
+                count.blocked += usize::from(*sum >= threshold);
+            }
         }
         counts
     }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::{Signature, normalise, rules};
+use super::{Signature, encoded, normalise, rules};
 use crate::values::{self, Text};
 
 /// Most bytes of a text whose values are weighed by the model; of a longer text signatures see [`normalise::MAX_TEXT`].
@@ -24,23 +24,29 @@ thread_local! {
 struct Scratch {
     whole: Vec<u8>,
     value: Vec<u8>,
+    decoded: Vec<u8>,
     /// What the signatures see in the whole text and in no value of it.
     unseen: Vec<Signature>,
     seen: Vec<Signature>,
 }
 
 impl Scratch {
-    const NEW: Scratch =
-        Scratch { whole: Vec::new(), value: Vec::new(), unseen: Vec::new(), seen: Vec::new() };
+    const NEW: Scratch = Scratch {
+        whole: Vec::new(),
+        value: Vec::new(),
+        decoded: Vec::new(),
+        unseen: Vec::new(),
+        seen: Vec::new(),
+    };
 }
 
 /// Calls `each` with every value of a text that is worth a look, normalised, and with the signatures that it matches.
-/// What a signature sees only in the text as a whole comes last, with the whole text. While no signature sees anything, a
-/// value of letters, digits, and what joins them is worth no look, and neither is a header field: they are most of what
-/// passes.
+/// What a signature sees only in the text as a whole comes last, with the whole text. While no signature sees anything in
+/// that, a value of letters, digits, and what joins them is worth no look, and neither is a header field: they are most of
+/// what passes. What is in base64 is looked at for signatures alone.
 pub fn judged(kind: Text, text: &[u8], each: &mut dyn FnMut(&[u8], &[Signature])) {
     let mut scratch = SCRATCH.take();
-    let Scratch { whole, value, unseen, seen } = &mut scratch;
+    let Scratch { whole, value, decoded, unseen, seen } = &mut scratch;
     if kind == Text::Url {
         normalise::decode_url(text, value);
         normalise::normalise(value, whole);
@@ -53,29 +59,32 @@ pub fn judged(kind: Text, text: &[u8], each: &mut dyn FnMut(&[u8], &[Signature])
     let suspicious = !unseen.is_empty();
     // What begins or ends a string of JSON neither begins nor ends the whole.
     let json = kind == Text::JsonPiece || kind == Text::Body && values::is_json(text);
-    let mut one = |normal: &[u8]| {
+    let mut one = |normal: &[u8], hidden: bool| {
         seen.clear();
-        if suspicious || json {
+        if suspicious || json || hidden {
             matched(normal, seen);
             seen.retain(|s| !is_own(s));
             unseen.retain(|s| !seen.contains(s));
         }
-        each(normal, seen);
+        if !hidden || !seen.is_empty() {
+            each(normal, seen);
+        }
     };
-    let weighed = match kind {
-        Text::Field if !suspicious => &[],
-        _ => text.get(..MAX_WEIGHED).unwrap_or(text),
-    };
+    let weighed = text.get(..MAX_WEIGHED).unwrap_or(text);
     values::each(kind, weighed, &mut |raw| {
-        if raw.is_empty() || !suspicious && raw.iter().all(is_plain) {
+        if encoded::base64(raw, decoded) {
+            normalise::normalise(decoded, value);
+            return one(value, true);
+        }
+        if raw.is_empty() || !suspicious && (kind == Text::Field || raw.iter().all(is_plain)) {
             return;
         }
         normalise::normalise(raw, value);
         // JSON in a parameter or in a string of JSON.
         if matches!(value.first(), Some(b'{' | b'[')) && value.contains(&b'"') {
-            values::each(Text::Body, value, &mut one);
+            values::each(Text::Body, value, &mut |normal| one(normal, false));
         } else {
-            one(value);
+            one(value, false);
         }
     });
     // A string of JSON is closed by its quotes: what begins in one and ends in another is no statement.

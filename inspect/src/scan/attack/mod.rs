@@ -4,6 +4,7 @@
 //! The rules are signatures: general forms of an attack, not the payloads of one tool. Whether one that fires counts,
 //! and what counts that no signature knows, the model decides ([`crate::attack_model`]).
 
+mod encoded;
 mod judge;
 mod normalise;
 mod rules;

@@ -12,7 +12,7 @@
 //! becomes long; content without them costs nothing more. Escapes in escapes (JSON in a JSON string, `%2534`) are undone
 //! together.
 
-mod base64;
+pub(super) mod base64;
 mod token;
 
 use super::catalog::{MAX_MATCH, MaskStyle};

@@ -48,7 +48,7 @@ pub(super) const RULES: &[Rule] = &[
     // Names put together from variables: `a=ca;b=t;$a$b /etc/passwd`.
     rule(
         "joined-variables",
-        0.93,
+        0.95,
         r"\b[a-z0-9_]{1,12}=[^ ;&|]{1,20}(?:;|&&)(?: ?[a-z0-9_]{1,12}=[^ ;&|]{1,20}(?:;|&&)){0,30} ?\$\{?[a-z0-9_]{1,12}\}?(?:\$| +[^ ])",
     ),
     rule(
@@ -199,5 +199,125 @@ pub(super) const RULES: &[Rule] = &[
         "endless-loop",
         0.85,
         r"\bwhile ?\([^)]{0,30}\)+ ?(?:;|\{ ?\}|$)|\bfor ?\( ?;[^;)]{0,20}; ?\)",
+    ),
+    // A command that needs no more than its name: no word of any language, behind a separator.
+    rule(
+        "separator-tool",
+        0.95,
+        r#"(?:;|&&|\$\() ?['"\\]?(?:base32|basenc|cpulimit|flock|rmt(?:-[a-z]+)?|lastlogin|aptitude|htop|iftop|ionice|setarch|setsid|stdbuf|nsenter|pkexec|capsh|debugfs|dmsetup|tshark|ltrace|gcore|gdbserver|msfconsole|msfvenom|dpkg|pacman|zypper|dnf|ansible-[a-z]+|chef-[a-z]+|cscli|virsh|podman|crictl|journalctl|loginctl|timedatectl|sysctl|visudo|vipw|vigr|chattr|lsattr|setfacl|mknod|losetup|cryptsetup|lspci|lsusb|lsmod|insmod|modprobe|rmmod|pgrep|pkill|killall|pstree|pidof|nmcli|rlwrap|socat|rsync|sftp|scp|smbclient|rpcclient|ldapsearch|mysqldump|psql|sqlite3|redis-cli|mongosh|mongodump)(?:\.exe)?(?: +-{1,2}[a-z]|[ ]?[;|&'"`)]| *$| +[a-z0-9/]+ +[a-z0-9/-])|[;|&] ?(?:ansible|aws|az|gcloud|brew|pip[0-9.]*|gem|npm|npx|yarn|composer|conda|snap|rpm|apk|puppet|terraform|vagrant|helm|perf|rsync|scp|sqlite3|base32|flock|ss|chisel|proxychains[0-9]?) +(?:-{1,2}[a-z]|(?:install|exec|run|apply|destroy|get|config|inventory|all|start|stop) +[a-z-])|\| ?(?:base32|rsync|socat|pkexec|redis-cli|psql|mysqldump|sqlite3)(?: +-{1,2}[a-z]| *$)"#,
+    ),
+    // A program that runs another one: `sh -c`, `-wrapper sh,-c,…`, `flock / id`.
+    rule(
+        "runs-another",
+        0.96,
+        r#"(?:^|[;|&` (="])(?:\$\{?shell\}?|(?:ba|z|k|da|c|fi|a)?sh|pwsh|busybox sh|python[0-9.]*|perl|ruby|php|node|lua) +-[ecr] *['"$(]|(?:^|[;|&`(="]) ?(?:(?:time|strace|nohup|sudo|env|busybox) +)?(?:ba|z|k|da)?sh +-c +[a-z/]|\b(?:ba|z|k|da)?sh,-c,|(?:^|[;|&`(="]) ?(?:sudo|time|nohup|strace|ltrace|nice|ionice|setsid|stdbuf|timeout|flock|cpulimit|watch|xargs|env|command|builtin|exec) (?:[^;|&]{0,40} )?(?:whoami|ifconfig|ipconfig|netstat|uname|wget|curl|ncat|nc|bash|python[0-9.]*|perl|nslookup|chmod|printenv)(?:[ "]|$)"#,
+    ),
+    rule(
+        "command-then-more",
+        0.95,
+        r#"(?:^|[="])[ '"(]*(?:whoami|ifconfig|ipconfig|netstat|uname|printenv|ls|pwd|hostname|wget|curl|ping|nslookup)(?: +-[a-z0-9]+)*(?: +[a-z0-9./:]{1,40})? *(?:;|\|\|?|&&) *(?:[a-z'"$/.]|[0-9])|\bcd /? ?(?:;|&&) ?(?:cd|ls|cat|[a-z0-9]{2,10}) "#,
+    ),
+    // Empty variables and quotes in a name, more than once: `c$@at /et$@c`.
+    rule(
+        "broken-twice",
+        0.97,
+        r"[a-z]\$[@*#!?$_-][a-z]{1,8}[ +]*[^ ]{0,20}/[a-z]{1,8}\$[@*#!?$_-][a-z]|[a-z](?:\$\(\)|``|\$@|[<>]\(\))[a-z]{0,6} +[a-z0-9/-]|\{[a-z]{1,4}\$[a-z]?[\\]?[a-z]{0,4},-|[a-z]\$[a-z]\\? ?\\[a-z]",
+    ),
+    rule(
+        "variable-before",
+        0.96,
+        r"[;|&`] ?\$\{?[a-z_@*]{1,12}\}? ?(?:cat|ls|id|wget|curl|nc|bash|sh|whoami|uname|ping|sleep|python[0-9.]*|perl|tail|head)\b",
+    ),
+    // Wildcards in the names of a system's directories and files: `/[e]tc/pa[s]swd`.
+    rule(
+        "wildcard-system",
+        0.96,
+        r"/(?:[a-z]{1,8}\[[!^]?[a-z?/-]{1,12}\][a-z]{0,8}|\[[!^]?[a-z?/-]{1,12}\][a-z]{1,8})/(?:[a-z\[?*]|$)|/(?:etc|bin|usr|var|proc|sbin|dev|root)/[a-z/]{0,24}(?:\[[!^]?[a-z?/-]{1,12}\][a-z]|[a-z]\[[!^]?[a-z?/-]{1,12}\])|/[a-z]{0,8}\[[a-z]/[a-z/]{0,12}\][a-z]|\b(?:ls|cat|rm|cp|tail|head|more|less|nl) +[^ ]{0,12}/[a-z]{0,8}\[[a-z/!^-]{1,12}\]",
+    ),
+    // What a shell puts in place: parts of variables, arithmetic, the output of a command as a file.
+    rule(
+        "expansion",
+        0.95,
+        r"\$\{[a-z_]{1,20}(?:#{1,2}|%{1,2}|/{1,2}|\^{1,2}|,{1,2})[^}]{0,30}\}|\$\(\( ?[^()]{0,20}(?:\$\(|[0-9] ?[*+/%-] ?[0-9])|\$\[ ?[0-9]+ ?[+*/% -] ?[0-9]+ ?\]|<\( ?(?:cat|ls|id|curl|wget|echo|base64|printf|whoami|sh|bash)\b",
+    ),
+    rule(
+        "brace-words",
+        0.95,
+        r"(?:^|[;|&= \x22])\{[a-z0-9/]{1,12},\}(?: |$)|\{[a-z/]{1,12},-[a-z]{1,6}[,}]",
+    ),
+    rule(
+        "function-begun",
+        0.95,
+        r"(?:^|[=\x22]) ?\(\) ?\{|(?:^|[=\x22])[; ]*[a-z_]{1,20} ?\(\) ?\{ ?[a-z_]{1,20} ?[|;&]",
+    ),
+    rule(
+        "alias-made",
+        0.95,
+        r#"(?:^|[;|&="]) ?alias (?:[+-][a-z+]* )?['"]?[a-z0-9_.-]{1,20}['"]? ?= ?['"a-z]|[;|&] ?trap ['"][^'"]{1,60}['"] [a-z0-9]"#,
+    ),
+    // Windows: batch language, PowerShell, programs that take switches.
+    rule(
+        "batch-for",
+        0.97,
+        r"\bfor (?:/[dflr] [^%]{0,80})*%{1,2}[^ ]{0,4} in ?\([^)]{0,200}\) ?do\b",
+    ),
+    rule(
+        "batch-if",
+        0.95,
+        r#"\bif (?:/i )?(?:not )?\(?[^ ]{1,30} (?:equ|neq|lss|leq|gtr|geq) [^ ]|\bif (?:/i )?(?:not )?["'\[{(a-z!]{0,3}%[^ =]{1,20} ?==|\bif /i (?:not )?[^ =]{1,30} ?== ?[^ ]|\bif (?:not )?"?![a-z_]{1,20}!"? ?==|(?:^|[="])if (?:not )?[^ =]{1,30} ?== ?[^ ]{1,30} (?:@?echo|goto|call|set|start|del|exit)\b"#,
+    ),
+    rule(
+        "powershell-command",
+        0.95,
+        r"(?:^|[;|&({='\x22] ?)(?:invoke-(?:webrequest|restmethod|expression|command|item|wmimethod|cimmethod|mimikatz|shellcode)|(?:get|set|new|start|stop|remove|add|out|import|export|copy|move|rename|clear)-(?:process|service|content|childitem|item(?:property)?|wmiobject|ciminstance|eventlog|acl|localuser|localgroup|executionpolicy|netipconfiguration|nettcpconnection|scheduledtask|bitstransfer|psdrive|pssession|module|object|aduser|addomain|adcomputer|mppreference|file|host|csv)|(?:iwr|irm|iex|iwmi|gwmi|gcim|icim|gci|gcm|gps|sasv|spsv|saps|ipmo|nsn|etsn|epcsv|ipcsv))(?: +-[a-z]| +['\x22$(]| +https?:| +[a-z]:|[ ]?[;|&]| *$)",
+    ),
+    rule(
+        "windows-program",
+        0.95,
+        r"(?:^|[;|&`] ?)(?:regedit|bcdboot|bcdedit|certutil|bitsadmin|cscript|wscript|mshta|regsvr32|rundll32|msiexec|wmic|forfiles|cmstp|installutil|regasm|regsvcs|msbuild|odbcconf|diskshadow|esentutl|extrac32|findstr|ieexec|makecab|mavinject|ntdsutil|pcalua|vssadmin|xwizard|nltest|dsquery|quser|qwinsta|wevtutil|fsutil|icacls|takeown|attrib|netsh|runas|xcopy|robocopy|schtasks|tasklist|taskkill|systeminfo|gpresult|cipher|diskpart|eventvwr|mmc|psexec|procdump|desktopimgdownldr|finger|ftp|hh|print|reg|rpcping|sc|syncappvpublishingserver|winrm|wuauclt)(?:\.exe)?(?: *[/][a-z]|(?: +-[a-z]{2,}|) ?[<>] ?[a-z]| +[a-z]+ +hk(?:lm|cu|cr|ey_)| +%[a-z]{3,20}%)|[a-z0-9]\.(?:txt|log|dat|jpg|ini):[a-z0-9]{1,20}\.(?:exe|reg|vbs|js|dll|bat|ps1)\b",
+    ),
+    // Functions that run, however the call is written: `('system')('id')`, `exec#(…)`, `"system"(…)`.
+    rule(
+        "call-disguised",
+        0.95,
+        r#"\( ?['"]?(?:system|exec|passthru|shell_exec|eval|assert|popen|phpinfo)['"]? ?\) ?\(|\[ ?['"](?:system|exec|passthru|shell_exec|popen|eval|assert|phpinfo)['"] ?\] ?[)\[(]|\[ ?(?:system|passthru|shell_exec|popen|phpinfo) ?\] ?[)\[]|\breturn ?['"](?:system|exec|passthru|shell_exec|popen)['"] ?\(|\b(?:exec|system|passthru|shell_exec|popen|proc_open|eval|assert) ?(?:#|//)[^()]{0,30}\("#,
+    ),
+    rule(
+        "call-that-runs",
+        0.95,
+        r#"\b(?:shell_exec|passthru|proc_open|pcntl_exec|call_user_func(?:_array)?|create_function|move_uploaded_file|phpinfo)\(|\b(?:system|popen|exec|shell_exec|passthru|eval) ?\( ?['"`](?:/|ls|id\b|cat |whoami|uname|wget |curl |nc |ping |rm |cmd|sh |bash|echo |sleep )"#,
+    ),
+    rule(
+        "interpreter-setting",
+        0.95,
+        r"\b(?:allow_url_(?:include|fopen)|auto_(?:prepend|append)_file|disable_(?:functions|classes)|open_basedir|safe_mode|extension_dir|error_(?:prepend|append)_string|unserialize_[a-z_]+|session\.(?:auto_start|save_path|save_handler|upload_progress[a-z._]*)|opcache\.[a-z_]+|mbstring\.[a-z_]+|assert\.[a-z_]+|zend\.[a-z_]+|cgi\.[a-z_]+|short_open_tag|register_globals|magic_quotes_[a-z]+|sendmail_path|user_ini\.[a-z_]+) ?= ?[^= ]|\bphp_(?:admin_)?(?:value|flag)\b ?[a-z_.]{3,40} ?=",
+    ),
+    // Objects of a JavaScript server reached by what a request names, or through their constructors.
+    rule(
+        "reached-by-name",
+        0.96,
+        r"\b(?:process|require|global|module|constructor)\[ ?(?:req|request|params|query|body)\b|\bconstructor[.:\[]['\x22]?constructor\b|:(?:__proto__|constructor|prototype)(?::|'|\x22|$)",
+    ),
+    rule(
+        "endless-condition",
+        0.93,
+        r#"\bwhile ?\( ?\(*(?:true|1|[!+-]{1,2} ?(?:0|''|""|``|false|null|nan|undefined|\{\}|\[\])|[+-]?(?:infinity|1)|this|string|new date)\)+ ?(?:;|\{|$|&)"#,
+    ),
+    // A command of which all of a value consists, on a path.
+    rule(
+        "command-on-path",
+        0.95,
+        r"(?:^|[=\x22])(?:cat|tac|head|tail|nl|strings|find|ls|rm|cp|mv|chmod|chown|xxd|od|base64) +(?:-[a-z0-9]+ +)*/[a-z.]",
+    ),
+    rule(
+        "tool-command",
+        0.95,
+        r"(?:^|[;|&]) ?ansible-[a-z]+ +(?:(?:install|inventory|doc|vault|pull|playbook|galaxy|collection|decrypt|encrypt|view|plugin) +[a-z0-9]|--[a-z])|[;\n] ?\.(?:databases|tables|schema|dump|shell|system|import|output|read|open)\b",
+    ),
+    // Commands of mail protocols, behind a line end that a mail function passes on.
+    rule(
+        "mail-command",
+        0.95,
+        r"\b(?:mail from|rcpt to):? ?<[^>]{0,80}>|(?:^|[=\x22]) ?[a-z][0-9]{3,4} (?:login [a-z]|authenticate [a-z]|fetch [0-9]|append [^ ]{1,40} ?\(|uid (?:store|fetch|search|copy)|select inbox|examine [a-z]|status [a-z]+ ?\(|search (?:charset|text|flagged|all|from|deleted|since)|copy [0-9]|list \x22)|(?:^|[=\x22]) ?(?:retr|uidl|dele) [0-9]{1,6}\b|\bapop [a-z0-9]{1,30} [0-9a-f]{32}",
     ),
 ];

@@ -38,7 +38,7 @@ pub(super) const OBJECTS: &[Rule] = &[
     rule(
         "php-object",
         0.95,
-        r#"(?:^|[^a-z0-9])[oc]:\+?[0-9]{1,4}:"[a-z0-9_\\]{1,80}":[0-9x]{1,4}:\{"#,
+        r#"(?:^|[^a-z0-9])[oc]:[ +]?[0-9]{1,4}:"[a-z0-9_\\]{1,80}":[0-9x]{1,4}:\{"#,
     ),
     rule("php-array", 0.8, r#"(?:^|[^a-z0-9])a:[0-9]{1,4}:\{(?:i:[0-9]+|s:[0-9]+:")"#),
     rule(
@@ -78,6 +78,19 @@ pub(super) const OBJECTS: &[Rule] = &[
         "java-binding",
         0.9,
         r"\bclass[.\[](?:module|classloader|protectiondomain)\b|\bclassloader[.\[]\w",
+    ),
+    // Such a stream in the middle of other base64, at each of the three ways that it can fall.
+    rule("java-stream-begins", 0.95, r"(?:^|[^a-z0-9+/])(?:ro0abq|kztaau|cs7qaf)"),
+    // A class by which code is run, and nothing else, as a value.
+    rule(
+        "running-class",
+        0.95,
+        r"(?:^|[=\x22])(?:java\.lang\.(?:runtime|system|process(?:builder)?|class(?:loader)?|thread|compiler|object|shutdown|reflect\.[a-z]+|invoke\.[a-z]+|management\.[a-z]+)|java\.io\.(?:file|[a-z]+(?:stream|reader|writer))|java\.(?:net\.(?:url(?:classloader|connection)?|socket|serversocket)|nio\.file\.[a-z]+|beans\.[a-z]+|rmi\.[a-z.]+|util\.scanner|sql\.drivermanager)|javax\.(?:script|naming|management|el)\.[a-z.]+|com\.(?:opensymphony|sun\.(?:org|rowset|jndi)|mchange|caucho|thoughtworks|alibaba\.fastjson|bea\.core)[a-z0-9.]*|sun\.(?:misc|reflect|rmi)\.[a-z.]+|org\.(?:apache\.(?:commons\.(?:collections|beanutils|fileupload|jxpath)|xalan|struts|wicket|velocity|xbean|bcel)|springframework\.(?:context|expression|beans|aop|core\.io|jndi|scripting)|codehaus\.groovy|mozilla\.javascript|jboss|python\.core|omg)[a-z0-9.]*)(?:[a-z0-9.$]{0,60}(?:[a-mo-qs-z0-9$]|[a-np-z][nr]))?(?:\( ?['\x22][^)]{0,120}\)?)?(?:$|[&\x22])",
+    ),
+    rule(
+        "gadget-alone",
+        0.95,
+        r"(?:^|[=\x22])[^a-z]{0,2}(?:(?:invoker|instantiate|clone|chained|constant|closure)transformer|(?:for|while|do|prototype)clos?ure|instantiatefactory|prototype(?:clone|serialization)factory|templatesimpl|processbuilder|getruntime|annotationinvocationhandler|badattributevalueexp(?:exception)?|jdbcrowsetimpl)[^a-z]{0,2}(?:$|[&\x22])",
     ),
 ];
 
@@ -136,4 +149,5 @@ pub(super) const LDAP: &[Rule] = &[
         0.8,
         r"\b(?:ancestor|child|descendant|following|parent|preceding|self)(?:-or-self|-sibling)?::(?:node|text|\*|[a-z])|/text\(\)|\bcount ?\( ?/|\bstring-length ?\( ?(?:name|/)|\bname ?\( ?/|//\*|//user\[",
     ),
+    rule("next-condition", 0.93, r"\)\([a-z]{2,30}[<>~]?=[^ ]"),
 ];

@@ -60,4 +60,49 @@ pub(super) const RULES: &[Rule] = &[
         0.85,
         r"://metadata\.[a-z0-9.-]{3,40}|/openstack/latest|/metadata/v1|rancher-metadata",
     ),
+    // The same where the address is all of a value, however its scheme ends: `http:2852039166`.
+    rule(
+        "odd-address-alone",
+        0.95,
+        r"(?:^|[=\x22])[a-z]{3,8}:/{0,2}(?:[0-9]{9,10}|0[0-7]{9,12}|0x[0-9a-f]{8}|(?:0[0-7]{2,5}\.){3}0?[0-7]{1,4}|(?:0x[0-9a-f]{1,2}\.){3}0x[0-9a-f]{1,2}|127\.[0-9]{1,7})(?:[/:?#&\x22]|$)",
+    ),
+    rule(
+        "address-literal",
+        0.95,
+        r"(?:^|[=\x22])(?:https?|ftp|gopher)://(?:[^/@ ]{0,60}@)?\[[0-9a-f:.]{2,45}(?:%[a-z0-9]{1,16})?\](?:[/:?#&\x22]|$)",
+    ),
+    rule("escaped-host", 0.95, r"(?:^|[=\x22])[a-z]{2,8}:/{0,3}(?:\\+[a-z0-9]\.?){3}"),
+    rule(
+        "enclosed-letters",
+        0.96,
+        r"(?:^|[=\x22])[a-z]{2,8}:/{0,3}[^/ ]{0,40}(?:\xe2(?:\x91[\xa0-\xbf]|\x92[\x80-\xbf]|\x93[\x80-\xbf])){2}",
+    ),
+    rule(
+        "call-back-alone",
+        0.96,
+        r"(?:^|[=/])(?:[a-z0-9-]{1,63}\.){0,4}(?:localtest\.me|lvh\.me|vcap\.me|lacolhost\.com|yoogle\.com|burpcollaborator\.net|oastify\.com|interact\.sh|oast\.(?:fun|pro|live|site|online|me)|dnslog\.cn|ceye\.io|nip\.io|sslip\.io|xip\.io)(?:[:/?#&]|$)",
+    ),
+    // Two hosts in one address, of which parsers take different ones.
+    rule(
+        "two-hosts",
+        0.95,
+        r"(?:^|[=\x22])[a-z]{3,8}://[^/@]{1,60}[ &#\\?][^/@]{0,20}@[a-z0-9.-]{3,60}(?:[:/#?]|$)",
+    ),
+    rule("proxied-socket", 0.96, r"\bunix:[^|]{0,400}\|"),
+    rule(
+        "script-at-address",
+        0.93,
+        r"(?:^|=)(?:https?|ftps?)://(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|\[[0-9a-f:]{3,40}\])(?::[0-9]{1,5})?/[^ ?]{0,80}\.(?:php[0-9]?|phtml|asp|aspx|jsp|cgi|pl|sh|txt|jar|class|exe|ps1)\b",
+    ),
+    rule(
+        "text-in-url",
+        0.93,
+        r"(?:^|[=\x22])data:(?:text/(?:plain|x?-?php|html)|application/x-(?:httpd-)?php)[^, ]{0,40},.",
+    ),
+    // Schemes of file functions that run or unpack, at the beginning of a value.
+    rule(
+        "wrapper-scheme",
+        0.95,
+        r"(?:^|[=\x22])(?:ssh2\.[a-z]{3,8}|compress\.(?:zlib|bzip2)|phar|expect|netdoc|gopher|local_file|(?:zip|glob|ogg|rar|zlib|dict|php)):/{2}[^ ]",
+    ),
 ];

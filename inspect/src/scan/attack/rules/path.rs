@@ -79,4 +79,10 @@ pub(super) const TRAVERSAL: &[Rule] = &[
         0.85,
         r"(?:^|[=/ '\x22])/?(?:proc/(?:[0-9]+|net|sys|self|version|mounts|cpuinfo|modules)|sys/(?:class|kernel|devices|block|firmware))(?:/|$|&)",
     ),
+    rule("hexadecimal-climbing", 0.96, r"0x(?:2e|5c|2f)[./\\]?0x(?:2e|5c|2f)|\.\.0x(?:2f|5c)"),
+    rule(
+        "padded-climbing",
+        0.95,
+        r"\.\.;?[/\\]\.[/\\;]|\.\.;\.[/\\;]|(?:^|=)\.\.\\[^ ]{1,60}\.[a-z0-9]{1,5}$",
+    ),
 ];

@@ -101,10 +101,44 @@ pub(super) const RULES: &[Rule] = &[
     ),
     // Script of six characters.
     rule("punctuation-script", 0.9, r"[\[\]()!+ ]{24}"),
-    rule("utf-7", 0.9, r"[+ ]adw-[^+]{0,80}[+ ]ad4-"),
+    rule("utf-7", 0.95, r"[+ ]adw-[^+]{0,80}[+ ]ad4-"),
     rule(
         "spelt-out-script",
         0.85,
         r"< ?(?:[a-z]:)? ?s ?c ?r ?i ?p ?t\b|<\?import|<v:vmlframe|<xss\b",
+    ),
+    // A handler named by an event that browsers know, where an attribute can stand.
+    rule(
+        "known-event",
+        0.95,
+        r#"(?:<(?:[a-z!?/][^>]{0,100}[ /"'`]|["'])|[?&=] {1,2}|['"`>])[ /]{0,4}on(?:abort|activate|after(?:print|scriptexecute|update)|animation(?:cancel|end|iteration|start)|auxclick|before(?:copy|cut|input|paste|print|scriptexecute|toggle|unload|match)|begin|blur|bounce|canplay(?:through)?|change|click|close|contextmenu|copy|cuechange|cut|dblclick|drag(?:end|enter|exit|leave|over|start)?|drop|durationchange|emptied|end|ended|error|finish|focus(?:in|out)?|formdata|fullscreenchange|gotpointercapture|hashchange|input|invalid|key(?:down|press|up)|load(?:eddata|edmetadata|end|start)?|lostpointercapture|message(?:error)?|mouse(?:down|enter|leave|move|out|over|up|wheel)|page(?:hide|show)|paste|pause|play(?:ing)?|pointer(?:cancel|down|enter|leave|move|out|over|rawupdate|up)|popstate|progress|ratechange|readystatechange|repeat|reset|resize|scroll(?:end|snapchange)?|search|seek(?:ed|ing)|select(?:ionchange|start)?|show|start|storage|submit|suspend|timeupdate|toggle|touch(?:cancel|end|move|start)|transition(?:cancel|end|run|start)|unhandledrejection|unload|volumechange|waiting|webkit[a-z]{4,40}|wheel|zoom) ?="#,
+    ),
+    rule(
+        "attribute-behind-quote",
+        0.95,
+        r#"['"`>][ /]*\b(?:formaction|srcdoc|xlink:href|autofocus onfocus|style=animation)[ ]?="#,
+    ),
+    rule("spaced-tag", 0.95, r"<(?:[a-z] ){3,12}[a-z](?:\b|$)"),
+    rule(
+        "spaced-scheme",
+        0.96,
+        r"\b(?:j a ?v ?a|j ?a v ?a|j ?a ?v a|java s c|v b ?s ?c|v ?b s c) ?s? ?c? ?r ?i ?p ?t ?:",
+    ),
+    rule(
+        "base-tag",
+        0.96,
+        r"<base [^>]{0,60}\bhref ?=|<\?import\b|<import[ a-z]{0,20}implementation ?=|<link [^>]{0,60}\brel ?= ?['\x22]?import",
+    ),
+    rule("meta-acts", 0.95, r#"<meta[^>]{0,60}http-equiv ?= ?['"]?(?:refresh|set-cookie)"#),
+    rule(
+        "tagged-template",
+        0.97,
+        r"\. ?call ?` ?\$\{|\$\{ ?(?:alert|eval|prompt|confirm) ?\}|\\u\{?0*61\}?lert",
+    ),
+    rule("made-of-brackets", 0.95, r"\(?!\[\] ?\+? ?\[\]\)? ?\[|\[ ?\+? ?!\+?\[\]|^ ?!!\[\] ?$"),
+    rule(
+        "document-by-name",
+        0.95,
+        r#"\b(?:document|window|self|top|globalthis|this) ?\)? ?\[ ?['"`](?:cookie|location|domain|write(?:ln)?|alert|eval|prompt|open)['"`] ?\]"#,
     ),
 ];

@@ -176,4 +176,43 @@ pub(super) const RULES: &[Rule] = &[
         0.75,
         r"\b(?:union|except|intersect)[ (]+values ?\(|\bexcept[ (]+(?:all[ (]+)?select\b|\bintersect[ (]+select\b",
     ),
+    // A value that goes on where the statement around it was left: operator, name, comparison, and the quote that opens.
+    rule(
+        "goes-on",
+        0.95,
+        r#"(?:^|[="])['"`) ]*(?:or|and|xor|\|\||&&)[ (]*[a-z_.]{1,40}[ )]*(?:!=|==?|<>|<|>|like|regexp)[ (]*['"`]"#,
+    ),
+    rule(
+        "true-behind-number",
+        0.93,
+        r"(?:^|[=\x22])[0-9]{1,10}['\x22]? (?:or|and|xor|\|\||&&) (?:true|false|null|not [a-z0-9]|exists ?\(|[0-9]{1,6}(?: ?(?:--|#|/\*))?(?:$|[&\x22])|\{ ?[a-z]+ )",
+    ),
+    // One quote, what the statement goes on with, and a comment at the end.
+    rule(
+        "quote-to-comment",
+        0.95,
+        r#"['"`] ?[=<>|*^/&!+%~-]{1,3} ?[a-z0-9_]{0,20} ?(?:--|#|/\*) ?-?(?:$|[&"])|['"`] ?(?:is (?:not )?|sounds like|collate|not|div|mod|rlike|regexp|glob|like)\b[^'"`]{0,30}(?:--|#|/\*) ?(?:$|[&"])"#,
+    ),
+    rule(
+        "waits",
+        0.96,
+        r#"\bwaitfor[ (]+(?:delay|time) ?['"(]|\bselect[ (]+(?:pg_sleep|sleep|benchmark)\b|['"`)] ?;? ?(?:or|and|;|\|\||&&)? ?(?:pg_)?sleep ?\( ?[0-9]{1,6}(?:\.[a-z_0-9]{1,8})? ?\)"#,
+    ),
+    rule(
+        "asks-system",
+        0.95,
+        r#"\b(?:from|join)[ (`'"]+(?:information_schema\b|mysql\.user|pg_(?:user|shadow|catalog|tables)\b|sysobjects\b|sqlite_master\b)|\bselect[ (]+(?:(?:[0-9]+|null) ?, ?)*(?:user|version|database|current_user|system_user|load_file|schema) ?\(|\bselect[ (]+@@[a-z]|(?:^|[="])xp_(?:cmdshell|reg[a-z]+|dirtree|fileexist|servicecontrol|loginconfig|terminate_process)(?:$|[&"])"#,
+    ),
+    rule(
+        "statement-begun",
+        0.95,
+        r#"\bdeclare[ (]+@[a-z]|\bexec(?:ute)?[ (]+(?:immediate ?['"]|master\b)|[;] ?(?:replace [a-z_]{1,30} ?\(|truncate ?[a-z\[`"]|handler [a-z_]{1,30} (?:open|read)|load data|rename table)|\bcreate (?:or replace )?(?:function|procedure|trigger) [a-z_.]{1,40} ?\([^)]{0,100}\)? ?\)? ?(?:returns?|is begin|as begin|begin)\b"#,
+    ),
+    // Operators on JSON, with which tautologies are written past those who don't know them.
+    rule(
+        "json-tautology",
+        0.95,
+        r#"'[\[{][^;]{0,80}[\]}]' ?(?:::jsonb?)? ?(?:->>?|#>>?|@>|<@|\?[|&]?|@\?|<|>|=) ?(?:'|array\[|[0-9])|\]'::jsonb? ?[-?@<#]"#,
+    ),
+    rule("digits-dot-e", 0.96, r"\b[0-9]+\.e ?\("),
 ];

@@ -80,4 +80,9 @@ pub(super) const RULES: &[Rule] = &[
         0.8,
         r"%[0-9]{0,4}\$?[ns](?:%[0-9]{0,4}\$?[nsxdp]){3,}|(?:%[xp][ .-]?){4,}",
     ),
+    rule(
+        "tag-statement",
+        0.95,
+        r"<%[=-]? ?(?:if|for|foreach|while|unless|case|each|set|import|include)\b[^%]{1,80}%>",
+    ),
 ];

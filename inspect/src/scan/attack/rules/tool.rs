@@ -13,7 +13,7 @@ pub(super) const SCANNERS: &[Rule] = &[
     ),
     rule(
         "product",
-        0.9,
+        0.95,
         r"\b(?:sqlmap|nikto|acunetix|netsparker|arachni|w3af|nuclei|zgrab|masscan|gobuster|feroxbuster|wfuzz|wpscan|skipfish|havij|nessus|openvas|wapiti|dirbuster|zaproxy|fuff)/v?[0-9]",
     ),
     rule(
@@ -66,4 +66,15 @@ pub(super) const PROTOCOL: &[Rule] = &[
         0.9,
         r"<!--# ?(?:exec|include|echo|config|printenv|fsize|flastmod|set)\b",
     ),
+    rule(
+        "request-begun",
+        0.95,
+        r"(?:^|[ ?=])(?:get|post|head|put|delete|options|connect|trace|patch) (?:/|https?:)[^ ]{0,200} http/[0-9]\.[0-9]\b",
+    ),
+    rule(
+        "length-field",
+        0.95,
+        r"\bcontent-length: ?[0-9]{1,20}(?: |<|$)|\btransfer-encoding: ?chunked(?: |$)",
+    ),
+    rule("cookie-written", 0.96, r"\.cookie ?; ?expires ?=|\bdocument\.cookie ?= ?['\x22]"),
 ];
