@@ -9,7 +9,7 @@ use super::found::Outcome;
 use super::view::View;
 
 /// Names that are remembered of a message; a further one takes the place of the oldest.
-const NAMES: usize = 8;
+const NAMES: usize = 16;
 /// From this confidence on the name itself says that it is a card.
 const CERTAIN: f32 = 0.95;
 

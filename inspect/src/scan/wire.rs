@@ -105,7 +105,7 @@ pub(super) fn number(view: &View, at: usize, rule: fn(&View, usize) -> Outcome) 
     }
     if let Some(length) = string_at(view, at) {
         let outcome = within(view, at, at + length, rule);
-        if outcome != Outcome::No {
+        if outcome != Outcome::No || is_all_digits(view, at, length) {
             return outcome;
         }
     }
@@ -128,6 +128,14 @@ pub(super) fn number(view: &View, at: usize, rule: fn(&View, usize) -> Outcome) 
         }
     }
     guessed_end(view, at, end, rule)
+}
+
+/// Whether the string at `at` is so many digits, by a length that can be no text: then no other reading is as likely, and a
+/// part of it is no number.
+fn is_all_digits(view: &View, at: usize, length: usize) -> bool {
+    let text = view.bytes.get(at..at + length);
+    view.before(at, 1).is_some_and(|b| b < b' ')
+        && text.is_some_and(|text| text.iter().all(u8::is_ascii_digit))
 }
 
 /// Whether a digit stands behind a decimal point, even if the digits or the point can be read as the framing of a string.

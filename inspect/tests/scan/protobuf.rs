@@ -108,3 +108,19 @@ fn a_card_as_a_varint_is_found_and_masked_as_one() {
     }
     assert_eq!(find(&ids), []);
 }
+
+#[test]
+fn a_part_of_a_string_of_digits_is_no_card() {
+    // The first 15 digits pass all checks of a card, and what follows them could be a tag.
+    for (number, cards) in
+        [("371449635398431", 1), ("3714496353984312", 0), ("37144963539843125", 0)]
+    {
+        let mut message = Vec::new();
+        string(1, "north", &mut message);
+        string(3, number, &mut message);
+        string(1, "south", &mut message);
+        let found = find(&message);
+        let found = found.iter().filter(|m| m.0 == "payment-card").count();
+        assert_eq!(found, cards, "{number}");
+    }
+}
