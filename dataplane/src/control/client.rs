@@ -202,6 +202,8 @@ impl Client {
             match Policy::compile(&source) {
                 Ok((mut policy, warnings)) => {
                     policy.inherit(&self.shared.policy.load());
+                    // Here, so that no worker has to.
+                    policy.prepare();
                     self.shared.policy.store(Arc::new(policy));
                     diagnostics.extend(warnings.iter().map(diagnostic));
                 }

@@ -95,6 +95,16 @@ counters! {
     exception_undecodable,
     /// Events that found no room.
     events_lost,
+    /// Requests by which a caller's behaviour was judged.
+    behaviour_judged,
+    /// Requests that were not judged, since another worker was at the same place of the table of callers.
+    behaviour_busy,
+    /// Callers forgotten to make room for others.
+    behaviour_forgotten,
+    /// Times that a caller came to a higher step of the ladder.
+    behaviour_raised,
+    /// Requests refused for their caller's behaviour.
+    behaviour_refused,
     /// Bytes of HTTP/2 connection credit restored to a server after an ended stream.
     http2_credit_restored,
 }

@@ -117,12 +117,14 @@ pub struct Engine<B> {
 impl<B: Buffer> Engine<B> {
     /// An engine with no flows.
     pub fn new(settings: EngineSettings, policy: Arc<Policy>) -> Engine<B> {
+        policy.prepare();
         let flows = FlowTable::new(settings.limits.flows);
         Engine { cx: Context::new(settings, policy), flows }
     }
 
     /// Puts a policy in force for everything that begins from now on. Messages under way end under the old one.
     pub fn set_policy(&mut self, policy: Arc<Policy>) {
+        policy.prepare();
         self.cx.services.follow(&policy);
         self.cx.policy = policy;
     }

@@ -43,7 +43,7 @@ pub struct Refusal {
 #[derive(Debug)]
 pub struct Tombstone {
     /// What to say to the client until it is acknowledged,
-    answer: Answer,
+    answer: Vec<u8>,
     /// and where it begins.
     seq: u32,
     /// Up to here the client has acknowledged it.
@@ -101,13 +101,13 @@ pub fn answer_if_ready<I: Io>(
     {
         return;
     }
-    let answer = refusal.answer;
+    let answer = refusal.answer.bytes(&cx.policy);
     flow.refusal = None;
     let say = segment::in_place_of(flow, Dir::ToClient, 0, &[]);
     let tombstone = Tombstone {
         seq: say.seq,
         acked: say.seq,
-        end: say.seq.wrapping_add(answer.bytes().len() as u32 + 1),
+        end: say.seq.wrapping_add(answer.len() as u32 + 1),
         client_next: say.ack,
         client_fin: flow.to_server.half.fin.is_some(),
         over: false,
@@ -126,8 +126,7 @@ pub fn answer_if_ready<I: Io>(
 fn send_answer<I: Io>(cx: &mut Context, io: &mut I, flow: &mut Flow<I::Buf>, t: &Tombstone) {
     let flags = Flags::ACK | Flags::PSH | Flags::FIN;
     // From what the client lacks on, as any sender: some receivers take no FIN from behind bytes that they have.
-    let answer = t.answer.bytes();
-    let rest = answer.get(t.acked.wrapping_sub(t.seq) as usize..).unwrap_or_default();
+    let rest = t.answer.get(t.acked.wrapping_sub(t.seq) as usize..).unwrap_or_default();
     let say = segment::in_place_of(flow, Dir::ToClient, flags, rest);
     speak(cx, io, flow, Dir::ToClient, &Say { seq: t.acked, ack: t.client_next, ..say });
 }
@@ -259,7 +258,12 @@ pub fn due<I: Io>(cx: &mut Context, io: &mut I, now: Time, slot: Slot, flow: &mu
     t.rto *= 2;
     t.repeat_at = now + t.rto;
     let next = t.repeat_at.min(t.dies_at);
-    let copy = Tombstone { ..**t };
+    // The flow speaks while its tombstone is read.
+    let answer = std::mem::take(&mut t.answer);
+    let mut copy = Tombstone { answer, ..**t };
     send_answer(cx, io, flow, &copy);
+    if let State::Tombstone(t) = &mut flow.state {
+        t.answer = std::mem::take(&mut copy.answer);
+    }
     cx.schedule(next, slot, Timer::Refusal);
 }

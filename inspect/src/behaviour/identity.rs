@@ -34,11 +34,11 @@ pub struct Seen<'a> {
     /// When it was sent, in seconds since any fixed moment.
     pub time: f64,
     /// The method.
-    pub method: &'a str,
+    pub method: &'a [u8],
     /// The host; empty if not known.
-    pub host: &'a str,
-    /// Path and query.
-    pub target: &'a str,
+    pub host: &'a [u8],
+    /// Path and query, as sent.
+    pub target: &'a [u8],
     /// Whether it names the page it came from; None if header fields are not known.
     pub referer: Option<bool>,
     /// The answer's status; zero if there was none.
@@ -245,7 +245,7 @@ impl Identity {
             401 | 403 | 429 => true,
             status => shape.login && matches!(status, 400 | 404 | 422 | 423),
         };
-        let tried = shape.login && !matches!(seen.method, "GET" | "HEAD" | "OPTIONS");
+        let tried = shape.login && !matches!(seen.method, b"GET" | b"HEAD" | b"OPTIONS");
         match seen.status {
             _ if tried => {
                 sums.logins += 1.0;
@@ -265,8 +265,8 @@ impl Identity {
     fn target(&mut self, shape: &Shape, seen: &Seen<'_>) {
         let sums = &mut self.sums;
         let usual = match shape.surface {
-            Surface::Api => !matches!(seen.method, "HEAD" | "TRACE" | "CONNECT"),
-            _ => matches!(seen.method, "GET" | "POST"),
+            Surface::Api => !matches!(seen.method, b"HEAD" | b"TRACE" | b"CONNECT"),
+            _ => matches!(seen.method, b"GET" | b"POST"),
         };
         sums.methods += f32::from(!usual);
         sums.odd += f32::from(shape.odd);
@@ -303,7 +303,7 @@ impl Identity {
     fn call(&mut self, shape: &Shape, seen: &Seen<'_>, model: &Model) {
         let now = self.last.unwrap_or(seen.time);
         let gap = self.last_call.map(|last| now - last).filter(|gap| *gap < VISIT);
-        if seen.method == "POST" {
+        if seen.method == b"POST" {
             // What a page sends by itself, each so many seconds, says nothing of who reads it.
             let again = std::mem::replace(&mut self.last_post, shape.template) == shape.template;
             let rests = gap.is_some_and(|gap| gap >= LEAST_BEACON);
@@ -311,7 +311,7 @@ impl Identity {
                 return;
             }
         }
-        if shape.surface == Surface::Page && matches!(seen.method, "GET" | "HEAD") {
+        if shape.surface == Surface::Page && matches!(seen.method, b"GET" | b"HEAD") {
             self.page(seen);
         }
         let sums = &mut self.sums;

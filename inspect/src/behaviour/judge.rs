@@ -250,6 +250,11 @@ pub fn judge(identity: &mut Identity, model: &Model) -> Verdict {
     Verdict { score: 1.0 / (1.0 + (-sum).exp()), kind, reasons: strongest(reasons) }
 }
 
+/// The score alone.
+pub fn score(identity: &mut Identity, model: &Model) -> f32 {
+    judge(identity, model).score
+}
+
 impl Verdict {
     /// Of who did nothing.
     pub fn nothing() -> Verdict {

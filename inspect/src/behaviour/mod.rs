@@ -8,20 +8,26 @@
 //! | `identity` | the fixed memory kept for a caller: sums that decay, recent sets |
 //! | `measure` | the numbers taken from that memory |
 //! | `judge` | from measures to kinds, a score and its reasons |
+//! | `callers` | all of that of all callers, in a table of a fixed size that workers share |
+//! | `ladder` | what is done about a caller, step by step |
 //! | `model` | what was learnt of a site: its templates, sequences and what is usual |
 //!
 //! Time is passed in, and nothing is allocated per request. Neither an address, a user agent nor a date is ever looked at: only
 //! what a caller does counts.
 
+mod callers;
 mod identity;
 mod judge;
+mod ladder;
 mod measure;
 mod model;
 mod recent;
 mod shape;
 
+pub use callers::{Busy, CALLERS, Callers, Known};
 pub use identity::{Identity, Seen};
-pub use judge::{Kind, Reason, Verdict, judge};
+pub use judge::{Kind, Reason, Verdict, judge, score};
+pub use ladder::{CHALLENGE, Ladder, MAX_STEPS, Mitigation, PATIENCE, Ruling, Standing, Step};
 pub use measure::{MEASURES, Measure, Measures};
 pub use model::{Model, ModelError, Norm, SiteModel, Template, measure_name};
 pub use shape::{Shape, Surface, template};

@@ -59,6 +59,14 @@ pub struct Template {
     pub count: u32,
 }
 
+impl Template {
+    /// The same as [`Shape::template`] of its requests.
+    pub fn hash(&self) -> u64 {
+        let Template { method, host, path, .. } = self;
+        Shape::of(method.as_bytes(), host.as_bytes(), path.as_bytes()).template
+    }
+}
+
 /// The file: what `weir learn behaviour` writes.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -142,7 +150,7 @@ impl Model {
         let total: f32 = site.templates.iter().map(|t| t.count as f32).sum();
         let mut hashes = Vec::with_capacity(site.templates.len());
         for template in &site.templates {
-            let hash = Shape::of(&template.method, &template.host, &template.path).template;
+            let hash = template.hash();
             model.templates.insert(hash, template.count as f32 / total.max(1.0));
             hashes.push(hash);
         }

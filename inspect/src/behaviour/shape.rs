@@ -1,30 +1,83 @@
-//! What one URL says about what is asked for: by its looks alone, in one pass, without allocating.
+//! What one URL says about what is asked for: by its looks alone, in two passes, without allocating.
 
 /// From this length on a segment with digits in it is an id.
 const LONG: usize = 16;
 /// Suffixes of what a browser fetches by itself for a page.
-const ASSETS: [&str; 22] = [
-    "css", "js", "mjs", "map", "png", "jpg", "jpeg", "gif", "webp", "avif", "svg", "ico", "bmp",
-    "woff", "woff2", "ttf", "otf", "eot", "mp4", "webm", "mp3", "wasm",
+#[rustfmt::skip]
+const ASSETS: [u64; 22] = [
+    word("css"), word("js"), word("mjs"), word("map"), word("png"), word("jpg"), word("jpeg"), word("gif"),
+    word("webp"), word("avif"), word("svg"), word("ico"), word("bmp"), word("woff"), word("woff2"), word("ttf"),
+    word("otf"), word("eot"), word("mp4"), word("webm"), word("mp3"), word("wasm"),
 ];
-/// Words in the path of what checks a password or a code, by their first letter.
-const fn logins(first: u8) -> &'static [&'static [u8]] {
-    match first | 0x20 {
-        b'l' => &[b"login", b"logon"],
-        b's' => &[b"signin", b"sign-in", b"session"],
-        b'a' => &[b"auth"],
-        b't' => &[b"token"],
-        b'o' => &[b"otp"],
-        b'p' => &[b"password"],
+/// Words in the path of what checks a password or a code, by their first two letters.
+const fn logins(first: u8, second: u8) -> &'static [&'static [u8]] {
+    match (first | 0x20, second | 0x20) {
+        (b'l', b'o') => &[b"login", b"logon"],
+        (b's', b'i') => &[b"signin", b"sign-in"],
+        (b's', b'e') => &[b"session"],
+        (b'a', b'u') => &[b"auth"],
+        (b't', b'o') => &[b"token"],
+        (b'o', b't') => &[b"otp"],
+        (b'p', b'a') => &[b"password"],
         _ => &[],
     }
 }
 
 /// Segments that say that programs are served, not pages.
-const APIS: [&str; 6] = ["api", "rest", "graphql", "rpc", "json", "ajax"];
+const APIS: [u64; 6] =
+    [word("api"), word("rest"), word("graphql"), word("rpc"), word("json"), word("ajax")];
 /// Any number will do to begin with; the factor is that of FxHash (Firefox, rustc).
 const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
+
+/// What a byte may be a part of, a bit each.
+const DIGIT: u8 = 1;
+const HEXADECIMAL: u8 = 2;
+const ODD: u8 = 4;
+const LOGIN: u8 = 8;
+
+#[expect(clippy::indexing_slicing, reason = "a constant: the compiler would see it")]
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = class(byte as u8);
+        byte += 1;
+    }
+    classes
+};
+
+const fn class(byte: u8) -> u8 {
+    let digit = if byte.is_ascii_digit() { DIGIT } else { 0 };
+    let hexadecimal = if byte.is_ascii_hexdigit() || byte == b'-' { HEXADECIMAL } else { 0 };
+    let odd = match byte {
+        b'\'' | b'"' | b'<' | b'>' | b'`' | b'\\' | b'|' | b';' | 0 | b'.' | b':' | b'%' => ODD,
+        _ => 0,
+    };
+    let login = match byte | 0x20 {
+        b'l' | b's' | b'a' | b't' | b'o' | b'p' => LOGIN,
+        _ => 0,
+    };
+    digit | hexadecimal | odd | login
+}
+
+/// A short word in lower case as a number.
+const fn word(text: &str) -> u64 {
+    let (mut rest, mut word) = (text.as_bytes(), 0);
+    while let [first, after @ ..] = rest {
+        word = word << 8 | *first as u64;
+        rest = after;
+    }
+    word
+}
+
+/// The same of a text in any case; zero if it is longer than any.
+fn word_of(text: &[u8]) -> u64 {
+    match text.len() {
+        ..8 => text.iter().fold(0, |word, byte| word << 8 | u64::from(byte.to_ascii_lowercase())),
+        _ => 0,
+    }
+}
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,61 +114,123 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// Looks at a request's method, host and target (path and query).
-    pub fn of(method: &str, host: &str, target: &str) -> Shape {
-        let target = target.split('#').next().unwrap_or_default();
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let site = hash(hash(BASIS, method.as_bytes()), host.as_bytes());
+    /// Looks at a request's method, host and target (path and query), as they were sent.
+    pub fn of(method: &[u8], host: &[u8], target: &[u8]) -> Shape {
+        let (path, query, odd) = parts(target);
+        let site = hash(hash(BASIS, method), host);
         let mut shape = Shape {
             template: site,
-            url: hash(hash(BASIS, host.as_bytes()), target.as_bytes()),
+            url: hash(hash(hash(BASIS, host), path), query),
             id: None,
             number: None,
             surface: Surface::Page,
             login: false,
-            robots: path == "/robots.txt",
-            icon: path == "/favicon.ico" || path.starts_with("/apple-touch-icon"),
-            odd: odd(path) || odd(query),
+            robots: path == b"/robots.txt",
+            icon: path == b"/favicon.ico" || path.starts_with(b"/apple-touch-icon"),
+            odd,
         };
-        for segment in path.split('/') {
+        let mut last: &[u8] = b"";
+        for segment in path.split(|b| *b == b'/') {
             shape.segment(segment);
+            last = segment;
         }
-        let suffix = path.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map(|s| s.1);
-        if suffix.is_some_and(|suffix| ASSETS.iter().any(|a| a.eq_ignore_ascii_case(suffix))) {
+        let suffix = last.iter().rposition(|b| *b == b'.').and_then(|at| last.get(at + 1..));
+        if suffix.map(word_of).is_some_and(|suffix| suffix != 0 && ASSETS.contains(&suffix)) {
             shape.surface = Surface::Asset;
         }
-        if shape.id.is_none() {
-            let values = query.split('&').filter_map(|pair| pair.split_once('='));
-            if let Some((_, value)) = values.into_iter().find(|(_, value)| is_id(value)) {
-                shape.take_id(value);
-            }
+        if shape.id.is_none() && !query.is_empty() {
+            shape.query(query);
         }
         shape
     }
 
-    fn segment(&mut self, segment: &str) {
-        let stem = segment.split_once('.').map_or(segment, |(stem, _)| stem);
-        let suffix = segment.get(stem.len()..).unwrap_or_default();
-        let is_object = is_id(stem);
+    fn segment(&mut self, segment: &[u8]) {
+        let looks = Looks::of(segment);
+        let (stem, suffix) = segment.split_at_checked(looks.stem).unwrap_or((segment, b""));
+        let is_object = looks.is_id(stem);
         if is_object {
             self.take_id(stem);
         }
-        let name = if is_object { "{id}" } else { stem };
-        self.template = hash(hash(self.template, name.as_bytes()), suffix.as_bytes());
+        self.template = hash(self.template, if is_object { b"{id}" } else { stem });
+        if !suffix.is_empty() {
+            self.template = hash(self.template, suffix);
+        }
         if is_object {
             return;
         }
-        let is_api = APIS.iter().any(|api| api.eq_ignore_ascii_case(stem)) || is_version(stem);
-        if is_api {
+        if is_version(stem) || stem.len() < 8 && APIS.contains(&word_of(stem)) {
             self.surface = Surface::Api;
         }
-        self.login |= names_login(stem.as_bytes());
+        self.login |= looks.login;
     }
 
-    fn take_id(&mut self, id: &str) {
+    fn query(&mut self, query: &[u8]) {
+        for pair in query.split(|b| *b == b'&') {
+            let value = pair.iter().position(|b| *b == b'=').and_then(|at| pair.get(at + 1..));
+            if let Some(value) = value.filter(|value| is_id(value)) {
+                return self.take_id(value);
+            }
+        }
+    }
+
+    fn take_id(&mut self, id: &[u8]) {
         // Of the ids in a path the last is the object's: /users/17/orders/4. Its place goes in with it.
-        self.id = Some(hash(self.template, id.as_bytes()));
-        self.number = id.parse().ok();
+        self.id = Some(hash(self.template, id));
+        self.number = number(id);
+    }
+}
+
+/// Path and query of a target, and whether either is odd.
+fn parts(target: &[u8]) -> (&[u8], &[u8], bool) {
+    let end = memchr::memchr(b'#', target).unwrap_or(target.len());
+    let target = target.get(..end).unwrap_or_default();
+    let at = memchr::memchr(b'?', target);
+    let (path, query) = match at.and_then(|at| target.split_at_checked(at)) {
+        Some((path, query)) => (path, query.get(1..).unwrap_or_default()),
+        None => (target, &b""[..]),
+    };
+    (path, query, odd(path) || odd(query))
+}
+
+/// What a segment's bytes come to.
+struct Looks {
+    /// Its length up to the first dot.
+    stem: usize,
+    /// Of the stem: digits, and whether all of it is hexadecimal.
+    digits: usize,
+    hexadecimal: bool,
+    login: bool,
+}
+
+impl Looks {
+    fn of(segment: &[u8]) -> Looks {
+        let (mut stem, mut digits, mut all, mut login) = (0, 0, HEXADECIMAL, false);
+        let mut rest = segment;
+        while let Some((first, after)) = rest.split_first() {
+            if *first == b'.' {
+                break;
+            }
+            let class = CLASSES.get(usize::from(*first)).copied().unwrap_or(0);
+            digits += usize::from(class & DIGIT);
+            all &= class;
+            if class & LOGIN != 0
+                && let Some(second) = after.first()
+            {
+                login |= logins(*first, *second).iter().any(|word| starts_with(rest, word));
+            }
+            stem += 1;
+            rest = after;
+        }
+        // A word that goes on behind the dot is none of the stem.
+        Looks { stem, digits, hexadecimal: all != 0, login }
+    }
+
+    /// A number, a UUID, hexadecimal, or more digits than word.
+    fn is_id(&self, stem: &[u8]) -> bool {
+        self.digits * 3 > stem.len() && !is_version(stem)
+            || stem.len() >= LONG
+                && (self.digits > 2 || self.hexadecimal)
+                && memchr::memchr(b'%', stem).is_none()
     }
 }
 
@@ -126,53 +241,57 @@ pub fn template(target: &str) -> String {
     let segment = |segment: &str| {
         let stem = segment.split_once('.').map_or(segment, |(stem, _)| stem);
         let suffix = segment.get(stem.len()..).unwrap_or_default();
-        if is_id(stem) { format!("{{id}}{suffix}") } else { segment.to_owned() }
+        if is_id(stem.as_bytes()) { format!("{{id}}{suffix}") } else { segment.to_owned() }
     };
     path.split('/').map(segment).collect::<Vec<_>>().join("/")
 }
 
-/// A number, a UUID, hexadecimal, or more digits than word.
-fn is_id(text: &str) -> bool {
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    let hexadecimal = || text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
-    digits * 3 > text.len() && !is_version(text)
-        || text.len() >= LONG && (digits > 2 || hexadecimal()) && !text.contains('%')
+/// Of a text that may hold dots.
+fn is_id(text: &[u8]) -> bool {
+    let (mut digits, mut all) = (0, HEXADECIMAL);
+    for byte in text {
+        let class = CLASSES.get(usize::from(*byte)).copied().unwrap_or(0);
+        digits += usize::from(class & DIGIT);
+        all &= class;
+    }
+    Looks { stem: text.len(), digits, hexadecimal: all != 0, login: false }.is_id(text)
 }
 
 /// `v1`, `v2beta1`
-fn is_version(text: &str) -> bool {
-    text.len() <= 8
-        && text.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+fn is_version(text: &[u8]) -> bool {
+    text.len() <= 8 && matches!(text, [b'v', digit, ..] if digit.is_ascii_digit())
+}
+
+/// The number that a text is, with or without a plus sign in front.
+fn number(text: &[u8]) -> Option<u64> {
+    let digits = text.strip_prefix(b"+").unwrap_or(text);
+    let add = |number: u64, digit: &u8| {
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    };
+    digits.iter().try_fold(0, add).filter(|_| !digits.is_empty())
 }
 
 /// Holds what values of names, numbers and words do not, plain or percent-encoded.
-fn odd(text: &str) -> bool {
+fn odd(text: &[u8]) -> bool {
     // ' " < > NUL CR LF \ ` ; | and a percent sign that was encoded twice.
     const CODES: [&[u8]; 12] =
         [b"27", b"22", b"3c", b"3e", b"00", b"0d", b"0a", b"5c", b"60", b"3b", b"7c", b"25"];
-    let mut rest = text.as_bytes();
+    let mut rest = text;
     while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        if CLASSES.get(usize::from(*first)).is_none_or(|class| class & ODD == 0) {
+            continue;
+        }
         let found = match first {
-            b'\'' | b'"' | b'<' | b'>' | b'`' | b'\\' | b'|' | b';' | 0 => true,
             b'.' => after.starts_with(b"./") || after.starts_with(b".%"),
             b':' => after.starts_with(b"//"),
             b'%' => CODES.iter().any(|code| starts_with(after, code)),
-            _ => false,
+            _ => true,
         };
         if found {
             return true;
         }
-        rest = after;
-    }
-    false
-}
-
-fn names_login(mut text: &[u8]) -> bool {
-    while let Some((first, rest)) = text.split_first() {
-        if logins(*first).iter().any(|word| starts_with(text, word)) {
-            return true;
-        }
-        text = rest;
     }
     false
 }
@@ -183,14 +302,18 @@ fn starts_with(text: &[u8], word: &[u8]) -> bool {
 
 /// Goes on from a hash, eight bytes at a time (FxHash). It is mixed where it is used ([`mixed`]).
 fn hash(from: u64, bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let mut last = [0; 8];
-    for (to, byte) in last.iter_mut().zip(rest) {
-        *to = *byte;
-    }
     let step = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(FACTOR);
+    let (words, _) = bytes.as_chunks::<8>();
     let hash = words.iter().fold(from, |hash, word| step(hash, u64::from_le_bytes(*word)));
-    step(step(hash, u64::from_le_bytes(last)), bytes.len() as u64)
+    // What is left, or the last eight bytes once more: it overlaps rather than going byte by byte.
+    let last = match (bytes.last_chunk::<8>(), bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        (Some(last), ..) => u64::from_le_bytes(*last),
+        (None, Some(first), Some(last)) => {
+            u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
+        }
+        _ => bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    };
+    step(hash, last ^ (bytes.len() as u64) << 56)
 }
 
 /// Spreads a hash over all its bits (the end of MurmurHash3).
@@ -206,14 +329,14 @@ mod tests {
 
     #[test]
     fn ids_are_left_out_of_templates() {
-        let of = |url| Shape::of("GET", "h", url);
+        let of = |url: &str| Shape::of(b"GET", b"h", url.as_bytes());
         assert_eq!(of("/api/v1/users/17?x=1").template, of("/api/v1/users/18").template);
         assert_ne!(of("/api/v1/users/17").template, of("/api/v2/users/17").template);
         assert_ne!(of("/a/17").id, of("/b/17").id);
         assert_eq!(of("/users/17/orders/4").number, Some(4));
         assert_eq!(of("/article?id=92").number, Some(92));
         assert_eq!(of("/article?q=word").id, None);
-        assert_ne!(Shape::of("PUT", "h", "/a").template, of("/a").template);
+        assert_ne!(Shape::of(b"PUT", b"h", b"/a").template, of("/a").template);
     }
 
     #[test]
@@ -242,19 +365,19 @@ mod tests {
             ("/v2/orders", Surface::Api),
             ("/identity/api/auth/login", Surface::Api),
         ] {
-            assert_eq!(Shape::of("GET", "", url).surface, surface, "{url}");
+            assert_eq!(Shape::of(b"GET", b"", url.as_bytes()).surface, surface, "{url}");
         }
-        assert!(Shape::of("POST", "", "/identity/api/auth/Login").login);
-        assert!(Shape::of("GET", "", "/robots.txt").robots);
+        assert!(Shape::of(b"POST", b"", b"/identity/api/auth/Login").login);
+        assert!(Shape::of(b"GET", b"", b"/robots.txt").robots);
     }
 
     #[test]
     fn odd_values() {
         for odd in ["/?q=%27or", "/?a=<b>", "/a/..%2f", "/?u=http://x", "/?x=%2527"] {
-            assert!(Shape::of("GET", "", odd).odd, "{odd}");
+            assert!(Shape::of(b"GET", b"", odd.as_bytes()).odd, "{odd}");
         }
         for plain in ["/?q=a+b%20c", "/m%C3%BCller?d=2020-01-01T10:00:00", "/a,b(c)?x=[1]"] {
-            assert!(!Shape::of("GET", "", plain).odd, "{plain}");
+            assert!(!Shape::of(b"GET", b"", plain.as_bytes()).odd, "{plain}");
         }
     }
 }

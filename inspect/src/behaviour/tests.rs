@@ -3,9 +3,9 @@ use super::*;
 fn seen(time: f64, target: &str, status: u16) -> Seen<'_> {
     Seen {
         time,
-        method: "GET",
-        host: "h",
-        target,
+        method: b"GET",
+        host: b"h",
+        target: target.as_bytes(),
         referer: None,
         status,
         bytes: 1000,
@@ -41,7 +41,7 @@ fn kinds_are_told_apart() {
 fn guessing_passwords_slowly() {
     let (mut identity, model) = (Identity::default(), Model::generic());
     for i in 0..40 {
-        let login = Seen { method: "POST", ..seen(f64::from(i) * 600.0, "/api/login", 401) };
+        let login = Seen { method: b"POST", ..seen(f64::from(i) * 600.0, "/api/login", 401) };
         identity.observe(&login, &model);
     }
     let verdict = judge(&mut identity, &model);
@@ -98,7 +98,7 @@ fn a_step_that_was_learnt_is_no_surprise() {
     site.templates = vec![template("/a", 50), template("/b/{id}", 50)];
     site.steps = vec![(0, 1, 50)];
     let model = Model::new(&site).unwrap();
-    let hash = |path| Shape::of("GET", "h", path).template;
+    let hash = |path: &str| Shape::of(b"GET", b"h", path.as_bytes()).template;
     let learnt = model.surprise(hash("/a"), hash("/b/17")).unwrap();
     let back = model.surprise(hash("/b/17"), hash("/a")).unwrap();
     let unknown = model.surprise(hash("/a"), hash("/c")).unwrap();

@@ -63,7 +63,9 @@ impl Compiler {
         let identities =
             main.identities.take().map(|tokens| self.identities(tokens, root.items("identities")));
         let Parts { services, rules, tests } = self.parts(&mut main, &root, source);
-        if rules.is_empty() && !root.has("rules") {
+        let behaviour = main.behaviour.take().zip(root.get("behaviour"));
+        let behaviour = behaviour.map(|(source, node)| self.behaviour(source, node, &services));
+        if rules.is_empty() && !root.has("rules") && behaviour.is_none() {
             self.report.warning(root.pos, "the policy has no rules, so nothing is inspected");
         }
         let descriptors =
@@ -77,7 +79,8 @@ impl Compiler {
         }
         let catalog = std::mem::replace(&mut self.catalog, Catalog::builtin());
         let compiled = Compiled::new(services, rules, exceptions, identities, catalog, fingerprint);
-        let compiled = Compiled { descriptors, ..compiled };
+        let callers = compiled.callers || behaviour.is_some();
+        let compiled = Compiled { descriptors, behaviour, callers, ..compiled };
         let policy = Policy::new(mode, compiled);
         let enforced = policy.with_mode(Mode::Enforce);
         for Tests { scope, tests, nodes } in tests {
@@ -347,7 +350,7 @@ impl Compiler {
     }
 
     /// Milliseconds of a duration of at most so many seconds.
-    fn duration(&mut self, text: &str, pos: Pos, most: u64) -> Option<u64> {
+    pub(super) fn duration(&mut self, text: &str, pos: Pos, most: u64) -> Option<u64> {
         let checked = duration::seconds(text).and_then(|seconds| match seconds <= most {
             true => Ok(seconds * 1000),
             false => Err(format!("`{text}` is too long; at most {} hours", most / 3600)),
@@ -382,7 +385,12 @@ impl Compiler {
         Some(time.as_second())
     }
 
-    fn service_set(&mut self, named: &[String], node: &Node, services: &[Service]) -> Bits {
+    pub(super) fn service_set(
+        &mut self,
+        named: &[String],
+        node: &Node,
+        services: &[Service],
+    ) -> Bits {
         let mut set = Bits::default();
         for (name, item) in named.iter().zip(node.items("services")) {
             match services.iter().position(|s| s.name == self.scope.full(name)) {

@@ -8,6 +8,7 @@
 //!
 //! [`Policy::select`] and [`Policy::decide`] run on the packet path: they take no lock and allocate nothing.
 
+mod behaviour;
 mod bits;
 mod bundle;
 mod cel;
@@ -36,6 +37,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub use behaviour::{BEHAVIOUR_RULE, LadderStep, Observed, Rise};
 pub use bundle::{read_files, replace_tenant};
 pub use cidr::parse_cidr;
 pub use compile::{MAX_NAME, MAX_RULES, MAX_SERVICES};
@@ -53,8 +55,10 @@ pub use selection::{Decision, RuleId, Selection};
 pub use usage::{CALLERS, MAX_DISTINCT};
 pub use yaml::MAX_SOURCE_BYTES;
 
+use crate::behaviour::Model;
 use crate::detector::{DetectorId, DetectorSet};
 use crate::scan::{Catalog, Scanner};
+use behaviour::Behaviour;
 use bits::Bits;
 use descriptors::Descriptors;
 use identity::Extract;
@@ -92,12 +96,14 @@ pub struct Policy {
     mode: Mode,
     /// The rules that have ended.
     expired: Bits,
+    /// What was learnt of the sites; it comes and goes apart from the source.
+    model: Arc<Model>,
     compiled: Arc<Compiled>,
 }
 
 /// All of a policy but its mode, which the operator may change alone, and the time.
 struct Compiled {
-    /// Callers have to be told apart: a rule has a limit, or the policy says where their tokens stand.
+    /// Callers have to be told apart: a rule has a limit, their behaviour counts, or the policy says where their tokens stand.
     callers: bool,
     services: Vec<Service>,
     rules: Vec<Rule>,
@@ -108,6 +114,8 @@ struct Compiled {
     scanner: Scanner,
     /// The names of protobuf's fields.
     descriptors: Option<Descriptors>,
+    /// How callers are judged, if they are.
+    behaviour: Option<Behaviour>,
     fingerprint: u64,
 }
 
@@ -137,6 +145,7 @@ impl Compiled {
             catalog,
             scanner,
             descriptors: None,
+            behaviour: None,
             fingerprint,
         }
     }
@@ -216,7 +225,9 @@ impl Policy {
     }
 
     fn new(mode: Mode, compiled: Compiled) -> Policy {
-        let policy = Policy { mode, expired: Bits::default(), compiled: Arc::new(compiled) };
+        static GENERIC: LazyLock<Arc<Model>> = LazyLock::new(Arc::default);
+        let (expired, model) = (Bits::default(), Arc::clone(&GENERIC));
+        let policy = Policy { mode, expired, model, compiled: Arc::new(compiled) };
         policy.at(SystemTime::now())
     }
 
@@ -242,10 +253,16 @@ impl Policy {
         self.mode
     }
 
-    /// Goes on with what callers have used under the limits of the policy before it, where a rule of the same name counts
-    /// the same. To be called before there is a second handle to this policy; afterwards it does nothing.
+    /// Goes on with what callers have done, with what was learnt, and with what callers have used under the limits of the policy
+    /// before it, where a rule of the same name counts the same. To be called before there is a second handle to this policy; afterwards it does nothing.
     pub fn inherit(&mut self, before: &Policy) {
+        self.model = Arc::clone(&before.model);
         let Some(compiled) = Arc::get_mut(&mut self.compiled) else { return };
+        if let (Some(new), Some(old)) = (&mut compiled.behaviour, &before.compiled.behaviour)
+            && new.callers.most() == old.callers.most()
+        {
+            new.callers = Arc::clone(&old.callers);
+        }
         for rule in &mut compiled.rules {
             let same = before.compiled.rules.iter().find(|old| old.name == rule.name);
             if let (Some(limit), Some(old)) = (&mut rule.limit, same.and_then(|o| o.limit.as_ref()))
@@ -329,10 +346,12 @@ impl Policy {
         places
     }
 
-    /// Whether the rule of this name acts: its own mode and that of the whole are `enforce`.
+    /// Whether the rule of this name acts, or the ladder ([`BEHAVIOUR_RULE`]): its own mode and that of the whole are `enforce`.
     pub fn enforces(&self, rule: &str) -> bool {
-        let rule = self.compiled.rules.iter().find(|r| r.name == rule);
-        self.mode == Mode::Enforce && rule.is_some_and(|r| r.mode == Mode::Enforce)
+        match self.compiled.rules.iter().find(|r| r.name == rule) {
+            Some(rule) => self.mode == Mode::Enforce && rule.mode == Mode::Enforce,
+            None => rule == BEHAVIOUR_RULE && self.enforces_behaviour(),
+        }
     }
 
     /// How much a rule matters to people.
@@ -368,6 +387,7 @@ impl Policy {
             }
         }
         self.compiled.rules.iter().any(|rule| rule.covers_flow(dst, &covering))
+            || self.compiled.behaviour.as_ref().is_some_and(|b| b.covers_flow(&covering))
     }
 
     /// What happens to traffic that cannot be inspected: as the policy says, else open in `monitor` and closed in

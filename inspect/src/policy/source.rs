@@ -43,6 +43,8 @@ pub(super) struct Source {
     /// `Authorization`. A request without any is told apart by its address.
     #[schemars(length(min = 1))]
     pub identities: Option<Vec<Token>>,
+    /// Callers are judged by what they do: this is what is done about those that behave like attackers.
+    pub behaviour: Option<Behaviour>,
     /// Detectors of your own, beside the built-in ones.
     #[schemars(length(min = 1))]
     pub detectors: Option<Vec<CustomDetector>>,
@@ -407,6 +409,65 @@ pub(super) enum By {
     Identity,
     /// The client's address.
     Source,
+}
+
+/// Which callers are judged by what they do, and what is done about those that behave like attackers.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Behaviour {
+    /// `monitor`: only events tell it. Default: `enforce`.
+    pub mode: Option<Mode>,
+    /// Services whose callers are judged, by name. Default: all.
+    #[schemars(length(min = 1))]
+    pub services: Option<Vec<String>>,
+    /// Programs that are welcome (search engines, monitoring), which are never judged: IPs or CIDR ranges. What a program says of
+    /// itself does not count.
+    #[schemars(length(min = 1))]
+    pub verified: Option<Vec<String>>,
+    /// Callers remembered at a time, of about 1.3 KB each; beyond it those that were silent longest are forgotten. Default: 16384.
+    #[schemars(range(min = 4, max = 1_048_576))]
+    pub callers: Option<u32>,
+    /// What is done about a caller, from the weakest step to the strongest. It comes to the next one when its score is as high and
+    /// it has sent ten more requests, and down again when a step's time is over.
+    #[schemars(required, length(min = 1))]
+    pub ladder: Option<Vec<Step>>,
+}
+
+/// A step of the ladder.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Step {
+    /// From which score on, of 100. From 50 on a caller behaves more like an attacker than not.
+    #[schemars(required, range(min = 1, max = 99))]
+    pub score: Option<u32>,
+    /// What is done.
+    #[schemars(required)]
+    pub action: Option<StepAction>,
+    /// For `rate-limit`: how much is allowed, as `count` and `per`.
+    pub limit: Option<Limit>,
+    /// For `challenge`: where callers are sent (302), as `/path` or `https://host/path`. Default: they are told to wait (429).
+    #[schemars(length(min = 1))]
+    pub redirect: Option<String>,
+    /// For how long, from the last request that deserves it on. Default: `10m`; `block` and `drop-source` need it.
+    #[serde(rename = "for")]
+    #[schemars(length(min = 1))]
+    pub lasts: Option<String>,
+}
+
+/// What is done about a caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum StepAction {
+    /// Tell it.
+    Alert,
+    /// Refuse what comes too fast (429).
+    RateLimit,
+    /// Refuse until the caller was silent for 10 s, as it is told (429, or a redirect).
+    Challenge,
+    /// Refuse everything (403).
+    Block,
+    /// Refuse, and drop every packet of the caller's address in the kernel. Others may have the same address.
+    DropSource,
 }
 
 /// Given a message, expect what is done about it, as if the mode of the whole were `enforce`.

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use crate::event::Body;
 use crate::{
-    AppProto, Block, Direction, Endpoint, Event, Finding, Flow, Grpc, Header, Http, Part, Stats,
-    Tls, sample,
+    AppProto, Behaviour, Block, Direction, Endpoint, Event, Finding, Flow, Grpc, Header, Http,
+    Part, Stats, Tls, sample,
 };
 
 type Object = Map<String, Value>;
@@ -27,6 +27,7 @@ pub fn event_type(event: &Event) -> &'static str {
         Some(Body::Stats(_)) => "stats",
         Some(Body::Websocket(_)) => "websocket",
         Some(Body::Anomaly(_)) => "anomaly",
+        Some(Body::Behaviour(_)) => "behaviour",
         None => "unknown",
     }
 }
@@ -87,6 +88,10 @@ pub fn to_json(event: &Event) -> Value {
             text(&mut a, "event", &m.event);
             text(&mut a, "detail", &m.detail);
             object(&mut o, kind, a);
+        }
+        Some(Body::Behaviour(m)) => {
+            context(&mut o, m.http.as_ref(), None);
+            object(&mut o, kind, behaviour(m));
         }
         None => {}
     }
@@ -196,10 +201,28 @@ fn finding(m: &Finding) -> Object {
     o.insert("end".into(), m.end.into());
     o.insert("released_bytes".into(), m.released_bytes.into());
     if m.confidence > 0.0 {
-        // Two decimals: an f32 such as 0.9 would be written 0.8999999761581421.
-        o.insert("confidence".into(), ((f64::from(m.confidence) * 100.0).round() / 100.0).into());
+        o.insert("confidence".into(), two_decimals(m.confidence));
     }
     text(&mut o, "reason", &m.reason);
+    o
+}
+
+/// An f32 such as 0.9 would be written 0.8999999761581421.
+fn two_decimals(value: f32) -> Value {
+    ((f64::from(value) * 100.0).round() / 100.0).into()
+}
+
+fn behaviour(m: &Behaviour) -> Object {
+    let mut o = Object::new();
+    o.insert("level".into(), m.level.into());
+    text(&mut o, "action", &m.action);
+    o.insert("enforced".into(), m.enforced.into());
+    o.insert("score".into(), two_decimals(m.score));
+    text(&mut o, "kind", &m.kind);
+    o.insert("reasons".into(), json!(m.reasons));
+    o.insert("requests".into(), m.requests.into());
+    text(&mut o, "service", &m.service);
+    text(&mut o, "identity", &hex(&m.identity));
     o
 }
 

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use weir_proto::event::Body;
 use weir_proto::{
-    Action, Anomaly, AppProto, Attack, Block, Direction, Endpoint, Event, Finding, Flow, Grpc,
-    Header, Http, Leak, Part, Sample, Stats, Tls, Websocket, eve,
+    Action, Anomaly, AppProto, Attack, Behaviour, Block, Direction, Endpoint, Event, Finding, Flow,
+    Grpc, Header, Http, Leak, Part, Sample, Stats, Tls, Websocket, eve,
 };
 
 const GOLDEN: &str = include_str!("events.jsonl");
@@ -152,6 +152,21 @@ fn events() -> Vec<Event> {
         event(
             AppProto::Websocket,
             Body::Websocket(Websocket { fin: true, mask: Some(7), opcode: "ping".into() }),
+        ),
+        event(
+            AppProto::Http,
+            Body::Behaviour(Behaviour {
+                level: 2,
+                action: "rate-limit".into(),
+                enforced: true,
+                score: 0.7,
+                kind: "enumeration".into(),
+                reasons: vec!["120 different ids".into()],
+                requests: 140,
+                service: "shop".into(),
+                identity: vec![0xcd, 0x01],
+                http: Some(Http { hostname: "shop.example".into(), ..Http::default() }),
+            }),
         ),
         Event { body: Some(Body::Stats(stats)), ..system.clone() },
         Event {

@@ -11,8 +11,19 @@ use super::style::{Style, printable};
 use super::{Failure, Outcome, output};
 
 /// The event types there are; another name would silently match nothing.
-const TYPES: [&str; 10] =
-    ["http", "grpc", "leak", "attack", "block", "flow", "tls", "stats", "websocket", "anomaly"];
+const TYPES: [&str; 11] = [
+    "http",
+    "grpc",
+    "leak",
+    "attack",
+    "block",
+    "flow",
+    "tls",
+    "stats",
+    "websocket",
+    "anomaly",
+    "behaviour",
+];
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -70,7 +81,7 @@ fn render(event: &Value, style: Style) -> String {
     let shown = format!("{kind:<9}");
     let shown = match kind.as_str() {
         "leak" | "attack" | "block" => style.bad(&shown),
-        "anomaly" | "left_out" => style.warn(&shown),
+        "anomaly" | "behaviour" | "left_out" => style.warn(&shown),
         _ => shown,
     };
     let time = at("/timestamp");
@@ -107,6 +118,19 @@ fn render(event: &Value, style: Style) -> String {
         )),
         "tls" => parts.push(format!("{} {}", at("/tls/sni"), at("/tls/version"))),
         "anomaly" => parts.push(format!("{} {}", at("/anomaly/event"), at("/anomaly/detail"))),
+        "behaviour" => {
+            let did = if at("/behaviour/enforced") == "true" { "" } else { "would " };
+            let reasons = event.pointer("/behaviour/reasons").and_then(Value::as_array);
+            let reasons = reasons.into_iter().flatten().filter_map(Value::as_str);
+            parts.push(format!(
+                "{} {} to step {} ({did}{}): {}",
+                at("/behaviour/kind"),
+                at("/behaviour/score"),
+                at("/behaviour/level"),
+                at("/behaviour/action"),
+                printable(&reasons.collect::<Vec<_>>().join(", "))
+            ));
+        }
         "websocket" => parts.push(at("/websocket/opcode")),
         "left_out" => parts.push(format!("{} events: this terminal is too slow", at("/count"))),
         _ => {}

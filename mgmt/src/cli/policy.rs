@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
+use weir_inspect::behaviour::Mitigation;
 use weir_inspect::policy::{
-    Diagnostic, Mode, Policy, RuleOrder, Severity, read_files, replace_tenant,
+    Diagnostic, LadderStep, Mode, Policy, RuleOrder, Severity, read_files, replace_tenant,
 };
 
 use super::client::Client;
@@ -142,7 +143,7 @@ fn explain(file: &Path, as_json: bool) -> Outcome {
     let name = file.display().to_string();
     let (policy, _) = Policy::compile(&source(file)?).map_err(|errors| refused(&name, &errors))?;
     let style = Style::detect();
-    let mut text = String::new();
+    let mut text = ladder(&policy, as_json, style);
     if !as_json {
         text.push_str("Of the rules that are about a call or a finding the first decides:\n\n");
     }
@@ -168,6 +169,37 @@ fn explain(file: &Path, as_json: bool) -> Outcome {
     }
     output(std::io::stdout().write_all(text.as_bytes()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The steps of the ladder, which decide about a caller before any rule does.
+fn ladder(policy: &Policy, as_json: bool, style: Style) -> String {
+    let steps = policy.ladder();
+    let mut text = String::new();
+    if !as_json && !steps.is_empty() {
+        text.push_str(
+            "A caller that behaves like an attacker comes to these steps, one after the other:\n\n",
+        );
+    }
+    for (level, step) in (1..).zip(&steps) {
+        let LadderStep { mitigation, lasts, acts, .. } = step;
+        let score = (step.score * 100.0).round();
+        if as_json {
+            let line = json!({
+                "level": level, "score": score, "action": mitigation.name(), "seconds": lasts, "acts": acts,
+            });
+            text.push_str(&format!("{line}\n"));
+            continue;
+        }
+        let does = format!("{:<11}", mitigation.name());
+        let does = if *acts { style.bad(&does) } else { style.dim(&does) };
+        let alert = *mitigation == Mitigation::Alert;
+        let only = if *acts || alert { "" } else { " (only reported)" };
+        text.push_str(&format!("{level:>3}  {does}  from score {score} on, for {lasts} s{only}\n"));
+    }
+    if !as_json && !steps.is_empty() {
+        text.push('\n');
+    }
+    text
 }
 
 /// As compilers print it, so that editors can jump there.

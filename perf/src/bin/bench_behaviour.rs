@@ -37,9 +37,9 @@ fn main() -> Result<(), ModelError> {
             let Some(caller) = callers.get_mut(i * 2_654_435_761 % CALLERS) else { continue };
             let seen = Seen {
                 time: i as f64 * 0.001,
-                method: "GET",
-                host: "api.example",
-                target,
+                method: b"GET",
+                host: b"api.example",
+                target: target.as_bytes(),
                 referer: None,
                 status: if i % 50 == 0 { 404 } else { 200 },
                 bytes: 2_000,

@@ -158,8 +158,7 @@ impl Http1Session {
     /// The connection is over.
     pub fn ended(&mut self, feed: &mut Feed<'_>) {
         for mut t in self.messages.in_flight.drain(..) {
-            t.request.response_length = t.download.length;
-            report::transaction(feed, &t.request);
+            t.complete(feed);
         }
     }
 
@@ -275,9 +274,8 @@ impl Messages {
         t: &mut Transaction,
         head: &Head<'_>,
     ) -> Next {
-        t.answered = true;
+        t.begin_answer(feed, head.status().unwrap_or(0));
         t.heads.1 = head.start;
-        t.request.status = head.status().unwrap_or(0);
         let rules = t.response_rules;
         let fields = &head.fields;
         for (name, to) in
@@ -373,6 +371,7 @@ impl Messages {
             Dir::ToServer => {
                 if let Some(t) = self.in_flight.back_mut() {
                     t.request.request_length = t.upload.length;
+                    t.request.asked = feed.now;
                 }
             }
             Dir::ToClient => {
@@ -380,8 +379,7 @@ impl Messages {
                 if self.in_flight.front().is_some_and(|t| t.answered)
                     && let Some(mut t) = self.in_flight.pop_front()
                 {
-                    t.request.response_length = t.download.length;
-                    report::transaction(feed, &t.request);
+                    t.complete(feed);
                     if self.spare.len() < SPARE {
                         self.spare.push(t);
                     }
@@ -400,12 +398,12 @@ impl Messages {
             (Some(settings), Some(transaction)) if transaction.request.status == 101 => {
                 Some(Upgrade::Http2 { settings, transaction })
             }
-            (_, Some(t)) if self.is_websocket(feed, &t) => {
-                report::transaction(feed, &t.request);
+            (_, Some(mut t)) if self.is_websocket(feed, &t) => {
+                t.complete(feed);
                 Some(Upgrade::WebSocket(t))
             }
-            (_, Some(t)) => {
-                report::transaction(feed, &t.request);
+            (_, Some(mut t)) => {
+                t.complete(feed);
                 None
             }
             _ => None,

@@ -341,9 +341,8 @@ impl Streams {
             return BlockEdits::default();
         }
         let t = &mut stream.transaction;
-        t.answered = true;
+        t.begin_answer(feed, status.unwrap_or(0));
         t.request.call.fields(block.fields().map(|f| (f.name, f.value)));
-        t.request.status = status.unwrap_or(0);
         t.request.content_type.clear();
         t.request.content_type.extend_from_slice(field(b"content-type"));
         t.request.location.clear();
@@ -474,7 +473,10 @@ impl Streams {
         let too_late = dir == Dir::ToClient && stream.ending == Ending::Blanking;
         let resets = too_late && stream.transaction.too_late() == TooLate::Reset;
         match dir {
-            Dir::ToServer => stream.ended.0 = true,
+            Dir::ToServer => {
+                stream.ended.0 = true;
+                stream.transaction.request.asked = feed.now;
+            }
             Dir::ToClient => stream.ended.1 = true,
         }
         if stream.ended == (true, true) {
@@ -500,9 +502,8 @@ impl Stream {
     fn tell(&mut self, feed: &mut Feed<'_>) {
         let t = &mut self.transaction;
         t.request.request_length = t.upload.length;
-        t.request.response_length = t.download.length;
         if self.request_seen {
-            report::transaction(feed, &t.request);
+            t.complete(feed);
         }
     }
 

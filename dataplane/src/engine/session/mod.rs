@@ -7,6 +7,7 @@
 //!                      └─► unknown: passed, counted
 //! ```
 
+mod behaviour;
 mod content;
 mod detect;
 mod edits;

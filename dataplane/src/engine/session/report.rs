@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
+use weir_inspect::behaviour::Mitigation;
 use weir_inspect::detector::{Category, DetectorId};
-use weir_inspect::policy::{self, Decision, Part};
+use weir_inspect::policy::{self, Decision, Part, Rise};
 use weir_inspect::scan::sample;
 use weir_proto::event::Body;
 use weir_proto::{self as proto, AppProto, Endpoint, Event};
@@ -223,6 +224,47 @@ pub fn blocked(
         identity: identity(feed, request),
     };
     tell(feed, request, Body::Block(block));
+}
+
+/// Tells that a request was refused for its caller's behaviour, or would have been.
+pub fn refused(feed: &mut Feed<'_>, request: &Request, mitigation: Mitigation, acts: bool) {
+    let redirects = request.policy.challenge_location().is_some();
+    let how = match (acts, request.stream, mitigation) {
+        (false, ..) => "alert",
+        (true, 1.., _) => "h2-malformed",
+        (true, 0, Mitigation::Challenge) if redirects => "http302",
+        (true, 0, Mitigation::Challenge | Mitigation::RateLimit { .. }) => "http429",
+        (true, 0, _) => "http403",
+    };
+    let block = proto::Block {
+        rule: policy::BEHAVIOUR_RULE.to_owned(),
+        how: how.to_owned(),
+        reason: format!("its caller's behaviour: {}", mitigation.name()),
+        severity: policy::RuleSeverity::default().name().to_owned(),
+        service: service(feed, request),
+        http: Some(http(request)),
+        grpc: grpc(request),
+        identity: identity(feed, request),
+    };
+    tell(feed, request, Body::Block(block));
+}
+
+/// Tells that a caller has come to a higher step of the ladder.
+pub fn behaviour(feed: &mut Feed<'_>, request: &Request, rise: &Rise) {
+    let verdict = &rise.verdict;
+    let behaviour = proto::Behaviour {
+        level: rise.level.into(),
+        action: rise.mitigation.name().to_owned(),
+        enforced: rise.enforced && !feed.cx.settings.passive,
+        score: verdict.score,
+        kind: verdict.kind.to_string(),
+        reasons: verdict.reasons.iter().flatten().map(ToString::to_string).collect(),
+        requests: rise.requests.into(),
+        service: service(feed, request),
+        identity: identity(feed, request),
+        http: Some(http(request)),
+    };
+    tell(feed, request, Body::Behaviour(behaviour));
 }
 
 /// Tells a request and its response, once both are complete.

@@ -1,6 +1,7 @@
 //! A request and its response, as far as the policy and the events want to know them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use weir_inspect::policy::{
     Action, Caller, Counted, Decision, Direction, HeaderLookup, Message, NoHeaders, Part, Policy,
@@ -8,7 +9,9 @@ use weir_inspect::policy::{
 };
 use weir_inspect::scan::{Found, decode_url};
 use weir_reassembly::http2::ValuePlace;
+use weir_reassembly::time::Time;
 
+use super::behaviour;
 use super::content::{Content, Reading};
 use super::etag::Etag;
 use super::grpc::Call;
@@ -42,6 +45,11 @@ pub struct Request {
     pub call: Call,
     /// Who sent it, where a rule has a limit.
     pub caller: Caller,
+    /// Its caller is judged by what it does.
+    pub watched: bool,
+    /// When it was complete as far as it was seen, and how long its server then took to begin its answer.
+    pub asked: Time,
+    pub took: Option<Duration>,
     pub status: u16,
     pub content_type: Vec<u8>,
     pub location: Vec<u8>,
@@ -127,7 +135,7 @@ impl Transaction {
             buffer.clear();
         }
         (r.stream, r.status, r.grpc, r.alerted) = (0, 0, false, false);
-        r.websocket = false;
+        (r.websocket, r.watched, r.took) = (false, false, None);
         (r.response_length, r.request_length) = (0, 0);
         self.upload.begin(Selection::default(), Reading::Skip, false);
         self.download.begin(Selection::default(), Reading::Skip, false);
@@ -179,9 +187,19 @@ impl Transaction {
         let query = url.iter().position(|b| *b == b'?').and_then(|at| url.get(at + 1..));
         let query = query.unwrap_or_default();
         self.request.caller = policy.caller(&message, query, &feed.cx.settings.keys.values);
+        self.request.asked = feed.now;
+        self.request.watched = policy.watches(&message);
+        let refused = match self.request.watched {
+            true => behaviour::refuses(feed, &mut self.request, &message),
+            false => None,
+        };
         let over = self.over_limit(feed, &rules, &path);
         feed.cx.decoded = path;
-        let mut verdict = HeadVerdict::default();
+        self.upload.selection = rules;
+        let mut verdict = HeadVerdict { refused };
+        if refused.is_some() {
+            return verdict;
+        }
         if let Some(decision) = rules.verdict() {
             verdict.refused = self.call(feed, decision, "the call itself");
         }
@@ -195,8 +213,23 @@ impl Transaction {
         if rules.scans(Part::Headers) {
             verdict.forbids(self.fields(feed, &rules, fields, masks));
         }
-        self.upload.selection = rules;
+        // What Weir refuses says nothing of how the service answers.
+        self.request.watched &= verdict.refused.is_none() || feed.cx.settings.passive;
         verdict
+    }
+
+    /// The response's head has come.
+    pub fn begin_answer(&mut self, feed: &Feed<'_>, status: u16) {
+        self.answered = true;
+        self.request.status = status;
+        self.request.took = Some(feed.now.since(self.request.asked));
+    }
+
+    /// Request and response are over, as far as they ever will be.
+    pub fn complete(&mut self, feed: &mut Feed<'_>) {
+        self.request.response_length = self.download.length;
+        behaviour::observe(feed, &self.request);
+        report::transaction(feed, &self.request);
     }
 
     /// Rules about a response whose request was not seen.

@@ -1,6 +1,7 @@
 //! Whole connections through the engine, packet by packet. Every test ends with the sum of the reasons (design rule 4).
 
 mod actions;
+mod behaviour;
 mod bypass;
 mod coded;
 mod http1;

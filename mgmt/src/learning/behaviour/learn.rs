@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use weir_inspect::behaviour::{
-    Identity, MEASURES, Measure, Measures, Model, Norm, Shape, SiteModel, Template, judge,
-    measure_name, template,
+    Identity, MEASURES, Measure, Measures, Model, Norm, SiteModel, Template, judge, measure_name,
+    template,
 };
 use weir_inspect::request::Request;
 
@@ -62,7 +62,8 @@ impl Learner {
             // What can't be said yet (NaN) gives way to the first value.
             *peak = peak.max(value);
         }
-        let key = (seen.method.to_owned(), seen.host.to_owned(), template(seen.target));
+        let host = request.host.clone().unwrap_or_default();
+        let key = (request.method.clone(), host, template(&request.url));
         let next = self.templates.len();
         let place = match self.templates.get(&key) {
             Some(place) => *place,
@@ -133,8 +134,7 @@ impl Learner {
 /// How surprising a model without norms finds the callers that it was learnt from.
 fn surprise(good: &[&Student], places: &[Option<u32>], site: &SiteModel) -> Option<Norm> {
     let model = Model::new(site).ok()?;
-    let hashes: Vec<u64> =
-        site.templates.iter().map(|t| Shape::of(&t.method, &t.host, &t.path).template).collect();
+    let hashes: Vec<u64> = site.templates.iter().map(Template::hash).collect();
     let hash = |place: u32| hashes.get(place as usize).copied().unwrap_or(0);
     let of = |student: &&Student| {
         let surprises = student.steps(places).filter_map(|(a, b)| model.surprise(hash(a), hash(b)));

@@ -19,9 +19,9 @@ fn seen(request: &Request, time: f64) -> Seen<'_> {
     let referer = request.header("referer").is_some_and(|referer| !referer.is_empty());
     Seen {
         time: request.ts.unwrap_or(time),
-        method: &request.method,
-        host: request.host.as_deref().unwrap_or_default(),
-        target: &request.url,
+        method: request.method.as_bytes(),
+        host: request.host.as_deref().unwrap_or_default().as_bytes(),
+        target: request.url.as_bytes(),
         referer: known.then_some(referer),
         status: response.map_or(0, |r| r.status),
         bytes: response.map_or(0, |r| r.length),

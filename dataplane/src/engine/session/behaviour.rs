@@ -1,0 +1,72 @@
+//! What callers do, told to the policy that judges them; and what it says of those who do ill.
+
+use weir_inspect::behaviour::{Mitigation, Ruling, Seen};
+use weir_inspect::policy::{Message, Observed};
+
+use super::report;
+use super::transaction::Request;
+use super::{Answer, Feed};
+use crate::engine::bypass::Order;
+
+/// Asks whether a watched request may go on; the answer where it may not.
+pub fn refuses(
+    feed: &mut Feed<'_>,
+    request: &mut Request,
+    message: &Message<'_>,
+) -> Option<Answer> {
+    let policy = std::sync::Arc::clone(&request.policy);
+    let (ruling, observed) = policy.ruling(request.caller, message, feed.now.millis());
+    tell(feed, request, observed);
+    let Ruling::Refuse { mitigation, retry_after, rest } = ruling else { return None };
+    let acts = policy.enforces_behaviour() && !feed.cx.settings.passive;
+    request.alerted = true;
+    report::refused(feed, request, mitigation, acts);
+    if !acts {
+        return None;
+    }
+    feed.cx.counters.behaviour_refused += 1;
+    // What Weir says itself is no answer of the service's.
+    request.watched = false;
+    Some(match mitigation {
+        Mitigation::RateLimit { .. } => Answer::TooManyRequests { retry_after },
+        Mitigation::Challenge => Answer::Challenge { retry_after },
+        Mitigation::DropSource => {
+            let until = feed.now + std::time::Duration::from_millis(rest);
+            feed.cx.order(Order::DropSource { source: feed.conn.client.0, until });
+            Answer::Forbidden
+        }
+        Mitigation::Alert | Mitigation::Block => Answer::Forbidden,
+    })
+}
+
+/// Takes a request into account whose answer is complete, or never will be.
+pub fn observe(feed: &mut Feed<'_>, request: &Request) {
+    if !request.watched {
+        return;
+    }
+    let seen = Seen {
+        time: feed.now.0 as f64 / 1e9,
+        method: &request.method,
+        host: &request.host,
+        target: &request.url,
+        referer: Some(!request.referer.is_empty()),
+        status: request.status,
+        bytes: request.response_length,
+        duration: request.took.map(|took| took.as_secs_f64()),
+    };
+    let observed = request.policy.observe(request.caller, &seen, feed.now.millis());
+    if !observed.busy {
+        feed.cx.counters.behaviour_judged += 1;
+    }
+    tell(feed, request, observed);
+}
+
+fn tell(feed: &mut Feed<'_>, request: &Request, observed: Observed) {
+    let c = &mut feed.cx.counters;
+    c.behaviour_busy += u64::from(observed.busy);
+    c.behaviour_forgotten += u64::from(observed.forgot);
+    if let Some(rise) = observed.rise {
+        c.behaviour_raised += 1;
+        report::behaviour(feed, request, &rise);
+    }
+}
