@@ -13,13 +13,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::{Args, Parser, Subcommand};
 use nix::sys::signal::{SigSet, Signal};
 use tracing_subscriber::EnvFilter;
-use weir_dataplane::control::{Control, ControlSettings, OUTBOX, Shared, initial_policy};
+use weir_dataplane::control::{
+    Control, ControlSettings, OUTBOX, Shared, initial_model, initial_policy,
+};
 use weir_dataplane::engine::Side;
 use weir_dataplane::preflight::{Ready, Request, Undo, undo_file};
 use weir_dataplane::replay::Replay;
 use weir_dataplane::settings::Settings;
 use weir_dataplane::worker::{Workers, now, samples};
 use weir_dataplane::xdp::{self, Attached, FallbackWatch, Stat, Stats, Xdp};
+use weir_inspect::behaviour::Model;
 use weir_inspect::policy::{self, Policy};
 use weir_proto::{BlockRequest, Sample};
 
@@ -49,6 +52,9 @@ enum Command {
         /// The policy (YAML). Without one every detector alerts.
         #[arg(long, value_name = "FILE")]
         policy: Option<PathBuf>,
+        /// How callers behave, as `weir learn behaviour` writes it, for a policy with `behaviour`.
+        #[arg(long, value_name = "FILE")]
+        model: Option<PathBuf>,
         /// Where events go as JSON lines; `-` is standard output. Without it they are only counted.
         #[arg(long, value_name = "FILE")]
         events: Option<PathBuf>,
@@ -98,7 +104,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(start) => run(start),
         Command::Preflight(start) => preflight(start),
-        Command::Replay { files, policy, events } => replay(&files, policy, events),
+        Command::Replay { files, policy, model, events } => replay(&files, policy, model, events),
         Command::Detach { config } => detach(&config),
     };
     match result {
@@ -193,6 +199,7 @@ fn run(start: Start) -> Result<(), (Failure, String)> {
 fn replay(
     files: &[PathBuf],
     policy: Option<PathBuf>,
+    model: Option<PathBuf>,
     events: Option<PathBuf>,
 ) -> Result<(), (Failure, String)> {
     let policy = match policy {
@@ -207,6 +214,10 @@ fn replay(
         }
         None => Policy::monitor_all(),
     };
+    let policy = match model {
+        Some(path) => policy.with_model(Arc::new(read_model(&path)?)),
+        None => policy,
+    };
     let events: Option<Box<dyn Write>> = match events {
         Some(path) if path == Path::new("-") => Some(Box::new(std::io::stdout())),
         Some(path) => Some(Box::new(File::create(&path).map_err(|e| {
@@ -219,6 +230,12 @@ fn replay(
     let summary = replay.finish().map_err(as_failure(Failure::Stopped))?;
     eprintln!("{summary}");
     result.map_err(as_failure(Failure::Usage))
+}
+
+fn read_model(path: &Path) -> Result<Model, (Failure, String)> {
+    let named = |e: &dyn std::fmt::Display| (Failure::Usage, format!("{}: {e}", path.display()));
+    let text = std::fs::read(path).map_err(|e| named(&e))?;
+    Model::parse(&text).map_err(|e| named(&e))
 }
 
 /// What the XDP program counts at each port. It outlives this process, and so do its counts.
@@ -255,7 +272,8 @@ fn starting_policy(settings: &Settings) -> Result<Shared, (Failure, String)> {
     let given = given.as_ref().map(|(name, source)| (name.as_str(), source.as_str()));
     let start = initial_policy(&settings.state_dir, given).map_err(as_failure(Failure::Usage))?;
     let (policy, revision) = start.unwrap_or_else(|| (Policy::monitor_all(), 0));
-    Ok(Shared::new(policy, revision, settings.workers.get() as usize))
+    let shared = Shared::new(policy, revision, settings.workers.get() as usize);
+    Ok(shared.with_model(initial_model(&settings.state_dir)))
 }
 
 fn detach(config: &Path) -> Result<(), (Failure, String)> {

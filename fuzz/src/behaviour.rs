@@ -2,7 +2,7 @@
 
 use weir_inspect::behaviour::{Identity, Measure, Model, Seen, judge};
 
-const METHODS: [&str; 5] = ["GET", "POST", "HEAD", "OPTIONS", "X"];
+const METHODS: [&[u8]; 5] = [b"GET", b"POST", b"HEAD", b"OPTIONS", b"X"];
 const STATUSES: [u16; 8] = [0, 200, 206, 302, 401, 404, 429, 503];
 
 /// The input is a model, if it is one, and requests: each line is a target, whose first bytes say time, method and answer. A
@@ -12,7 +12,6 @@ pub fn behaviour(data: &[u8]) {
     let mut identity = Identity::default();
     for line in data.split(|b| *b == b'\n') {
         let [time, method, answer, target @ ..] = line else { continue };
-        let target = String::from_utf8_lossy(target);
         let seen = Seen {
             // Also backwards, very far, and no number.
             time: match time {
@@ -21,8 +20,8 @@ pub fn behaviour(data: &[u8]) {
                 time => f64::from(*time).powi(3) - 1000.0,
             },
             method: METHODS[usize::from(*method) % METHODS.len()],
-            host: "h",
-            target: &target,
+            host: b"h",
+            target,
             referer: [None, Some(false), Some(true)][usize::from(*answer) % 3],
             status: STATUSES[usize::from(*answer) % STATUSES.len()],
             bytes: u64::from(*answer) << (*method % 64),

@@ -257,3 +257,29 @@ fn without_a_daemon_the_command_line_says_what_to_do() {
     assert_eq!(status.status, Some(2));
     assert!(status.err.contains("is weir-mgmt running?"), "{status:?}");
 }
+
+/// What `weir learn behaviour` writes for a site of which it learnt nothing.
+const MODEL: &str = r#"{"version":1,"callers":7,"quarantined_callers":2,"templates":[],"quarantined_templates":0,"steps":[],"norms":{}}"#;
+
+#[test]
+fn a_behaviour_model_is_checked_and_stored_and_outlives_the_daemon() {
+    let mut bench = Bench::start("model");
+    let shown = bench.weir(&["behaviour", "show"]);
+    assert!(shown.status == Some(2) && shown.err.contains("no behaviour model"), "{shown:?}");
+    let wrong = bench.file("wrong.json", "{}");
+    let refused = bench.weir(&["behaviour", "push", &wrong]);
+    assert!(
+        refused.status == Some(1) && refused.out.contains("not a behaviour model"),
+        "{refused:?}"
+    );
+    let model = bench.file("model.json", MODEL);
+    let pushed = bench.weir(&["behaviour", "push", &model]);
+    assert!(pushed.ok() && pushed.out.contains("model 1 is stored"), "{pushed:?}");
+    bench.kill();
+    bench.restart();
+    let shown = bench.weir(&["behaviour", "show"]);
+    assert!(
+        shown.out.contains("model 1 is stored") && shown.out.contains("7 callers (2 left out)"),
+        "{shown:?}"
+    );
+}

@@ -31,8 +31,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(1);
 pub(super) type Blocks = Box<dyn Fn(&BlockRequest) -> BlockAnswer + Send>;
 
 pub(super) struct Client {
-    settings: ControlSettings,
-    shared: Arc<Shared>,
+    pub(super) settings: ControlSettings,
+    pub(super) shared: Arc<Shared>,
     counters: Box<dyn Fn() -> Vec<Sample> + Send>,
     blocks: Blocks,
     outbox: Outbox,
@@ -54,7 +54,7 @@ impl Client {
     ) -> Client {
         let now = Instant::now();
         let revision = shared.revision.load(Ordering::Relaxed);
-        let kept = Kept::load(&settings.state_dir).ok().flatten();
+        let kept = Kept::load(&settings.state_dir, Kept::POLICY).ok().flatten();
         let source = kept.filter(|k| k.revision == revision).map(|k| k.source);
         Client {
             outbox: Outbox::new(settings.outbox),
@@ -163,6 +163,7 @@ impl Client {
             workers: u32::try_from(self.shared.events.len()).unwrap_or(u32::MAX),
             policy_revision: self.shared.revision.load(Ordering::Relaxed),
             policy_mode: self.mode(),
+            model_revision: self.shared.model_revision.load(Ordering::Relaxed),
         }
     }
 
@@ -172,6 +173,10 @@ impl Client {
                 Some(to_data_plane::Message::ApplyPolicy(p)) => {
                     let result = self.apply(p);
                     wire.send(to_management::Message::PolicyResult(result))?;
+                }
+                Some(to_data_plane::Message::ApplyModel(model)) => {
+                    let result = self.apply_model(model);
+                    wire.send(to_management::Message::ModelResult(result))?;
                 }
                 Some(to_data_plane::Message::EventsAck(a)) => self.outbox.acknowledge(a.next_seq),
                 Some(to_data_plane::Message::BlockRequest(request)) => {
@@ -216,7 +221,7 @@ impl Client {
         }
         self.shared.revision.store(revision, Ordering::Relaxed);
         let kept = Kept { revision, source };
-        if let Err(e) = kept.store(&self.settings.state_dir) {
+        if let Err(e) = kept.store(&self.settings.state_dir, Kept::POLICY) {
             let dir = self.settings.state_dir.display();
             let message = format!("in force, but not kept for the next start: {dir}: {e}");
             tracing::error!("policy revision {revision} is {message}");

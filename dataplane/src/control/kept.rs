@@ -1,24 +1,27 @@
-//! The last good policy on disk: the data plane starts from it alone, with no management process in sight.
+//! The last good policy and model on disk: the data plane starts from them alone, with no management process in sight.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
-
-const FILE: &str = "policy.yaml";
 
 /// What the data plane must not forget over a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Kept {
     /// The number that the management process gave to the source; 0: it did not come from there.
     pub revision: u64,
-    /// The policy's source.
+    /// The policy's source, or the model.
     pub source: String,
 }
 
 impl Kept {
-    /// Reads what was kept in `dir`; none if nothing ever was.
-    pub fn load(dir: &Path) -> io::Result<Option<Kept>> {
-        match fs::read_to_string(dir.join(FILE)) {
+    /// The file of the policy,
+    pub const POLICY: &'static str = "policy.yaml";
+    /// and that of the behaviour model.
+    pub const MODEL: &'static str = "behaviour-model.json";
+
+    /// Reads what was kept in a file of `dir`; none if nothing ever was.
+    pub fn load(dir: &Path, file: &str) -> io::Result<Option<Kept>> {
+        match fs::read_to_string(dir.join(file)) {
             Ok(text) => Kept::parse(&text).map(Some).ok_or_else(|| {
                 let why = "its first line should be `# weir: revision N`";
                 io::Error::new(io::ErrorKind::InvalidData, why)
@@ -28,14 +31,14 @@ impl Kept {
         }
     }
 
-    /// Writes it to `dir`: after a crash at any moment the file is either the old one or the new one.
-    pub fn store(&self, dir: &Path) -> io::Result<()> {
+    /// Writes it to a file of `dir`: after a crash at any moment the file is either the old one or the new one.
+    pub fn store(&self, dir: &Path, file: &str) -> io::Result<()> {
         fs::create_dir_all(dir)?;
-        let new = dir.join("policy.yaml.new");
-        let mut file = File::create(&new)?;
-        file.write_all(self.render().as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&new, dir.join(FILE))?;
+        let new = dir.join(format!("{file}.new"));
+        let mut written = File::create(&new)?;
+        written.write_all(self.render().as_bytes())?;
+        written.sync_all()?;
+        fs::rename(&new, dir.join(file))?;
         // The rename itself is durable only when the directory is.
         File::open(dir)?.sync_all()
     }
@@ -66,11 +69,11 @@ mod tests {
     #[test]
     fn comes_back_as_it_was_and_the_newer_one_wins() {
         let dir = dir("roundtrip");
-        assert_eq!(Kept::load(&dir).unwrap(), None);
+        assert_eq!(Kept::load(&dir, Kept::POLICY).unwrap(), None);
         for (revision, source) in [(1, "a: b\n"), (12, "# é\n\nc: d"), (13, "")] {
             let kept = Kept { revision, source: source.into() };
-            kept.store(&dir).unwrap();
-            assert_eq!(Kept::load(&dir).unwrap(), Some(kept));
+            kept.store(&dir, Kept::POLICY).unwrap();
+            assert_eq!(Kept::load(&dir, Kept::POLICY).unwrap(), Some(kept));
         }
         fs::remove_dir_all(&dir).unwrap();
     }
@@ -79,8 +82,8 @@ mod tests {
     fn a_file_of_another_kind_is_an_error_and_not_an_empty_policy() {
         let dir = dir("garbage");
         fs::create_dir_all(&dir).unwrap();
-        fs::write(dir.join(FILE), "services: []\n").unwrap();
-        assert_eq!(Kept::load(&dir).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        fs::write(dir.join(Kept::POLICY), "services: []\n").unwrap();
+        assert_eq!(Kept::load(&dir, Kept::POLICY).unwrap_err().kind(), io::ErrorKind::InvalidData);
         fs::remove_dir_all(&dir).unwrap();
     }
 }

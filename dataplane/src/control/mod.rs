@@ -6,6 +6,7 @@
 
 mod client;
 mod kept;
+mod model;
 mod outbox;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use weir_inspect::policy::{Diagnostic, Policy};
 use weir_proto::{BlockAnswer, BlockRequest, Event, Sample};
 
 pub use kept::Kept;
+pub use model::initial_model;
 
 /// Events that one worker may have queued for the control thread, which drains the queues fifty times a second.
 pub const WORKER_QUEUE: usize = 4096;
@@ -48,6 +50,8 @@ pub struct Shared {
     pub policy: ArcSwap<Policy>,
     /// The revision of the policy in force; 0: not from the management process.
     pub revision: AtomicU64,
+    /// The revision of the behaviour model, which is a part of the policy's handle; 0: not from the management process.
+    pub model_revision: AtomicU64,
     /// One queue a worker.
     pub events: Vec<ArrayQueue<Event>>,
     /// Events that found their queue, or the outbox, full.
@@ -60,6 +64,7 @@ impl Shared {
         Shared {
             policy: ArcSwap::from_pointee(policy),
             revision: AtomicU64::new(revision),
+            model_revision: AtomicU64::new(0),
             events: (0..workers).map(|_| ArrayQueue::new(WORKER_QUEUE)).collect(),
             events_lost: AtomicU64::new(0),
         }
@@ -105,7 +110,7 @@ pub fn initial_policy(
     state_dir: &Path,
     given: Option<(&str, &str)>,
 ) -> Result<Option<(Policy, u64)>, StartError> {
-    let kept = Kept::load(state_dir)
+    let kept = Kept::load(state_dir, Kept::POLICY)
         .map_err(|error| StartError::Kept { dir: state_dir.to_owned(), error })?;
     let (from, source, revision) = match (&kept, given) {
         (Some(k), _) => (state_dir.display().to_string(), k.source.as_str(), k.revision),

@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use weir_inspect::behaviour::SiteModel;
 use weir_inspect::policy::{Mode, Policy};
 use weir_proto::frame::{Decoder, encode};
 use weir_proto::to_management::Message;
 use weir_proto::{
-    ApplyPolicy, BlockAnswer, BlockRequest, Event, EventBatch, EventsAck, Hello, PolicyResult,
-    Sample, ToDataPlane, ToManagement, to_data_plane,
+    ApplyModel, ApplyPolicy, BlockAnswer, BlockRequest, Event, EventBatch, EventsAck, Hello,
+    PolicyResult, Sample, ToDataPlane, ToManagement, to_data_plane,
 };
 
-use super::{Control, ControlSettings, Kept, Shared, initial_policy};
+use super::{Control, ControlSettings, Kept, Shared, initial_model, initial_policy};
 
 /// A policy that compiles; `mode` tells one from another.
 fn policy(mode: &str) -> String {
@@ -158,7 +159,7 @@ fn a_good_policy_is_in_force_and_kept_and_a_bad_one_changes_nothing() {
     assert_eq!(bench.shared.revision.load(Ordering::Relaxed), 3);
 
     let state = bench.dir.join("state");
-    assert_eq!(Kept::load(&state).unwrap(), Some(Kept { revision: 3, source: good }));
+    assert_eq!(Kept::load(&state, Kept::POLICY).unwrap(), Some(Kept { revision: 3, source: good }));
     let (policy, revision) = initial_policy(&state, Some(("given", "not read"))).unwrap().unwrap();
     assert_eq!((policy.mode(), revision), (Mode::Enforce, 3), "the kept one starts");
 }
@@ -293,4 +294,44 @@ fn a_request_about_blocked_sources_is_answered() {
             return;
         }
     }
+}
+
+#[test]
+fn a_good_model_is_in_force_and_kept_and_a_bad_one_changes_nothing() {
+    let bench = Bench::new("model", 100);
+    let (mut m, hello) = Management::accept(&bench.listen());
+    assert_eq!(hello.model_revision, 0);
+    let mut push = |revision, model: &str| {
+        let model = model.to_owned();
+        m.send(to_data_plane::Message::ApplyModel(ApplyModel { revision, model }));
+        loop {
+            if let Message::ModelResult(result) = m.message() {
+                return result;
+            }
+        }
+    };
+    let generic = Arc::clone(bench.shared.policy.load().model());
+    let good = serde_json::to_string(&SiteModel::new()).unwrap();
+    let result = push(2, &good);
+    assert!(result.ok && result.revision == 2, "{result:?}");
+    let learnt = Arc::clone(bench.shared.policy.load().model());
+    assert!(!Arc::ptr_eq(&generic, &learnt));
+
+    let result = push(3, "{}");
+    assert!(!result.ok && result.error.contains("not a behaviour model"), "{result:?}");
+    assert!(Arc::ptr_eq(bench.shared.policy.load().model(), &learnt));
+    assert_eq!(bench.shared.model_revision.load(Ordering::Relaxed), 2);
+    assert_eq!(m.apply(1, &policy("enforce")).revision, 1);
+    assert!(Arc::ptr_eq(bench.shared.policy.load().model(), &learnt), "a new policy keeps it");
+
+    let state = bench.dir.join("state");
+    let kept = Kept::load(&state, Kept::MODEL).unwrap();
+    assert_eq!(kept, Some(Kept { revision: 2, source: good }));
+    assert_eq!(initial_model(&state).1, 2, "the kept one starts");
+    std::fs::write(state.join(Kept::MODEL), "# weir: revision 9\n{").unwrap();
+    assert_eq!(
+        initial_model(&state).1,
+        0,
+        "a damaged one does not keep the data plane from starting"
+    );
 }

@@ -142,7 +142,7 @@ mod tests {
         for key in 1..=4 {
             assert!(!enters(&callers, key, key));
         }
-        callers.find(1, |known| known.standing.judged(0.9, 5, &ladder())).unwrap().unwrap();
+        callers.find(1, |known| known.standing.judged(0.9, false, 5, &ladder())).unwrap().unwrap();
         assert!(enters(&callers, 5, 10), "2 is forgotten, not 1 that is blocked");
         for (key, known) in [(1, true), (2, false), (3, true), (4, true), (5, true)] {
             assert_eq!(callers.find(key, |_| ()).unwrap().is_some(), known, "{key}");

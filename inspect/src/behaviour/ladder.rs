@@ -8,8 +8,9 @@
 //!      └── its time is over ───────────┘  └───────────────────────────── its time is over ──────────┘
 //! ```
 //!
-//! The time of a step runs from the last judgement that supports it. Requests that are refused are not judged, so they do not
-//! make it longer, but they count for the next step: who does not stop for 429 meets something stronger.
+//! The time of a step runs from the last request that was let through and deserves it. Refused requests count for the next step, as
+//! what a caller asks for is what it does: who does not stop for 429 meets something stronger. But they do not make the time
+//! longer, or a program that tries again for ever would be refused for ever.
 
 /// Requests on a step before the next one: nobody is refused for what a single page or a retry did.
 pub const PATIENCE: u16 = 10;
@@ -94,8 +95,6 @@ pub struct Standing {
     passed: bool,
     /// Requests since it came to this step.
     requests: u16,
-    /// The latest score.
-    score: f32,
     /// When the step was last supported.
     supported: u64,
     /// Of a challenge: when the caller was last refused. Of a rate limit: when it may come again (GCRA, ITU-T I.371).
@@ -129,23 +128,27 @@ impl Standing {
         ladder.step(self.level).is_some_and(|step| now.saturating_sub(self.supported) < step.lasts)
     }
 
-    /// A request was judged. True: it brought the caller to a higher step.
-    pub fn judged(&mut self, score: f32, now: u64, ladder: &Ladder) -> bool {
+    /// A request was judged, which was refused or not. True: it brought the caller to a higher step.
+    pub fn judged(&mut self, score: f32, refused: bool, now: u64, ladder: &Ladder) -> bool {
         self.come_down(now, ladder);
-        self.score = score;
-        if ladder.step(self.level).is_some_and(|step| score >= step.score) {
+        if !refused && ladder.step(self.level).is_some_and(|step| score >= step.score) {
             self.supported = self.supported.max(now);
         }
-        self.climb(now, ladder)
+        let patient = self.level > 0 && self.requests < PATIENCE;
+        let climbs = ladder.step(self.level + 1).is_some_and(|next| score >= next.score);
+        if climbs && !patient {
+            self.enter(self.level + 1, now);
+        }
+        climbs && !patient
     }
 
-    /// A caller asks for something. Also says whether that brings it to a higher step.
-    pub fn asks(&mut self, now: u64, ladder: &Ladder) -> (Ruling, bool) {
+    /// A caller asks for something.
+    pub fn asks(&mut self, now: u64, ladder: &Ladder) -> Ruling {
         if self.level == 0 {
-            return (Ruling::Pass, false);
+            return Ruling::Pass;
         }
         self.come_down(now, ladder);
-        let Some(step) = ladder.step(self.level) else { return (Ruling::Pass, false) };
+        let Some(step) = ladder.step(self.level) else { return Ruling::Pass };
         self.requests = self.requests.saturating_add(1);
         let wait = match step.mitigation {
             Mitigation::Alert => None,
@@ -153,24 +156,10 @@ impl Standing {
             Mitigation::Challenge => self.challenge(now),
             Mitigation::Block | Mitigation::DropSource => Some(step.lasts),
         };
-        let Some(wait) = wait else { return (Ruling::Pass, false) };
-        let rest = (self.supported + step.lasts).saturating_sub(now);
-        let ruling = Ruling::Refuse {
-            mitigation: step.mitigation,
-            retry_after: wait.min(rest).div_ceil(1000).max(1),
-            rest,
-        };
-        (ruling, self.climb(now, ladder))
-    }
-
-    fn climb(&mut self, now: u64, ladder: &Ladder) -> bool {
-        let patient = self.level > 0 && self.requests < PATIENCE;
-        let climbs = ladder.step(self.level + 1).is_some_and(|next| self.score >= next.score);
-        if patient || !climbs {
-            return false;
-        }
-        self.enter(self.level + 1, now);
-        true
+        let Some(wait) = wait else { return Ruling::Pass };
+        let rest = self.supported.saturating_add(step.lasts).saturating_sub(now);
+        let retry_after = wait.min(rest).div_ceil(1000).max(1);
+        Ruling::Refuse { mitigation: step.mitigation, retry_after, rest }
     }
 
     fn enter(&mut self, level: u8, now: u64) {
@@ -237,11 +226,8 @@ mod tests {
         let mut levels = Vec::new();
         for n in 0..requests {
             let now = 1 + n * gap;
-            let (ruling, mut rose) = standing.asks(now, &ladder);
-            if ruling == Ruling::Pass {
-                rose |= standing.judged(score, now, &ladder);
-            }
-            if rose {
+            let refused = standing.asks(now, &ladder) != Ruling::Pass;
+            if standing.judged(score, refused, now, &ladder) {
                 levels.push((n, standing.level()));
             }
         }
@@ -266,7 +252,8 @@ mod tests {
         levels(&mut standing, 0.95, 100, 1);
         assert_eq!(standing.level(), 5);
         for (minutes, level) in [(9, 5), (11, 4), (21, 3), (51, 0)] {
-            assert!(matches!(standing.asks(minutes * MINUTE, &ladder), (_, false)));
+            standing.asks(minutes * MINUTE, &ladder);
+            standing.judged(0.3, true, minutes * MINUTE, &ladder);
             assert_eq!(standing.level(), level, "after {minutes} minutes");
         }
         assert!(!standing.is_on_a_step(51 * MINUTE, &ladder));
@@ -278,7 +265,7 @@ mod tests {
         levels(&mut standing, 0.6, 12, 1);
         assert_eq!(standing.level(), 2);
         let passed = |standing: &mut Standing, from: u64, every: u64| {
-            let asks = (0..100).map(|n| standing.asks(from + n * every, &ladder).0);
+            let asks = (0..100).map(|n| standing.asks(from + n * every, &ladder));
             asks.filter(|ruling| *ruling == Ruling::Pass).count()
         };
         let at_once = passed(&mut standing, 20_000, 10);
@@ -292,7 +279,7 @@ mod tests {
     }
 
     fn refused(standing: &mut Standing, now: u64, ladder: &Ladder) -> Ruling {
-        let asked = std::iter::repeat_with(|| standing.asks(now, ladder).0);
+        let asked = std::iter::repeat_with(|| standing.asks(now, ladder));
         asked.take(100).find(|ruling| *ruling != Ruling::Pass).unwrap()
     }
 
@@ -302,14 +289,14 @@ mod tests {
         levels(&mut standing, 0.7, 200, 1);
         assert_eq!(standing.level(), 3);
         let now = 60_000;
-        assert_eq!(standing.asks(now, &ladder).0, Ruling::Pass, "it was silent long enough");
+        assert_eq!(standing.asks(now, &ladder), Ruling::Pass, "it was silent long enough");
         let mut other = Standing::default();
         levels(&mut other, 0.7, 200, 1);
         for n in 0..5 {
-            let ruling = other.asks(1000 + n * 5000, &ladder).0;
+            let ruling = other.asks(1000 + n * 5000, &ladder);
             assert!(matches!(ruling, Ruling::Refuse { retry_after: 10, .. }), "{ruling:?}");
         }
-        assert_eq!(other.asks(21_000 + CHALLENGE, &ladder).0, Ruling::Pass);
-        assert_eq!(other.asks(21_001 + CHALLENGE, &ladder).0, Ruling::Pass, "and goes on");
+        assert_eq!(other.asks(21_000 + CHALLENGE, &ladder), Ruling::Pass);
+        assert_eq!(other.asks(21_001 + CHALLENGE, &ladder), Ruling::Pass, "and goes on");
     }
 }

@@ -29,7 +29,7 @@ pub use identity::{Identity, Seen};
 pub use judge::{Kind, Reason, Verdict, judge, score};
 pub use ladder::{CHALLENGE, Ladder, MAX_STEPS, Mitigation, PATIENCE, Ruling, Standing, Step};
 pub use measure::{MEASURES, Measure, Measures};
-pub use model::{Model, ModelError, Norm, SiteModel, Template, measure_name};
+pub use model::{MAX_MODEL_BYTES, Model, ModelError, Norm, SiteModel, Template, measure_name};
 pub use shape::{Shape, Surface, template};
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ const VERSION: u32 = 1;
 /// Most templates and steps of a model; a file with more is refused. A hundred services of a hundred endpoints.
 const MAX_TEMPLATES: usize = 10_000;
 const MAX_STEPS: usize = 1_000_000;
+/// Most bytes of a model that is pushed to a data plane: it has to fit into a message of the control socket.
+pub const MAX_MODEL_BYTES: usize = 3 << 20;
 /// Of a step's probability so much comes from how often the template occurs at all (back-off), and so much is left for
 /// templates that were never seen.
 const BACK_OFF: f32 = 0.1;

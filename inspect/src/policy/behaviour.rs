@@ -1,8 +1,8 @@
 //! Judging callers by what they do, and the ladder of what is done about them.
 //!
 //! ```text
-//! request  ─► Policy::ruling ─► passes, or is refused by the step that its caller is on
-//! response ─► Policy::observe ─► the caller's score ─► its step
+//! request  ─► Policy::refusal ─► none, or the step that its caller is on refuses it ─┐
+//! response ─► Policy::observe ─► the caller's score ─► its step ◄────────────────────┘ Policy::observe_refused
 //! ```
 //!
 //! Both run on the packet path: they wait for nothing and allocate nothing.
@@ -66,6 +66,19 @@ pub struct Rise {
     pub verdict: Verdict,
     /// Requests of the caller that are not forgotten.
     pub requests: u32,
+}
+
+/// A request is refused for its caller's behaviour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The step's.
+    pub mitigation: Mitigation,
+    /// Seconds after which the caller may try again.
+    pub retry_after: u64,
+    /// Milliseconds until the step is over.
+    pub rest: u64,
+    /// Who stands on it.
+    key: u64,
 }
 
 /// What became of a request that was to be judged.
@@ -133,56 +146,57 @@ impl Policy {
         behaviour.is_some_and(|b| b.watches(message, &self.compiled.services))
     }
 
+    /// Whether the step on which the caller of a watched request is refuses it, at `now` in milliseconds of any clock that does not
+    /// go back. Also whether that can't be said, since another worker is at that place of the table: then it passes.
+    pub fn refusal(
+        &self,
+        caller: Caller,
+        message: &Message<'_>,
+        now: u64,
+    ) -> (Option<Refusal>, bool) {
+        let (mut refusal, mut busy) = (None, false);
+        let Some(behaviour) = &self.compiled.behaviour else { return (None, false) };
+        // Its own step, and that of its address.
+        let source = Some(caller.source).filter(|source| *source != caller.identity);
+        for key in [Some(caller.identity), source].into_iter().flatten() {
+            match behaviour.callers.find(key, |k| k.standing.asks(now, &behaviour.ladder)) {
+                Ok(Some(Ruling::Refuse { mitigation, retry_after, rest })) => {
+                    refusal = refusal.or(Some(Refusal { mitigation, retry_after, rest, key }));
+                }
+                Ok(_) => {}
+                Err(Busy) => busy = true,
+            }
+        }
+        let is_refuge = || behaviour.redirect.as_ref().is_some_and(|r| r.leads_to(message));
+        let stays = |r: &Refusal| r.mitigation != Mitigation::Challenge || !is_refuge();
+        (refusal.filter(stays), busy)
+    }
+
     /// Whether steps of the ladder act, or only tell: their mode and that of the whole are `enforce`.
     pub fn enforces_behaviour(&self) -> bool {
         let behaviour = self.compiled.behaviour.as_ref();
         self.mode == Mode::Enforce && behaviour.is_some_and(|b| b.mode == Mode::Enforce)
     }
 
-    /// What the step says on which the caller of a watched request is, at `now` in milliseconds of any clock that does not go
-    /// back.
-    pub fn ruling(&self, caller: Caller, message: &Message<'_>, now: u64) -> (Ruling, Observed) {
-        let (mut ruling, mut observed) = (Ruling::Pass, Observed::default());
-        let Some(behaviour) = &self.compiled.behaviour else { return (ruling, observed) };
-        let enforced = self.enforces_behaviour();
-        // Its own place, and that of its address.
-        let keys =
-            [caller.identity, if caller.source == caller.identity { 0 } else { caller.source }];
-        for key in keys.into_iter().filter(|key| *key != 0) {
-            let asked = behaviour.callers.find(key, |known| {
-                let (ruling, rose) = known.standing.asks(now, &behaviour.ladder);
-                let rise = rose.then(|| behaviour.rise(known, &self.model, enforced)).flatten();
-                (ruling, rise)
-            });
-            match asked {
-                Ok(Some((said, rise))) => {
-                    observed.rise = observed.rise.or(rise);
-                    if ruling == Ruling::Pass {
-                        ruling = said;
-                    }
-                }
-                Ok(None) => {}
-                Err(Busy) => observed.busy = true,
-            }
-        }
-        let is_refuge = || behaviour.redirect.as_ref().is_some_and(|r| r.leads_to(message));
-        if matches!(ruling, Ruling::Refuse { mitigation: Mitigation::Challenge, .. }) && is_refuge()
-        {
-            ruling = Ruling::Pass;
-        }
-        (ruling, observed)
-    }
-
     /// Takes a watched request and its answer into account.
     pub fn observe(&self, caller: Caller, seen: &Seen<'_>, now: u64) -> Observed {
-        let Some(behaviour) = &self.compiled.behaviour else { return Observed::default() };
         let refused = seen.status == REFUSED_TOKEN;
         let key = if refused { caller.source } else { caller.identity };
+        self.take_in(key, seen, now, false)
+    }
+
+    /// Takes a request into account that was refused: its status is zero.
+    pub fn observe_refused(&self, refusal: &Refusal, seen: &Seen<'_>, now: u64) -> Observed {
+        self.take_in(refusal.key, seen, now, true)
+    }
+
+    fn take_in(&self, key: u64, seen: &Seen<'_>, now: u64, refused: bool) -> Observed {
+        let Some(behaviour) = &self.compiled.behaviour else { return Observed::default() };
         let enforced = self.enforces_behaviour();
         let judged = behaviour.callers.enter(key, now, &behaviour.ladder, |known| {
             known.identity.observe(seen, &self.model);
             let score = behaviour::score(&mut known.identity, &self.model);
-            let rose = known.standing.judged(score, now, &behaviour.ladder);
+            let rose = known.standing.judged(score, refused, now, &behaviour.ladder);
             rose.then(|| behaviour.rise(known, &self.model, enforced)).flatten()
         });
         match judged {
@@ -379,43 +393,47 @@ behaviour:
         Seen { time, method, host, target, referer: None, status, bytes: 500, duration: None }
     }
 
-    /// Goes through ids, ten a second; each request's ruling, and the levels it rose to.
-    fn enumerate(policy: &Policy, caller: Caller, requests: u64) -> (Vec<Ruling>, Vec<Rise>) {
-        let (mut rulings, mut rises) = (Vec::new(), Vec::new());
+    /// Goes through ids, ten a second; what refused each request, and the levels it rose to.
+    fn enumerate(
+        policy: &Policy,
+        caller: Caller,
+        requests: u64,
+    ) -> (Vec<Option<Refusal>>, Vec<Rise>) {
+        let (mut refusals, mut rises) = (Vec::new(), Vec::new());
         for n in 0..requests {
             let now = 1000 + n * 100;
-            let (ruling, observed) = policy.ruling(caller, &message([10, 0, 0, 1], 80, "/"), now);
+            let refusal = refusal(policy, caller, "/", now);
+            let target = format!("/api/orders/{n}");
+            let seen = seen(now as f64 / 1000.0, &target, if refusal.is_some() { 0 } else { 200 });
+            let observed = match &refusal {
+                Some(refusal) => policy.observe_refused(refusal, &seen, now),
+                None => policy.observe(caller, &seen, now),
+            };
             rises.extend(observed.rise);
-            rulings.push(ruling);
-            if ruling == Ruling::Pass {
-                let target = format!("/api/orders/{n}");
-                let seen = seen(now as f64 / 1000.0, &target, 200);
-                rises.extend(policy.observe(caller, &seen, now).rise);
-            }
+            refusals.push(refusal);
         }
-        (rulings, rises)
+        (refusals, rises)
+    }
+
+    fn refusal(policy: &Policy, caller: Caller, path: &'static str, now: u64) -> Option<Refusal> {
+        policy.refusal(caller, &message([10, 0, 0, 1], 80, path), now).0
     }
 
     #[test]
     fn an_enumerator_climbs_to_the_top_and_says_why() {
         let policy = policy(POLICY);
         let caller = Caller { identity: 7, source: 8 };
-        let (rulings, rises) = enumerate(&policy, caller, 400);
+        let (refusals, rises) = enumerate(&policy, caller, 400);
         let steps: Vec<_> = rises.iter().map(|r| (r.level, r.mitigation.name())).collect();
         let all = [(1, "alert"), (2, "rate-limit"), (3, "challenge"), (4, "drop-source")];
         assert_eq!(steps, all);
         assert!(rises.iter().all(|r| r.enforced && r.verdict.score >= 0.5 && r.requests >= 10));
         assert!(rises[0].verdict.reasons[0].is_some());
-        let last = rulings.last().unwrap();
-        let top = Mitigation::DropSource;
-        assert!(
-            matches!(last, Ruling::Refuse { mitigation, .. } if *mitigation == top),
-            "{last:?}"
-        );
+        let last = refusals.last().unwrap().unwrap();
+        assert!(last.mitigation == Mitigation::DropSource && last.rest > 3_500_000, "{last:?}");
         // Nobody else, and not by its address.
         let other = Caller { identity: 9, source: 8 };
-        let (ruling, _) = policy.ruling(other, &message([10, 0, 0, 1], 80, "/"), 50_000);
-        assert_eq!(ruling, Ruling::Pass);
+        assert_eq!(refusal(&policy, other, "/", 50_000), None);
     }
 
     #[test]
@@ -441,8 +459,8 @@ behaviour:
         }
         for (source, refused) in [(8, true), (9, false)] {
             let caller = Caller { identity: 5, source };
-            let (ruling, _) = policy.ruling(caller, &message([10, 0, 0, 1], 80, "/"), 200_000);
-            assert_eq!(ruling != Ruling::Pass, refused, "{source}");
+            let found = refusal(&policy, caller, "/", 200_000);
+            assert_eq!(found.is_some(), refused, "{source}");
         }
     }
 
@@ -465,12 +483,8 @@ behaviour:
         enumerate(&before, Caller { identity: 7, source: 7 }, 400);
         let mut after = Policy::compile(&POLICY.replace("score: 50", "score: 51")).unwrap().0;
         after.inherit(&before);
-        let (ruling, _) = after.ruling(
-            Caller { identity: 7, source: 7 },
-            &message([10, 0, 0, 1], 80, "/"),
-            41_000,
-        );
-        assert!(matches!(ruling, Ruling::Refuse { .. }));
+        let caller = Caller { identity: 7, source: 7 };
+        assert!(refusal(&after, caller, "/", 41_000).is_some());
         assert!(Arc::ptr_eq(after.model(), before.model()));
     }
 
@@ -480,8 +494,7 @@ behaviour:
         let policy = policy(&source);
         let caller = Caller { identity: 7, source: 7 };
         enumerate(&policy, caller, 400);
-        let ruling = |path| policy.ruling(caller, &message([10, 0, 0, 1], 80, path), 41_000).0;
-        assert!(matches!(ruling("/x"), Ruling::Refuse { mitigation: Mitigation::Challenge, .. }));
-        assert_eq!(ruling("/wait"), Ruling::Pass);
+        let found = |path| refusal(&policy, caller, path, 41_000).map(|r| r.mitigation);
+        assert_eq!((found("/x"), found("/wait")), (Some(Mitigation::Challenge), None));
     }
 }

@@ -37,7 +37,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub use behaviour::{BEHAVIOUR_RULE, LadderStep, Observed, Rise};
+pub use behaviour::{BEHAVIOUR_RULE, LadderStep, Observed, Refusal, Rise};
 pub use bundle::{read_files, replace_tenant};
 pub use cidr::parse_cidr;
 pub use compile::{MAX_NAME, MAX_RULES, MAX_SERVICES};

@@ -1,17 +1,33 @@
-//! `weir learn behaviour` and `weir detect behaviour`.
+//! `weir learn behaviour`, `weir detect behaviour`, and `weir behaviour …`: the model in the data plane.
 
 use std::io::{BufWriter, Write, stdout};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, Subcommand};
 use serde_json::{Map, Value, json};
 use weir_inspect::behaviour::{Kind, Measure, Model};
 
+use super::client::Client;
 use super::{Failure, Outcome, output, read};
 use crate::learning::behaviour::{Caller, Detector, Learner, Network};
 use crate::learning::requests::{Error, Requests};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check a model, keep it, and have the data plane judge with it: exit status 0 good, 1 refused
+    Push {
+        /// What `weir learn behaviour` wrote
+        model: PathBuf,
+    },
+    /// Show what the model was learnt from, and whether the data plane has it
+    Show {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct LearnArgs {
@@ -37,6 +53,56 @@ pub(super) struct DetectArgs {
     /// Also each caller's measures, and when its score first reached one half
     #[arg(long)]
     measures: bool,
+}
+
+const API: &str = "/api/v1/behaviour/model";
+
+pub(super) fn run(client: &Client, command: Command) -> Outcome {
+    match command {
+        Command::Push { model } => push(client, &model),
+        Command::Show { json } => {
+            let model = client.get(API)?;
+            let number = |key| model.get(key).and_then(Value::as_u64).unwrap_or(0);
+            let state = match model.get("in_force").and_then(Value::as_bool) {
+                Some(true) => "in force",
+                _ => "stored, and in force as soon as the data plane hears of it",
+            };
+            let text = match json {
+                true => format!("{model}\n"),
+                false => format!(
+                    "model {} is {state}: {} callers ({} left out), {} endpoints, {} steps\n",
+                    number("revision"),
+                    number("callers"),
+                    number("quarantined_callers"),
+                    number("endpoints"),
+                    number("steps")
+                ),
+            };
+            output(stdout().write_all(text.as_bytes()))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn push(client: &Client, file: &Path) -> Outcome {
+    let named = |why: &dyn std::fmt::Display| Failure::new(format!("{}: {why}", file.display()));
+    let text = String::from_utf8(read(file)?).map_err(|e| named(&e))?;
+    let (status, answer) = client.post(API, text)?;
+    let get = |key| answer.get(key).and_then(Value::as_str).unwrap_or_default();
+    let (revision, why) = (answer.get("revision").and_then(Value::as_u64), get("message"));
+    let text = match (revision, get("state")) {
+        (Some(revision), "in force") => format!("model {revision} is in force\n"),
+        (Some(revision), _) => format!(
+            "model {revision} is stored, and in force as soon as the data plane hears of it: {why}\n"
+        ),
+        (None, _) if status.as_u16() == 422 => {
+            output(writeln!(stdout(), "{}: refused: {why}", file.display()))?;
+            return Ok(ExitCode::FAILURE);
+        }
+        _ => return Err(named(&format!("weir-mgmt answered {status}: {why}"))),
+    };
+    output(stdout().write_all(text.as_bytes()))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn learn(args: &LearnArgs) -> Outcome {

@@ -57,6 +57,9 @@ enum Command {
     /// Check, apply and show the policy
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Push the model by which the data plane judges callers, and show it
+    #[command(subcommand)]
+    Behaviour(behaviour::Command),
     /// Block sources in the kernel: add, remove, list
     #[command(subcommand)]
     Block(block::Command),
@@ -131,6 +134,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
         Command::Status { json } => status::run(&client, json),
         Command::Policy(command) => policy::run(&client, command),
+        Command::Behaviour(command) => behaviour::run(&client, command),
         Command::Block(command) => block::run(&client, command),
         Command::Access(args) => access::run(&client, &args),
         Command::Events(args) => events::run(&client, &args),

@@ -37,6 +37,9 @@ pub(super) struct Args {
     /// Compare with nothing: whatever it would do is new
     #[arg(long)]
     alone: bool,
+    /// How callers behave, as `weir learn behaviour` wrote it, for both policies' `behaviour`
+    #[arg(long, value_name = "MODEL")]
+    model: Option<PathBuf>,
     /// A JSON line for each rule and endpoint, and a last one with the sums
     #[arg(long)]
     json: bool,
@@ -85,10 +88,10 @@ pub(super) fn run(client: &Client, args: &Args) -> Outcome {
     let new = Trial::new(&name, policy::source(&args.new)?, Some(Mode::Enforce))?;
     let (against, old) = baseline(client, args)?;
     let before = match &old {
-        Some(old) => old.deeds(&args.on)?,
+        Some(old) => old.deeds(args)?,
         None => Deeds::new(),
     };
-    let after = new.deeds(&args.on)?;
+    let after = new.deeds(args)?;
     let rows = rows(&before, &after);
     let gone = before.keys().filter(|key| !after.contains_key(*key)).count();
     let text = if args.json {
@@ -162,10 +165,10 @@ impl Trial {
     }
 
     /// What it does in the traffic.
-    fn deeds(&self, on: &[PathBuf]) -> Result<Deeds, Failure> {
+    fn deeds(&self, args: &Args) -> Result<Deeds, Failure> {
         let mut deeds = Deeds::new();
-        for (number, file) in on.iter().enumerate() {
-            self.replay(file, &mut |event| {
+        for (number, file) in args.on.iter().enumerate() {
+            self.replay(file, args.model.as_deref(), &mut |event| {
                 if let Some((place, deed)) = self.deed(event) {
                     let deed_of = deeds.entry(format!("{number} {place}")).or_insert(deed.clone());
                     if deed.effect > deed_of.effect {
@@ -177,11 +180,17 @@ impl Trial {
         Ok(deeds)
     }
 
-    fn replay(&self, file: &Path, each: &mut dyn FnMut(&Value)) -> Result<(), Failure> {
+    fn replay(
+        &self,
+        file: &Path,
+        model: Option<&Path>,
+        each: &mut dyn FnMut(&Value),
+    ) -> Result<(), Failure> {
         let program = engine::program();
         let mut engine = Command::new(&program)
             .args(["replay", "--events", "-", "--policy"])
-            .args([&self.file, file])
+            .args([self.file.as_path(), file])
+            .args(model.iter().flat_map(|model| [Path::new("--model"), model]))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

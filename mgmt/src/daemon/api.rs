@@ -12,6 +12,8 @@
 //! | `GET /api/v1/blocks` | blocked sources: `total`, `sources` | unix socket only |
 //! | `POST /api/v1/blocks` with `cidr`, `seconds` | the same, then | unix socket only |
 //! | `POST /api/v1/blocks/remove` with `cidr` | the same; 404 if it was not blocked | unix socket only |
+//! | `GET /api/v1/behaviour/model` | what is known of the model: `revision`, `in_force`, … | unix socket only |
+//! | `POST /api/v1/behaviour/model` with a model | `revision`, `state`, `message` | unix socket only |
 //! | `POST /api/v1/policy` with a policy's source | `revision`, `state`, `message`, `diagnostics` | unix socket only |
 
 use std::convert::Infallible;
@@ -28,15 +30,20 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use weir_inspect::behaviour::MAX_MODEL_BYTES;
 use weir_inspect::policy::{MAX_DESCRIPTOR_BYTES, MAX_SOURCE_BYTES};
 
 use super::access::Wanted;
 use super::eventlog::Line;
 use super::hub::blocks::{self, Ask, BlockError};
+use super::hub::model::Pushed;
 use super::hub::{Applied, Hub, diagnostics};
 use super::metrics;
 
 type HubState = State<Arc<Hub>>;
+
+/// What may be sent: a policy with what belongs to it, or a model.
+const LARGEST: usize = MAX_SOURCE_BYTES + MAX_DESCRIPTOR_BYTES + MAX_MODEL_BYTES;
 
 /// What only reads: for the TCP port.
 pub(super) fn public(hub: Arc<Hub>) -> Router {
@@ -45,13 +52,14 @@ pub(super) fn public(hub: Arc<Hub>) -> Router {
 
 /// All of it: for the unix socket.
 pub(super) fn operator(hub: Arc<Hub>) -> Router {
-    // The limit is above the policy's own, whose message is the better one.
+    // The limit is above those of their own, whose messages are the better ones.
     let change = Router::new()
         .route("/api/v1/policy", post(apply))
         .route("/api/v1/access", get(access))
         .route("/api/v1/blocks", get(list_blocks).post(add_block))
         .route("/api/v1/blocks/remove", post(remove_block))
-        .layer(DefaultBodyLimit::max(2 * (MAX_SOURCE_BYTES + MAX_DESCRIPTOR_BYTES)));
+        .route("/api/v1/behaviour/model", get(model).post(push_model))
+        .layer(DefaultBodyLimit::max(2 * LARGEST));
     reading().merge(change).with_state(hub)
 }
 
@@ -113,6 +121,28 @@ async fn apply(State(hub): HubState, source: String) -> Response {
         }
         Ok(Applied::Stored { revision, why, warnings }) => {
             answer(StatusCode::ACCEPTED, Some(revision), "stored", why, &warnings)
+        }
+        Err(e) => error(StatusCode::INTERNAL_SERVER_ERROR, &e.to_string()),
+    }
+}
+
+async fn model(State(hub): HubState) -> Response {
+    match hub.model() {
+        Some(model) => Json(model).into_response(),
+        None => error(StatusCode::NOT_FOUND, "no behaviour model has been pushed yet"),
+    }
+}
+
+async fn push_model(State(hub): HubState, text: String) -> Response {
+    let answer = |status, revision: Option<u64>, state, why: &str| {
+        let body = json!({ "revision": revision, "state": state, "message": why });
+        (status, Json(body)).into_response()
+    };
+    match hub.push_model(text).await {
+        Ok(Pushed::Refused(why)) => answer(StatusCode::UNPROCESSABLE_ENTITY, None, "refused", &why),
+        Ok(Pushed::InForce(revision)) => answer(StatusCode::OK, Some(revision), "in force", ""),
+        Ok(Pushed::Stored(revision, why)) => {
+            answer(StatusCode::ACCEPTED, Some(revision), "stored", why)
         }
         Err(e) => error(StatusCode::INTERNAL_SERVER_ERROR, &e.to_string()),
     }

@@ -1,6 +1,7 @@
 //! What the daemon knows: the policy that should be in force, the data plane as last heard of, and the events.
 
 pub(super) mod blocks;
+pub(super) mod model;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -37,6 +38,7 @@ pub(super) struct Hub {
     block_turn: tokio::sync::Mutex<()>,
     link: Mutex<Link>,
     access: Mutex<Access>,
+    models: model::Models,
     pub events: EventLog,
 }
 
@@ -92,6 +94,8 @@ impl Hub {
             block_turn: tokio::sync::Mutex::default(),
             link: Mutex::new(Link::default()),
             access: Mutex::default(),
+            models: model::Models::open(&settings.state_dir)
+                .map_err(failed("open the behaviour model in", &settings.state_dir))?,
             events,
         })
     }
@@ -108,6 +112,9 @@ impl Hub {
         let (sender, messages) = mpsc::channel(QUEUE);
         if let Some(current) = self.current() {
             let _ = sender.try_send(apply_message(&current)); // an empty queue takes it
+        }
+        if let Some(message) = self.models.for_new(&hello) {
+            let _ = sender.try_send(message); // and one more
         }
         let mut link = lock(&self.link);
         if (hello.pid, hello.start_time_us) != (link.hello.pid, link.hello.start_time_us) {

@@ -82,7 +82,7 @@ impl Store {
 }
 
 /// Writes a file whole or not at all, and durably: new file, fsync, rename, fsync of the directory.
-fn write(path: &Path, text: &str) -> io::Result<()> {
+pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut file = File::create(&new)?;
     file.write_all(text.as_bytes())?;

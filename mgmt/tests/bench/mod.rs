@@ -256,6 +256,7 @@ impl DataPlane {
             workers: 1,
             policy_revision: 0,
             policy_mode: "monitor".into(),
+            ..Hello::default()
         }));
         dp
     }

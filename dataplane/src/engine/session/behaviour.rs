@@ -1,7 +1,10 @@
 //! What callers do, told to the policy that judges them; and what it says of those who do ill.
 
-use weir_inspect::behaviour::{Mitigation, Ruling, Seen};
-use weir_inspect::policy::{Message, Observed};
+use std::sync::Arc;
+use std::time::Duration;
+
+use weir_inspect::behaviour::{Mitigation, Seen};
+use weir_inspect::policy::{Message, Observed, Refusal};
 
 use super::report;
 use super::transaction::Request;
@@ -14,24 +17,28 @@ pub fn refuses(
     request: &mut Request,
     message: &Message<'_>,
 ) -> Option<Answer> {
-    let policy = std::sync::Arc::clone(&request.policy);
-    let (ruling, observed) = policy.ruling(request.caller, message, feed.now.millis());
-    tell(feed, request, observed);
-    let Ruling::Refuse { mitigation, retry_after, rest } = ruling else { return None };
+    let policy = Arc::clone(&request.policy);
+    let (refusal, busy) = policy.refusal(request.caller, message, feed.now.millis());
+    feed.cx.counters.behaviour_busy += u64::from(busy);
+    let refusal = refusal?;
     let acts = policy.enforces_behaviour() && !feed.cx.settings.passive;
     request.alerted = true;
-    report::refused(feed, request, mitigation, acts);
+    report::refused(feed, request, refusal.mitigation, acts);
     if !acts {
         return None;
     }
     feed.cx.counters.behaviour_refused += 1;
+    let seen = seen(feed, request);
+    let observed = policy.observe_refused(&refusal, &seen, feed.now.millis());
+    tell(feed, request, observed);
     // What Weir says itself is no answer of the service's.
     request.watched = false;
-    Some(match mitigation {
+    let Refusal { retry_after, rest, .. } = refusal;
+    Some(match refusal.mitigation {
         Mitigation::RateLimit { .. } => Answer::TooManyRequests { retry_after },
         Mitigation::Challenge => Answer::Challenge { retry_after },
         Mitigation::DropSource => {
-            let until = feed.now + std::time::Duration::from_millis(rest);
+            let until = feed.now + Duration::from_millis(rest);
             feed.cx.order(Order::DropSource { source: feed.conn.client.0, until });
             Answer::Forbidden
         }
@@ -44,7 +51,13 @@ pub fn observe(feed: &mut Feed<'_>, request: &Request) {
     if !request.watched {
         return;
     }
-    let seen = Seen {
+    let seen = seen(feed, request);
+    let observed = request.policy.observe(request.caller, &seen, feed.now.millis());
+    tell(feed, request, observed);
+}
+
+fn seen<'r>(feed: &Feed<'_>, request: &'r Request) -> Seen<'r> {
+    Seen {
         time: feed.now.0 as f64 / 1e9,
         method: &request.method,
         host: &request.host,
@@ -53,17 +66,13 @@ pub fn observe(feed: &mut Feed<'_>, request: &Request) {
         status: request.status,
         bytes: request.response_length,
         duration: request.took.map(|took| took.as_secs_f64()),
-    };
-    let observed = request.policy.observe(request.caller, &seen, feed.now.millis());
-    if !observed.busy {
-        feed.cx.counters.behaviour_judged += 1;
     }
-    tell(feed, request, observed);
 }
 
 fn tell(feed: &mut Feed<'_>, request: &Request, observed: Observed) {
     let c = &mut feed.cx.counters;
     c.behaviour_busy += u64::from(observed.busy);
+    c.behaviour_judged += u64::from(!observed.busy);
     c.behaviour_forgotten += u64::from(observed.forgot);
     if let Some(rise) = observed.rise {
         c.behaviour_raised += 1;
