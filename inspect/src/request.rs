@@ -30,6 +30,14 @@ pub struct Request {
     pub user: Option<String>,
     /// What the server answered, if that was recorded.
     pub response: Option<Response>,
+    /// Which service sent it, where that is known.
+    pub caller: Option<String>,
+    /// Categories of sensitive data that were found in it.
+    pub sent: Vec<String>,
+    /// In its answer.
+    pub received: Vec<String>,
+    /// In a sample: it stands for so many requests; 0 and 1: for itself.
+    pub weight: u32,
 }
 
 /// A recorded response.
@@ -71,6 +79,13 @@ struct Line {
     response_body: Option<String>,
     response_body_b64: Option<String>,
     response_length: Option<u64>,
+    caller: Option<String>,
+    #[serde(default)]
+    sensitive_sent: Vec<String>,
+    #[serde(default)]
+    sensitive_received: Vec<String>,
+    #[serde(default)]
+    weight: u32,
 }
 
 /// Names and values; a field that was sent several times is a list.
@@ -126,6 +141,10 @@ impl Request {
             ts: line.ts,
             user: line.user.or(line.session),
             response,
+            caller: line.caller,
+            sent: line.sensitive_sent,
+            received: line.sensitive_received,
+            weight: line.weight,
         };
         if request.host.is_none() {
             request.host = request.header("host").map(str::to_owned);

@@ -1,6 +1,7 @@
 //! The daemon and the command line as real processes, with a data plane that speaks the real protocol over the socket.
 
 mod bench;
+mod learning;
 
 use std::fs;
 use std::time::Duration;

@@ -9,16 +9,19 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use nix::poll::{PollFd, PollFlags, poll};
 use weir_inspect::policy::{Diagnostic, Mode, Policy, Severity};
 use weir_proto::{
-    ApplyPolicy, BlockAnswer, BlockRequest, Counters, Hello, PROTOCOL_VERSION, PolicyResult,
-    Sample, to_data_plane, to_management,
+    AccessBatch, ApplyPolicy, BlockAnswer, BlockRequest, Counters, Hello, PROTOCOL_VERSION,
+    PolicyResult, Sample, to_data_plane, to_management,
 };
 
 use super::outbox::Outbox;
 use super::wire::{Wire, WireError};
-use super::{ControlSettings, Kept, Shared};
+use super::{ControlSettings, Kept, RECORD_QUEUE, Shared};
 
 /// How often the queues are drained; a message from the management process ends the sleep early.
 const PERIOD: Duration = Duration::from_millis(20);
+
+/// Most access records in a message. The longest has five fields of 2 KB, which may become 6 KB as UTF-8: far below the longest message.
+const MAX_RECORDS: usize = 64;
 
 /// How often counters are reported; it is also how the management process knows that the data plane lives.
 const COUNTERS_EVERY: Duration = Duration::from_secs(1);
@@ -89,6 +92,8 @@ impl Client {
             && let Err(e) = self.exchange(w)
         {
             tracing::warn!("control connection ended: {e}");
+            // Nobody learns any more.
+            self.shared.sampled.store(0, Ordering::Relaxed);
             let lost = self.outbox.disconnected();
             self.count_lost(lost);
             self.connect_at = Instant::now() + self.backoff;
@@ -183,6 +188,11 @@ impl Client {
                     let answer = (self.blocks)(&request);
                     wire.send(to_management::Message::BlockAnswer(answer))?;
                 }
+                Some(to_data_plane::Message::AccessRequest(request)) => {
+                    let workers = u32::try_from(self.shared.records.len()).unwrap_or(u32::MAX);
+                    let each = request.per_second.div_ceil(workers.max(1));
+                    self.shared.sampled.store(each, Ordering::Relaxed);
+                }
                 None => {} // from a newer management process
             }
         }
@@ -197,7 +207,23 @@ impl Client {
         {
             wire.send(to_management::Message::Events(b))?;
         }
+        self.send_records(wire)?;
         wire.flush()
+    }
+
+    /// Sends the access records that there are, after the events. Those for which there is no room are lost.
+    fn send_records(&self, wire: &mut Wire) -> Result<(), WireError> {
+        let queues = self.shared.records.iter();
+        let mut all =
+            queues.flat_map(|q| std::iter::from_fn(|| q.pop()).take(RECORD_QUEUE)).peekable();
+        while wire.has_room() && all.peek().is_some() {
+            let records = all.by_ref().take(MAX_RECORDS).collect();
+            let lost_total = self.shared.records_lost.load(Ordering::Relaxed);
+            wire.send(to_management::Message::Access(AccessBatch { records, lost_total }))?;
+        }
+        let lost = all.count() as u64;
+        self.shared.records_lost.fetch_add(lost, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Compiles and publishes a policy while packets go on under the old one, which stays if the new one is refused.

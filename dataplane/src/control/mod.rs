@@ -15,19 +15,23 @@ mod wire;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
 use crossbeam::queue::ArrayQueue;
 use weir_inspect::policy::{Diagnostic, Policy};
-use weir_proto::{BlockAnswer, BlockRequest, Event, Sample};
+use weir_proto::{Access, BlockAnswer, BlockRequest, Event, Sample};
 
 pub use kept::Kept;
 pub use model::initial_model;
 
 /// Events that one worker may have queued for the control thread, which drains the queues fifty times a second.
 pub const WORKER_QUEUE: usize = 4096;
+
+/// Access records that one worker may have queued; beyond it they are lost, and counted. More than a second's at the rate that
+/// the management process asks for.
+pub const RECORD_QUEUE: usize = 1024;
 
 /// Events kept while the management process is away; beyond it the oldest are lost, and counted.
 pub const OUTBOX: usize = 16384;
@@ -56,6 +60,12 @@ pub struct Shared {
     pub events: Vec<ArrayQueue<Event>>,
     /// Events that found their queue, or the outbox, full.
     pub events_lost: AtomicU64,
+    /// Access records a second that are asked of each worker; 0: none.
+    pub sampled: AtomicU32,
+    /// One queue a worker.
+    pub records: Vec<ArrayQueue<Access>>,
+    /// Access records that found their queue full, or nobody who takes them.
+    pub records_lost: AtomicU64,
 }
 
 impl Shared {
@@ -67,6 +77,17 @@ impl Shared {
             model_revision: AtomicU64::new(0),
             events: (0..workers).map(|_| ArrayQueue::new(WORKER_QUEUE)).collect(),
             events_lost: AtomicU64::new(0),
+            sampled: AtomicU32::new(0),
+            records: (0..workers).map(|_| ArrayQueue::new(RECORD_QUEUE)).collect(),
+            records_lost: AtomicU64::new(0),
+        }
+    }
+
+    /// Queues a worker's access record, or counts it as lost. Never waits.
+    pub fn record(&self, worker: usize, record: Access) {
+        let queued = self.records.get(worker).is_some_and(|q| q.push(record).is_ok());
+        if !queued {
+            self.records_lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 

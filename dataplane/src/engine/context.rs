@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use weir_inspect::path::Paths;
 use weir_inspect::policy::{Cause, ExceptionAction, Policy};
 use weir_inspect::scan::Found;
-use weir_proto::Event;
+use weir_proto::{Access, Event};
 use weir_reassembly::packet::{Flags, Packet};
 use weir_reassembly::time::Time;
 
 use super::bypass::Order;
 use super::clean::Clean;
 use super::flow::{Conn, Dir, Flow, FlowKey, Lane, Slot, State};
+use super::sampling::Sampling;
 use super::services::{Reading, Row, ServiceBytes, Unread};
 use super::session::{Edit, Session};
 use super::{Counters, EngineSettings, Io, Side};
@@ -91,6 +92,9 @@ pub struct Context {
     /// Scratch: the service that the last fed bytes named.
     pub named: Option<Row>,
     pub events: VecDeque<Event>,
+    /// Requests for whoever learns.
+    pub records: VecDeque<Access>,
+    pub sampling: Sampling,
     /// What the XDP program is to be told, and the worker has not told it yet.
     pub orders: VecDeque<Order>,
     /// Scratch: the edits that the last fed bytes ask for.
@@ -128,6 +132,8 @@ impl Context {
             counters: Counters::default(),
             named: None,
             events: VecDeque::new(),
+            records: VecDeque::new(),
+            sampling: Sampling::default(),
             orders: VecDeque::new(),
             edits: Vec::new(),
             found: Vec::new(),

@@ -40,6 +40,8 @@ pub struct Limits {
     pub streams: usize,
     /// Events waiting to leave a worker. Beyond: lost, and counted.
     pub events: usize,
+    /// Access records waiting to leave a worker. Beyond: the next one counts for what is left out.
+    pub records: usize,
 }
 
 impl Default for Limits {
@@ -59,6 +61,7 @@ impl Default for Limits {
             bypass: Duration::from_secs(1),
             streams: 1024,
             events: 4096,
+            records: 256,
         }
     }
 }

@@ -13,6 +13,7 @@ mod flow;
 pub mod keys;
 pub mod limits;
 mod release;
+mod sampling;
 mod segment;
 pub mod services;
 mod session;
@@ -26,7 +27,7 @@ mod tests;
 use std::sync::Arc;
 
 use weir_inspect::policy::Policy;
-use weir_proto::Event;
+use weir_proto::{Access, Event};
 use weir_reassembly::packet::{self, Flags, Packet, ParseError};
 use weir_reassembly::time::Time;
 
@@ -320,6 +321,16 @@ impl<B: Buffer> Engine<B> {
     /// The oldest event not yet taken.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.cx.events.pop_front()
+    }
+
+    /// How many requests a second to tell of to whoever learns; 0: none.
+    pub fn sample(&mut self, per_second: u32) {
+        self.cx.sampling.set(per_second);
+    }
+
+    /// The oldest access record not yet taken.
+    pub fn poll_record(&mut self) -> Option<Access> {
+        self.cx.records.pop_front()
     }
 
     /// Ends all flows (end of a capture): bodies that end with the connection end, and waiting packets are dropped.

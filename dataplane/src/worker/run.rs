@@ -101,6 +101,10 @@ impl<'u> Worker<'u> {
         while let Some(event) = self.engine.poll_event() {
             self.shared.emit(self.index, event);
         }
+        self.engine.sample(self.shared.sampled.load(Ordering::Relaxed));
+        while let Some(record) = self.engine.poll_record() {
+            self.shared.record(self.index, record);
+        }
     }
 
     /// Tells the XDP program which flows need not come any more, which must again, and whose packets to drop; before

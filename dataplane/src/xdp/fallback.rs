@@ -27,6 +27,7 @@ impl FallbackWatch {
             detail: format!(
                 "{since} packets found no live worker; {total} since the XDP program was attached"
             ),
+            ..Anomaly::default()
         };
         let event =
             Event { timestamp_us: wall_us, body: Some(Body::Anomaly(anomaly)), ..Event::default() };

@@ -311,6 +311,12 @@ impl Policy {
         first.map(|index| ServiceId(index as u16))
     }
 
+    /// The first service of the file that has this address among its own: who a client is that is itself a service.
+    pub fn service_at(&self, ip: IpAddr) -> Option<ServiceId> {
+        let has = |s: &Service| s.addresses.iter().any(|range| range.contains(ip.into()));
+        self.compiled.services.iter().position(has).map(|index| ServiceId(index as u16))
+    }
+
     /// The names of its services, in the order of their ids.
     pub fn service_names(&self) -> impl Iterator<Item = &str> {
         self.compiled.services.iter().map(|service| service.name.as_str())

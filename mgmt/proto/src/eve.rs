@@ -87,6 +87,11 @@ pub fn to_json(event: &Event) -> Value {
             text(&mut a, "type", &m.r#type);
             text(&mut a, "event", &m.event);
             text(&mut a, "detail", &m.detail);
+            // Written by this project as JSON; anything else stays a text.
+            if !m.report.is_empty() {
+                let report = serde_json::from_str(&m.report);
+                a.insert("report".into(), report.unwrap_or_else(|_| m.report.clone().into()));
+            }
             object(&mut o, kind, a);
         }
         Some(Body::Behaviour(m)) => {

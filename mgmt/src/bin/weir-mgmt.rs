@@ -46,6 +46,7 @@ impl Flags {
             state_dir: self.state_dir.unwrap_or(file.state_dir),
             user: self.user.or(file.user),
             events,
+            learning: file.learning,
         })
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn run(client: &Client, args: &Args) -> Outcome {
 }
 
 /// A value of a query (RFC 3986 §2.1).
-fn encoded(value: &str) -> String {
+pub(super) fn encoded(value: &str) -> String {
     let byte = |b: u8| match b {
         b if b.is_ascii_alphanumeric() || b"-._~".contains(&b) => char::from(b).to_string(),
         b => format!("%{b:02X}"),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
+use clap::builder::ArgPredicate;
 
 use super::style::{Style, printable};
 use super::{Failure, Outcome, output};
@@ -17,7 +18,7 @@ const TOLD: u64 = 5;
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// Recorded requests with times, in their order (JSON lines, HAR, access log, EVE events, capture), or `-` for standard input
-    #[arg(default_value = "-")]
+    #[arg(default_value = "-", default_value_if("merge", ArgPredicate::IsPresent, "/dev/null"))]
     file: PathBuf,
     /// A JSON line for each anomaly, also on a terminal
     #[arg(long)]
@@ -28,6 +29,10 @@ pub(super) struct Args {
     /// Begin with what this file knows, if it is there, and keep in it what is learnt
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
+    /// Add what another node knows to the model, before anything is read: its model file. May be given for each of several nodes;
+    /// then requests are only read where a file names them
+    #[arg(long, value_name = "FILE", requires = "model")]
+    merge: Vec<PathBuf>,
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
@@ -35,6 +40,12 @@ pub(super) fn run(args: &Args) -> Outcome {
         Some(path) => load(path).map_err(Failure::file("read the model", path))?,
         None => Engine::default(),
     };
+    for path in &args.merge {
+        if !path.exists() {
+            return Err(Failure::new(format!("there is no model {}", path.display())));
+        }
+        engine.merge(load(path).map_err(Failure::file("read the model", path))?);
+    }
     let mut requests = Requests::open(&args.file).map_err(|e| Failure::new(e.to_string()))?;
     let mut printer = Printer::new(args);
     let mut wrong = 0;
@@ -56,7 +67,9 @@ pub(super) fn run(args: &Args) -> Outcome {
             }
         }
     }
-    printer.print(&engine.finish())?;
+    if requests.line() > 0 {
+        printer.print(&engine.finish())?;
+    }
     printer.end()?;
     if let Some(path) = &args.model {
         save(&engine, path).map_err(Failure::file("write the model", path))?;
@@ -66,6 +79,9 @@ pub(super) fn run(args: &Args) -> Outcome {
             "weir: {} requests came after later ones; sort the recording by time",
             engine.late
         );
+    }
+    if engine.ahead > 0 {
+        eprintln!("weir: {} requests have times far ahead of those around them", engine.ahead);
     }
     match wrong {
         0 => Ok(ExitCode::from(u8::from(printer.attacks > 0))),
@@ -143,7 +159,7 @@ fn row(report: &Report, style: Style) -> String {
 }
 
 /// `2026-11-22 13:05`, UTC.
-fn time(seconds: u64) -> String {
+pub(super) fn time(seconds: u64) -> String {
     let seconds = i64::try_from(seconds).unwrap_or_default();
     let time = jiff::Timestamp::from_second(seconds).unwrap_or_default();
     time.strftime("%Y-%m-%d %H:%M").to_string()

@@ -8,13 +8,13 @@ use std::process::ExitCode;
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use serde_json::Value;
 use weir_inspect::policy::{Mode, Policy};
-use weir_inspect::request::Request;
 
-use super::{Failure, Outcome, behaviour, output, read, score};
+use super::{Failure, Outcome, behaviour, output, read};
 use crate::learning::endpoints::drift::Description;
 use crate::learning::endpoints::edits::Edits;
 use crate::learning::endpoints::templates::Networks;
-use crate::learning::endpoints::{Learner, Learnt, allow_list, is_answered, listing, openapi};
+use crate::learning::endpoints::trial::{HELD_BACK, Refused};
+use crate::learning::endpoints::{Learner, Learnt, allow_list, listing, openapi};
 use crate::learning::requests::Requests;
 
 #[derive(Debug, Subcommand)]
@@ -61,9 +61,6 @@ enum Format {
     /// An allow-list as a policy in monitor mode; how much it would block of the last fifth goes to standard error
     Policy,
 }
-
-/// Of so many requests the last one is held back to try the policy on.
-const HELD_BACK: u64 = 5;
 
 pub(super) fn run(command: &Command) -> Outcome {
     match command {
@@ -153,32 +150,17 @@ fn text(file: &Path) -> Result<String, Failure> {
 }
 
 fn description(file: &Path) -> Result<Description, Failure> {
+    Description::read(&yaml_or_json(file)?).map_err(|what| wrong(file, &what))
+}
+
+/// A document in a file.
+pub(super) fn yaml_or_json(file: &Path) -> Result<Value, Failure> {
     let text = text(file)?;
     // JSON is YAML, nearly; where it is meant, its own parser says better what is wrong.
-    let document: Value = match text.trim_start().starts_with('{') {
+    Ok(match text.trim_start().starts_with('{') {
         true => serde_json::from_str(&text).map_err(|e| wrong(file, &e))?,
         false => serde_saphyr::from_str(&text).map_err(|e| wrong(file, &e))?,
-    };
-    Description::read(&document).map_err(|what| wrong(file, &what))
-}
-
-/// How much a policy refuses.
-#[derive(Debug, Default)]
-struct Refused {
-    /// Requests, and how many would be blocked.
-    all: (u64, u64),
-    /// Of them, those that the service answered as calls of an endpoint.
-    answered: (u64, u64),
-}
-
-impl Refused {
-    fn add(&mut self, policy: &Policy, request: &Request) {
-        let blocked = u64::from(score::blocks_call(policy, request));
-        self.all = (self.all.0 + 1, self.all.1 + blocked);
-        if is_answered(request.response.as_ref().map(|r| r.status)) {
-            self.answered = (self.answered.0 + 1, self.answered.1 + blocked);
-        }
-    }
+    })
 }
 
 /// Reads the file twice: to know where its last fifth begins, and to learn.

@@ -7,12 +7,14 @@ mod behaviour;
 mod block;
 mod client;
 mod detect;
+mod endpoints;
 mod events;
 mod learn;
 mod policy;
 mod replay;
 mod scan;
 mod score;
+mod services;
 mod status;
 mod style;
 mod top;
@@ -26,8 +28,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use client::Client;
-#[cfg(test)]
-pub(crate) use score::blocks_call;
 
 /// Watch and steer Weir, and try its engines on files.
 #[derive(Debug, Parser)]
@@ -65,6 +65,11 @@ enum Command {
     Block(block::Command),
     /// Show who touched what: findings and different values by caller, service, endpoint and detector
     Access(access::Args),
+    /// Show what was learnt of the APIs: endpoints, OpenAPI, drift, allow-list
+    Endpoints(endpoints::Args),
+    /// Show who calls whom
+    #[command(subcommand)]
+    Services(services::Command),
     /// Show the last events, and those to come
     Events(events::Args),
     /// Show all counters and their rates, refreshed each second
@@ -137,6 +142,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Behaviour(command) => behaviour::run(&client, command),
         Command::Block(command) => block::run(&client, command),
         Command::Access(args) => access::run(&client, &args),
+        Command::Endpoints(args) => endpoints::run(&client, &args),
+        Command::Services(command) => services::run(&client, &command),
         Command::Events(args) => events::run(&client, &args),
         Command::Top(args) => top::run(&client, &args),
         Command::Replay(args) => replay::run(args),

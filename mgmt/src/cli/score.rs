@@ -1,26 +1,21 @@
 //! `weir score`: how much recorded requests look like attacks, and what a policy would do about them.
 
 use std::io::{BufWriter, Write, stdout};
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
 use serde_json::json;
-use weir_inspect::policy::{Decision, Direction, HeaderLookup, Message, Policy, Selection};
+use weir_inspect::policy::{Decision, Policy};
 use weir_inspect::request::Request;
-use weir_inspect::scan::decode_url;
 use weir_inspect::score::{BLOCK_FROM, Finding, Score, score};
 
 use super::scan::compile;
 use super::{Failure, Outcome, output, read};
+use crate::learning::requests::call::selection;
 
 /// Most reasons that a line lists; the strongest come first.
 const REASONS: usize = 8;
-/// Where a recorded request says nothing of its addresses.
-const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-/// A server's port where its address names none.
-const HTTP_PORT: u16 = 80;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -75,38 +70,6 @@ fn answer(request: &Request, scored: &Score, action: &str) -> serde_json::Value 
     })
 }
 
-/// The headers of a recorded request.
-struct Headers<'a>(&'a Request);
-
-impl HeaderLookup for Headers<'_> {
-    fn get(&self, name: &str) -> Option<&[u8]> {
-        self.0.header(name).map(str::as_bytes)
-    }
-}
-
-/// The rules of a policy that are about a request.
-fn selection(policy: &Policy, request: &Request) -> Selection {
-    let (src, _) = endpoint(request.src.as_deref());
-    let (dst, port) = endpoint(request.dst.as_deref());
-    let mut path = Vec::new();
-    decode_url(request.url.split(['?', '#']).next().unwrap_or("/").as_bytes(), &mut path);
-    policy.select(&Message {
-        direction: Direction::Request,
-        src,
-        dst,
-        port,
-        host: request.host.as_deref().map(str::as_bytes),
-        method: request.method.as_bytes(),
-        path: &path,
-        headers: &Headers(request),
-    })
-}
-
-/// Whether a policy refuses a request for what it calls, whatever is in it.
-pub(crate) fn blocks_call(policy: &Policy, request: &Request) -> bool {
-    selection(policy, request).verdict().is_some_and(|d| d.acts() && d.action.refuses())
-}
-
 /// What a policy does about a request: the strongest of what its rules say of the call and of each finding.
 fn by_policy(policy: &Policy, request: &Request, scored: &Score) -> &'static str {
     let selection = selection(policy, request);
@@ -125,13 +88,6 @@ fn by_policy(policy: &Policy, request: &Request, scored: &Score) -> &'static str
         false if decisions.is_empty() => "pass",
         false => "alert",
     }
-}
-
-/// An address with or without a port.
-fn endpoint(text: Option<&str>) -> (IpAddr, u16) {
-    let text = text.unwrap_or_default();
-    let whole = text.parse::<std::net::SocketAddr>().map(|a| (a.ip(), a.port()));
-    whole.unwrap_or_else(|_| (text.parse().unwrap_or(UNKNOWN), HTTP_PORT))
 }
 
 #[cfg(test)]
@@ -157,12 +113,5 @@ mod tests {
             let request = request(method);
             assert_eq!(by_policy(&policy(mode), &request, &score(&request)), action, "{mode}");
         }
-    }
-
-    #[test]
-    fn addresses() {
-        assert_eq!(endpoint(Some("10.0.0.1:81")), ("10.0.0.1".parse().unwrap(), 81));
-        assert_eq!(endpoint(Some("::1")), ("::1".parse().unwrap(), HTTP_PORT));
-        assert_eq!(endpoint(None), (UNKNOWN, HTTP_PORT));
     }
 }

@@ -9,6 +9,10 @@
 //! | `GET /api/v1/events?n=&type=&follow=true` | JSON lines | both |
 //! | `GET /api/v1/policy` | `revision`, `source` | both |
 //! | `GET /api/v1/access?caller=&service=&detector=` | who touched what: `entries` | unix socket only |
+//! | `GET /api/v1/endpoints?host=`, `…/openapi?host=`, `…/policy`, `…/log`, `…/edits` | what was learnt of APIs | unix socket only |
+//! | `POST /api/v1/endpoints/drift` | an OpenAPI document; `drift` | unix socket only |
+//! | `POST /api/v1/endpoints/edits` | `add`, `remove` templates; `templates` that hold | unix socket only |
+//! | `GET /api/v1/services/graph`, `…/policy` | who calls whom | unix socket only |
 //! | `GET /api/v1/blocks` | blocked sources: `total`, `sources` | unix socket only |
 //! | `POST /api/v1/blocks` with `cidr`, `seconds` | the same, then | unix socket only |
 //! | `POST /api/v1/blocks/remove` with `cidr` | the same; 404 if it was not blocked | unix socket only |
@@ -38,9 +42,11 @@ use super::eventlog::Line;
 use super::hub::blocks::{self, Ask, BlockError};
 use super::hub::model::Pushed;
 use super::hub::{Applied, Hub, diagnostics};
+use super::learning::Question;
 use super::metrics;
 
 type HubState = State<Arc<Hub>>;
+type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What may be sent: a policy with what belongs to it, or a model.
 const LARGEST: usize = MAX_SOURCE_BYTES + MAX_DESCRIPTOR_BYTES + MAX_MODEL_BYTES;
@@ -56,6 +62,14 @@ pub(super) fn operator(hub: Arc<Hub>) -> Router {
     let change = Router::new()
         .route("/api/v1/policy", post(apply))
         .route("/api/v1/access", get(access))
+        .route("/api/v1/endpoints", get(endpoints))
+        .route("/api/v1/endpoints/openapi", get(openapi))
+        .route("/api/v1/endpoints/drift", post(drift))
+        .route("/api/v1/endpoints/policy", get(ask(|| Question::AllowList)))
+        .route("/api/v1/endpoints/log", get(ask(|| Question::Log)))
+        .route("/api/v1/endpoints/edits", get(ask(no_edit)).post(edit))
+        .route("/api/v1/services/graph", get(ask(|| Question::Graph)))
+        .route("/api/v1/services/policy", get(ask(|| Question::Segments)))
         .route("/api/v1/blocks", get(list_blocks).post(add_block))
         .route("/api/v1/blocks/remove", post(remove_block))
         .route("/api/v1/behaviour/model", get(model).post(push_model))
@@ -163,6 +177,53 @@ struct RemoveRequest {
 
 async fn access(State(hub): HubState, Query(wanted): Query<Wanted>) -> Json<Value> {
     Json(hub.access(&wanted))
+}
+
+#[derive(Deserialize)]
+struct OfHost {
+    host: Option<String>,
+}
+
+async fn endpoints(State(hub): HubState, Query(of): Query<OfHost>) -> Response {
+    learnt(hub, Question::Endpoints(of.host)).await
+}
+
+async fn openapi(State(hub): HubState, Query(of): Query<OfHost>) -> Response {
+    learnt(hub, Question::OpenApi(of.host)).await
+}
+
+async fn drift(State(hub): HubState, Json(document): Json<Value>) -> Response {
+    learnt(hub, Question::Drift(document)).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[derive(Default)]
+struct EditRequest {
+    add: Vec<String>,
+    remove: Vec<String>,
+}
+
+async fn edit(State(hub): HubState, Json(edit): Json<EditRequest>) -> Response {
+    learnt(hub, Question::Edit { add: edit.add, remove: edit.remove }).await
+}
+
+fn no_edit() -> Question {
+    Question::Edit { add: Vec::new(), remove: Vec::new() }
+}
+
+/// A handler that asks the learner something.
+fn ask(question: fn() -> Question) -> impl Fn(HubState) -> BoxFuture<Response> + Clone {
+    move |State(hub)| Box::pin(learnt(hub, question()))
+}
+
+async fn learnt(hub: Arc<Hub>, question: Question) -> Response {
+    let answer = tokio::task::spawn_blocking(move || hub.learnt(question)).await;
+    match answer {
+        Ok(Ok(value)) => Json(value).into_response(),
+        Ok(Err(why)) => error(StatusCode::UNPROCESSABLE_ENTITY, &why),
+        Err(e) => error(StatusCode::INTERNAL_SERVER_ERROR, &e.to_string()),
+    }
 }
 
 async fn list_blocks(State(hub): HubState) -> Response {

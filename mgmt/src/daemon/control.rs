@@ -96,6 +96,7 @@ async fn receive(
             Message::PolicyResult(result) => hub.answered(result),
             Message::ModelResult(result) => hub.model_answered(result),
             Message::BlockAnswer(answer) => hub.blocks_answered(answer),
+            Message::Access(batch) => hub.records(batch),
             Message::Hello(_) => return Err(ControlError::NoHello),
         }
     }

@@ -11,12 +11,14 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use weir_inspect::policy::{Diagnostic, Policy, Severity};
 use weir_proto::{
-    ApplyPolicy, BlockAnswer, EventBatch, EventsAck, Hello, PolicyResult, Sample, ToDataPlane,
+    AccessBatch, AccessRequest, ApplyPolicy, BlockAnswer, EventBatch, EventsAck, Hello,
+    PolicyResult, Sample, ToDataPlane,
 };
 use weir_proto::{eve, to_data_plane::Message};
 
 use super::access::{Access, Wanted};
 use super::eventlog::{EventLog, lock};
+use super::learning::{Learning, Question};
 use super::store::{Revision, Store};
 use crate::mode_name;
 
@@ -39,7 +41,9 @@ pub(super) struct Hub {
     link: Mutex<Link>,
     access: Mutex<Access>,
     models: model::Models,
-    pub events: EventLog,
+    pub events: Arc<EventLog>,
+    /// None where the settings want nothing learnt.
+    learning: Option<Learning>,
 }
 
 /// The data plane as last heard of; what it said outlives its connection.
@@ -88,7 +92,14 @@ impl Hub {
             .map_err(failed("open the policy store", &settings.state_dir))?;
         let events = EventLog::open(&settings.events)
             .map_err(failed("write events to", settings.events.file.clone().unwrap_or_default()))?;
+        let events = Arc::new(events);
+        let source = current.as_ref().map(|revision| revision.source.clone());
+        let start =
+            || Learning::start(&settings.learning, &settings.state_dir, events.clone(), source);
+        let learning = settings.learning.enabled.then(start).transpose();
+        let learning = learning.map_err(failed("keep what is learnt in", &settings.state_dir))?;
         Ok(Hub {
+            learning,
             store: tokio::sync::Mutex::new(store),
             current: Mutex::new(current.map(Arc::new)),
             block_turn: tokio::sync::Mutex::default(),
@@ -115,6 +126,11 @@ impl Hub {
         }
         if let Some(message) = self.models.for_new(&hello) {
             let _ = sender.try_send(message); // and one more
+        }
+        if let Some(learning) = &self.learning {
+            let ask = AccessRequest { per_second: learning.per_second };
+            let ask = ToDataPlane { message: Some(Message::AccessRequest(ask)) };
+            let _ = sender.try_send(ask); // as above
         }
         let mut link = lock(&self.link);
         if (hello.pid, hello.start_time_us) != (link.hello.pid, link.hello.start_time_us) {
@@ -168,6 +184,13 @@ impl Hub {
         ToDataPlane { message: Some(Message::EventsAck(EventsAck { next_seq: end })) }
     }
 
+    /// Access records have come.
+    pub(super) fn records(&self, batch: AccessBatch) {
+        if let Some(learning) = &self.learning {
+            learning.take(batch.records, batch.lost_total);
+        }
+    }
+
     /// The data plane has answered to a policy.
     pub(super) fn answered(&self, result: PolicyResult) {
         let mut link = lock(&self.link);
@@ -207,6 +230,9 @@ impl Hub {
             return Ok(Applied::Refused(result.clone()));
         }
         store.set_current(number).map_err(failed("store", "the policy"))?;
+        if let Some(learning) = &self.learning {
+            tokio::task::block_in_place(|| learning.follow(revision.source.clone()));
+        }
         *lock(&self.current) = Some(Arc::new(revision));
         Ok(match answer {
             Ok(result) => Applied::InForce(result),
@@ -274,7 +300,19 @@ impl Hub {
         }
         let stored = self.events.stored();
         all.extend(stored.iter().map(|(t, n)| Sample::count("events_total", &[("type", t)], *n)));
+        all.extend(self.learning.iter().flat_map(Learning::samples));
         all
+    }
+
+    /// Asks what was learnt; the error is a sentence.
+    pub(super) fn learnt(&self, question: Question) -> Result<Value, String> {
+        let off = "nothing is learnt: `learning` is not `enabled` in the settings of weir-mgmt";
+        self.learning.as_ref().ok_or(off)?.ask(question)
+    }
+
+    /// Keeps what was learnt, and learns no more.
+    pub(super) fn stop_learning(&self) {
+        self.learning.iter().for_each(Learning::stop);
     }
 
     /// Who touched what in the last day.

@@ -14,6 +14,7 @@ mod api;
 mod control;
 mod eventlog;
 mod hub;
+mod learning;
 mod metrics;
 mod privileges;
 mod rotate;
@@ -29,7 +30,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 
 use hub::Hub;
-pub use settings::{EventSettings, Settings, SettingsError};
+pub use settings::{EventSettings, LearningSettings, Settings, SettingsError};
 
 /// Why the daemon can't run: a sentence for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +73,7 @@ async fn serve(settings: Settings) -> Result<(), DaemonError> {
         let tcp = tcp.map_err(failed("listen on", listen.to_string()))?;
         let addr = tcp.local_addr().map_err(failed("listen on", listen.to_string()))?;
         tracing::info!("metrics on http://{addr}/metrics");
-        let public = api::public(hub);
+        let public = api::public(hub.clone());
         tokio::spawn(async move { axum::serve(tcp, public).await });
     }
     tracing::info!("waiting for the data plane on {}", settings.control.display());
@@ -82,6 +83,9 @@ async fn serve(settings: Settings) -> Result<(), DaemonError> {
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
     }
+    // What was learnt is kept before anybody else can take this process's place.
+    let stopped = tokio::task::spawn_blocking(move || hub.stop_learning()).await;
+    stopped.unwrap_or_else(|e| tracing::error!("the learner can't be stopped: {e}"));
     for socket in [&settings.control, &settings.api] {
         let _ = std::fs::remove_file(socket);
     }

@@ -21,6 +21,20 @@ pub struct Settings {
     pub user: Option<String>,
     /// Where events go.
     pub events: EventSettings,
+    /// What is learnt from the traffic.
+    pub learning: LearningSettings,
+}
+
+/// What is learnt from the traffic: endpoints, who calls whom, what is usual.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LearningSettings {
+    /// Whether anything is.
+    pub enabled: bool,
+    /// Requests a second of which the data plane tells; of more, an even sample.
+    pub per_second: u32,
+    /// Seconds between two times that what was learnt is written to the state directory.
+    pub save_seconds: u64,
 }
 
 /// Where events go, and how many are kept.
@@ -46,7 +60,14 @@ impl Default for Settings {
             state_dir: "/var/lib/weir-mgmt".into(),
             user: None,
             events: EventSettings::default(),
+            learning: LearningSettings::default(),
         }
+    }
+}
+
+impl Default for LearningSettings {
+    fn default() -> LearningSettings {
+        LearningSettings { enabled: true, per_second: 1_000, save_seconds: 300 }
     }
 }
 

@@ -3,4 +3,5 @@
 pub mod anomaly;
 pub mod behaviour;
 pub mod endpoints;
+pub mod graph;
 pub mod requests;

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use weir_proto::frame::{Decoder, encode};
 use weir_proto::to_management::Message;
 use weir_proto::{
-    ApplyPolicy, Counters, Diagnostic, Event, EventBatch, Hello, PROTOCOL_VERSION, PolicyResult,
-    Sample, ToDataPlane, ToManagement, to_data_plane,
+    Access, AccessBatch, ApplyPolicy, Counters, Diagnostic, Event, EventBatch, Hello,
+    PROTOCOL_VERSION, PolicyResult, Sample, ToDataPlane, ToManagement, to_data_plane,
 };
 
 /// Longest that anything here may take.
@@ -149,6 +149,14 @@ impl Bench {
     /// `kill -9`.
     pub fn kill(&mut self) {
         self.daemon.take();
+    }
+
+    /// Ends the daemon as `systemctl stop` does, and waits until it has.
+    pub fn stop(&mut self) {
+        let mut daemon = self.daemon.take().unwrap();
+        let pid = nix::unistd::Pid::from_raw(daemon.child.id() as i32);
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        wait_for("the daemon's end", || daemon.child.try_wait().unwrap().is_some());
     }
 
     /// A second daemon with the same settings, which must end by itself.
@@ -316,6 +324,20 @@ impl DataPlane {
             diagnostics,
             policy_mode: "enforce".into(),
         }));
+    }
+
+    /// How many access records a second the daemon asks for.
+    pub fn asked_for(&mut self) -> u32 {
+        loop {
+            if let to_data_plane::Message::AccessRequest(request) = self.receive() {
+                return request.per_second;
+            }
+        }
+    }
+
+    /// Sends access records.
+    pub fn records(&mut self, records: Vec<Access>) {
+        self.send(Message::Access(AccessBatch { records, lost_total: 0 }));
     }
 
     /// Sends events and waits for their acknowledgement, which it returns.

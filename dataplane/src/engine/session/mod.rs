@@ -17,6 +17,7 @@ mod grpc;
 mod http1;
 mod http2;
 mod reading;
+mod record;
 mod report;
 mod transaction;
 mod websocket;

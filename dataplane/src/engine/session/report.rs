@@ -11,7 +11,7 @@ use weir_proto::{self as proto, AppProto, Endpoint, Event};
 use weir_reassembly::tls::ClientHello;
 
 use super::transaction::Request;
-use super::{Conn, Dir, Feed};
+use super::{Conn, Dir, Feed, record};
 
 /// Something that a detector found, and what is done about it.
 pub struct Finding<'a> {
@@ -45,7 +45,7 @@ pub fn event(timestamp_us: u64, conn: &Conn, app_proto: AppProto, body: Body) ->
     }
 }
 
-fn endpoint((ip, port): (IpAddr, u16)) -> Endpoint {
+pub(super) fn endpoint((ip, port): (IpAddr, u16)) -> Endpoint {
     Endpoint { ip: proto::octets(ip), port: port.into() }
 }
 
@@ -62,8 +62,8 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The request as events carry it. What is found in its own URL or fields is masked there by `hide`.
-fn http(request: &Request) -> proto::Http {
+/// The request as events carry it, without what was found in its URL.
+pub(super) fn http(request: &Request) -> proto::Http {
     let host = text(&request.host);
     let (hostname, port) = match host.rsplit_once(':') {
         Some((name, port)) if !name.contains(':') || name.ends_with(']') => {
@@ -73,7 +73,7 @@ fn http(request: &Request) -> proto::Http {
     };
     proto::Http {
         hostname,
-        url: text(&request.url),
+        url: text(request.noted.readable(&request.url)),
         http_method: text(&request.method),
         status: request.status.into(),
         length: request.response_length,
@@ -89,7 +89,7 @@ fn http(request: &Request) -> proto::Http {
     }
 }
 
-fn grpc(request: &Request) -> Option<proto::Grpc> {
+pub(super) fn grpc(request: &Request) -> Option<proto::Grpc> {
     if !request.grpc {
         return None;
     }
@@ -105,7 +105,7 @@ fn grpc(request: &Request) -> Option<proto::Grpc> {
     })
 }
 
-fn service(feed: &Feed<'_>, request: &Request) -> String {
+pub(super) fn service(feed: &Feed<'_>, request: &Request) -> String {
     let (ip, port) = feed.conn.server;
     let policy = &request.policy;
     let id = policy.service_of(ip, port, Some(&request.host));
@@ -119,7 +119,7 @@ fn shown(feed: &Feed<'_>, hash: u64) -> Vec<u8> {
 }
 
 /// Who sent the request, if that was looked for.
-fn identity(feed: &Feed<'_>, request: &Request) -> Vec<u8> {
+pub(super) fn identity(feed: &Feed<'_>, request: &Request) -> Vec<u8> {
     match request.caller.identity {
         0 => Vec::new(),
         identity => shown(feed, identity),
@@ -130,6 +130,11 @@ fn identity(feed: &Feed<'_>, request: &Request) -> Vec<u8> {
 pub fn finding(feed: &mut Feed<'_>, request: &Request, f: &Finding<'_>) {
     feed.cx.counters.findings += 1;
     let Some(detector) = request.policy.catalog().get(f.detector) else { return };
+    request.noted.found(feed.dir, detector.category);
+    if f.part == Part::Url && detector.category != Category::Attacks {
+        // The URL holds the match itself: nobody may read it in the log.
+        request.noted.hide_url_from(f.start);
+    }
     let finding = proto::Finding {
         rule: request.policy.rule_name(f.decision.rule).to_owned(),
         detector: detector.name.clone(),
@@ -170,12 +175,7 @@ pub fn finding(feed: &mut Feed<'_>, request: &Request, f: &Finding<'_>) {
         reason: f.reason.to_owned(),
         path: f.path.clone(),
     };
-    let (finding, mut http, grpc) = (Some(finding), http(request), grpc(request));
-    if f.part == Part::Url && detector.category != Category::Attacks {
-        // The URL holds the match itself: nobody may read it in the log.
-        http.url = http.url.split(['?', '#']).next().unwrap_or_default().to_owned();
-    }
-    let http = Some(http);
+    let (finding, http, grpc) = (Some(finding), Some(http(request)), grpc(request));
     let body = match detector.category {
         Category::Attacks => Body::Attack(proto::Attack { finding, http, grpc }),
         _ => Body::Leak(proto::Leak { finding, http, grpc }),
@@ -183,7 +183,7 @@ pub fn finding(feed: &mut Feed<'_>, request: &Request, f: &Finding<'_>) {
     tell(feed, request, body);
 }
 
-fn category(c: Category) -> &'static str {
+pub(super) fn category(c: Category) -> &'static str {
     match c {
         Category::Pci => "pci",
         Category::Pii => "pii",
@@ -269,6 +269,7 @@ pub fn behaviour(feed: &mut Feed<'_>, request: &Request, rise: &Rise) {
 
 /// Tells a request and its response, once both are complete.
 pub fn transaction(feed: &mut Feed<'_>, request: &Request) {
+    record::access(feed, request);
     if feed.cx.settings.log_requests || request.alerted {
         tell(feed, request, Body::Http(http(request)));
         if let Some(grpc) = grpc(request) {
@@ -302,6 +303,7 @@ pub fn parser_error(feed: &mut Feed<'_>, why: &str) {
         r#type: "applayer".to_owned(),
         event: "parser_error".to_owned(),
         detail: why.to_owned(),
+        ..Default::default()
     };
     let now = feed.cx.wall_clock(feed.now);
     feed.cx.tell(event(now, feed.conn, AppProto::Unknown, Body::Anomaly(anomaly)));

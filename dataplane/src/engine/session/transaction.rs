@@ -16,6 +16,7 @@ use super::content::{Content, Reading};
 use super::etag::Etag;
 use super::grpc::Call;
 use super::reading;
+use super::record::Noted;
 use super::report::{self, Finding};
 use super::{Answer, Dir, Feed};
 use crate::engine::clean::Under;
@@ -57,6 +58,8 @@ pub struct Request {
     pub request_length: u64,
     /// Something was found in it, so that it is worth an `http` event.
     pub alerted: bool,
+    /// For whoever learns.
+    pub noted: Noted,
 }
 
 /// A request, its response, and the contents of both.
@@ -146,6 +149,7 @@ impl Transaction {
         self.heads = (0, 0);
         self.request.call = Call::default();
         self.request.caller = Caller::default();
+        self.request.noted = Noted::default();
     }
 
     /// Judges a request by its head: the rules about the call, its URL, its fields. Sets up both contents.
@@ -162,11 +166,15 @@ impl Transaction {
         keep(&mut request.method, method);
         keep(&mut request.url, url);
         keep(&mut request.host, host.unwrap_or_default());
+        request.noted.begun = feed.now;
+        let learns = feed.cx.sampling.is_on();
         fields.each(&mut |name, value, _| {
             if name.eq_ignore_ascii_case(b"user-agent") {
                 keep(&mut request.user_agent, value);
             } else if name.eq_ignore_ascii_case(b"referer") {
                 keep(&mut request.referer, value);
+            } else if learns {
+                request.noted.field(name, value);
             }
         });
         let policy = Arc::clone(&request.policy);

@@ -8,6 +8,7 @@ mod http1;
 mod http2;
 mod limits;
 mod paths;
+mod records;
 mod services;
 mod tcp;
 mod websocket;

@@ -5,6 +5,8 @@
 //! that an attack does not become what is usual. Bands are as wide as Poisson's law says for small counts, and wider by
 //! the spread that was seen beyond it.
 
+mod merge;
+
 use serde::{Deserialize, Serialize};
 
 /// Lengths of the windows in seconds, each a multiple of the one before.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::baseline::WINDOWS;
 use super::explain::{Report, State};
 use super::judge::Finding;
-use super::kind::Group;
+use super::kind::{Group, Kind};
 
 /// Nothing was found for so long: it has ended.
 const QUIET: u64 = 1_800;
@@ -57,7 +57,8 @@ impl Events {
         for finding in findings {
             let report = Report::new(service, end, seconds, &finding);
             let is_new = self.going_on(service, finding.kind.group()).is_none();
-            if is_new && self.goes_along(service, &report) {
+            let stands_alone = finding.kind == Kind::NewEdge;
+            if is_new && !stands_alone && self.goes_along(service, &report) {
                 continue;
             }
             if !self.tracks.contains_key(service) {
@@ -110,6 +111,20 @@ impl Events {
         over.filter_map(Track::end).collect()
     }
 
+    /// Takes what goes on elsewhere, where nothing of the same group does here.
+    pub(super) fn merge(&mut self, other: Events) {
+        self.number = self.number.max(other.number);
+        for (service, tracks) in other.tracks {
+            let mine = self.tracks.entry(service).or_default();
+            for (group, track) in tracks {
+                let going_on = mine.get(&group).is_some_and(|t| t.going_on().is_some());
+                if !going_on {
+                    mine.insert(group, track);
+                }
+            }
+        }
+    }
+
     /// Ends all.
     pub(super) fn finish(&mut self) -> Vec<Report> {
         let tracks = self.tracks.values_mut().flat_map(BTreeMap::values_mut);
@@ -156,7 +171,8 @@ impl Track {
         }
         (self.found, self.seconds) = (end, seconds);
         let again = before + 2 * seconds >= end && before > 0;
-        if !again && !report.is_beyond_doubt() && !is_longer {
+        let sure = report.is_beyond_doubt() || report.kind == Kind::NewEdge;
+        if !again && !sure && !is_longer {
             return None;
         }
         *number += 1;

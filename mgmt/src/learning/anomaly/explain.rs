@@ -81,6 +81,15 @@ pub struct Recommendation {
     pub endpoints: Vec<String>,
 }
 
+/// Over how many endpoints requests spread, as if evenly.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// In the window.
+    pub seen: f64,
+    /// Usually, if that is known.
+    pub usual: Option<f64>,
+}
+
 /// An anomaly.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -114,6 +123,8 @@ pub struct Report {
     pub means: String,
     /// Who.
     pub sources: Sources,
+    /// Over how many endpoints requests spread (2 to the power of their entropy in bits), and over how many they usually do.
+    pub spread: Option<Spread>,
     /// What to do about just these, if it is an attack.
     pub recommend: Option<Recommendation>,
 }
@@ -150,6 +161,9 @@ impl Report {
                 top_share: rounded(finding.culprits.share),
                 top: sources(&finding.culprits),
             },
+            spread: finding
+                .spread
+                .map(|(seen, usual)| Spread { seen: rounded(seen), usual: usual.map(rounded) }),
             recommend: recommend(finding, seconds),
         }
     }
@@ -231,6 +245,13 @@ fn means(service: &str, f: &Finding) -> String {
     let who = who(f);
     let (seen, mid) = (amount(d.seen), amount(d.mid));
     match f.kind {
+        Kind::NewEdge => {
+            format!("Asked for the first time: {} calls {service}.", f.newly.join(", "))
+        }
+        Kind::SensitiveData => format!(
+            "More sensitive data than usual on {place}: in {seen} requests or their answers, where {mid} are usual for as many; \
+             {who}."
+        ),
         Kind::Load => format!(
             "More requests than usual on {place}: {seen}, where {mid} are usual. No sign of an attack: {who}."
         ),
@@ -316,6 +337,8 @@ fn measure(measure: Measure) -> &'static str {
         Measure::NotFound => "requests for what is not there",
         Measure::ServerErrors => "errors of the server",
         Measure::Bytes => "bytes",
+        Measure::SensitiveData => "requests with sensitive data",
+        Measure::NewEdges => "services that ask for the first time",
         Measure::ServerTime => "time of the server",
     }
 }

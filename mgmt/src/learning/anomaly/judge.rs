@@ -12,6 +12,8 @@
 //! | compute-heavy | the server's time, on few costly endpoints asked more than usual | the same |
 //! | data-heavy, data leak | bytes, of many or few endpoints | the same |
 //! | data leak | requests, of few callers | each for another object, and not so fast that it is meant to hurt |
+//! | sensitive data | requests with sensitive data in them or in their answers, of an endpoint | |
+//! | new edge | a service asks that never did | |
 //! | load, errors | requests, failures | none of it |
 
 use super::baseline::{Deviation, WINDOWS};
@@ -60,6 +62,8 @@ const PEAK: f64 = 2.0;
 const FLOOD: f64 = 4.0;
 /// An endpoint has part in what is beyond the usual.
 const PART: f64 = 0.05;
+/// What never happened before is as sure as what departs by so many standard deviations.
+const NEVER: f64 = 8.0;
 /// From so many endpoints on, what is drawn is not one thing.
 const MANY_ENDPOINTS: usize = 4;
 
@@ -75,6 +79,10 @@ pub enum Measure {
     Bytes,
     /// Seconds that the server took.
     ServerTime,
+    /// Requests with sensitive data in them or in their answers.
+    SensitiveData,
+    /// Services that ask for the first time.
+    NewEdges,
 }
 
 /// A caller with more than it used to have.
@@ -150,6 +158,10 @@ pub struct Finding {
     pub taken: f64,
     /// Different templates of what is not there.
     pub templates: f64,
+    /// Over how many endpoints requests spread, and over how many they usually do.
+    pub spread: Option<(f64, Option<f64>)>,
+    /// Who asks for the first time.
+    pub newly: Vec<String>,
 }
 
 /// A service's window.
@@ -183,11 +195,12 @@ impl<'a> Scene<'a> {
         // What a scanner is refused belongs to it.
         let same = |f: &Finding| f.kind == Kind::Scanning && scanning.is_some();
         let refused = refused.filter(|f| !same(f));
-        let attacks = [refused, scanning, self.volume()];
+        let attacks = [refused, scanning, self.volume(), self.sensitive()];
         let mut found: Vec<Finding> = attacks.into_iter().flatten().collect();
         if !found.iter().any(|f| f.kind.is_attack()) {
             found.extend(self.errors());
         }
+        found.extend(self.new_edges());
         found.sort_by_key(|f| !f.kind.is_attack());
         found
     }
@@ -346,6 +359,34 @@ impl<'a> Scene<'a> {
             && costs(usual).zip(costs(self.usual())).is_some_and(|(this, all)| this >= 2.0 * all)
     }
 
+    /// More sensitive data than usual, of endpoints for as many requests: that more people ask for their own is no leak.
+    fn sensitive(&self) -> Option<Finding> {
+        let targets = self.targets(Baseline::sensitive_deviation);
+        let targets = strong(targets, 1.0, LEAST_FAILURES);
+        let deviation = targets.first()?.deviation;
+        let culprits = self.culprits(By::Sensitive, deviation.excess());
+        Some(self.finding(
+            Kind::SensitiveData,
+            Measure::SensitiveData,
+            deviation,
+            names(&targets),
+            culprits,
+        ))
+    }
+
+    /// Services that ask for the first time.
+    fn new_edges(&self) -> Option<Finding> {
+        let newly = self.service.newly();
+        if self.length > 0 || newly.is_empty() {
+            return None;
+        }
+        let seen = newly.len() as f64;
+        let never = Deviation { low: 0.0, mid: 0.0, high: 0.0, seen, z: NEVER };
+        let culprits = Culprits::default();
+        let finding = self.finding(Kind::NewEdge, Measure::NewEdges, never, Vec::new(), culprits);
+        Some(Finding { newly: newly.to_vec(), ..finding })
+    }
+
     /// Failures that no attack explains.
     fn errors(&self) -> Option<Finding> {
         let Sums { requests, server_errors, missing, auth_failures, .. } = self.record.all;
@@ -463,6 +504,11 @@ impl<'a> Scene<'a> {
             accounts: 0.0,
             taken: 0.0,
             templates: 0.0,
+            spread: self.service.spread(self.length).map(|now| {
+                let usual = self.usual().spread.usual(self.length);
+                (now, usual)
+            }),
+            newly: Vec::new(),
         }
     }
 

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
+    /// A service asks for the first time.
+    NewEdge,
     /// Many requests, and nothing else is strange.
     Load,
     /// Many requests fail, and nothing else is strange.
@@ -16,6 +18,8 @@ pub enum Kind {
     HttpDos,
     /// Attack on many endpoints that send much.
     DataHeavy,
+    /// More requests than usual have sensitive data in them or in their answers.
+    SensitiveData,
     /// Few callers draw much from few endpoints.
     DataLeak,
     /// Somebody looks for what is there.
@@ -32,9 +36,11 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum Group {
+    Edges,
     Volume,
     Errors,
     Data,
+    Sensitive,
     Scanning,
     Credentials,
 }
@@ -53,12 +59,14 @@ pub enum Severity {
 
 impl Kind {
     /// Each kind, the mildest first.
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 12] = [
+        Kind::NewEdge,
         Kind::Load,
         Kind::Errors,
         Kind::ComputeHeavy,
         Kind::HttpDos,
         Kind::DataHeavy,
+        Kind::SensitiveData,
         Kind::DataLeak,
         Kind::Scanning,
         Kind::BruteForce,
@@ -69,6 +77,8 @@ impl Kind {
     /// As it is written.
     pub fn name(self) -> &'static str {
         match self {
+            Kind::NewEdge => "new-edge",
+            Kind::SensitiveData => "sensitive-data",
             Kind::Load => "load",
             Kind::Errors => "errors",
             Kind::ComputeHeavy => "compute-heavy",
@@ -85,6 +95,8 @@ impl Kind {
     /// What it may turn out to be.
     pub fn group(self) -> Group {
         match self {
+            Kind::NewEdge => Group::Edges,
+            Kind::SensitiveData => Group::Sensitive,
             Kind::Load | Kind::ComputeHeavy | Kind::HttpDos => Group::Volume,
             Kind::Errors => Group::Errors,
             Kind::DataHeavy | Kind::DataLeak => Group::Data,
@@ -98,7 +110,7 @@ impl Kind {
     /// How bad it is.
     pub fn severity(self) -> Severity {
         match self {
-            Kind::Load | Kind::Errors => Severity::Low,
+            Kind::NewEdge | Kind::Load | Kind::Errors => Severity::Low,
             Kind::DataLeak | Kind::AccountTakeover => Severity::Critical,
             _ => Severity::High,
         }

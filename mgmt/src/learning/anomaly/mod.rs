@@ -29,6 +29,7 @@ use baseline::WINDOWS;
 use event::Events;
 use judge::Scene;
 use service::{OTHER, Service};
+use sketch::Merge;
 
 pub use explain::{Report, State};
 pub use kind::{Kind, Severity};
@@ -37,6 +38,8 @@ pub use observation::Observation;
 
 /// Most services that are told apart; the rest counts as `(other)`.
 pub const MAX_SERVICES: usize = 64;
+/// What is further ahead of the clock is believed after so many requests in a row that are: one wrong clock moves nothing.
+const BELIEVED: u32 = 5;
 /// A longer pause of all services is one of the recording: nothing is learnt from it.
 const PAUSE: u64 = 3_600;
 
@@ -50,12 +53,18 @@ pub struct Engine {
     /// Requests that were older than the bucket under way, and counted in it.
     #[serde(skip)]
     pub late: u64,
+    /// Requests that were more than an hour ahead of the bucket under way, and counted in it, since what came after them was not.
+    #[serde(skip)]
+    pub ahead: u64,
+    /// So many in a row were.
+    #[serde(skip)]
+    row: u32,
 }
 
 impl Engine {
     /// Counts a request, after what time has completed: gives the events that began, changed or ended.
     pub fn observe(&mut self, o: &Observation) -> Vec<Report> {
-        let reports = self.advance(o.ts);
+        let reports = if self.is_ahead(o.ts) { Vec::new() } else { self.advance(o.ts) };
         let known = self.services.contains_key(&o.service);
         let name = if known || self.services.len() < MAX_SERVICES { &o.service } else { OTHER };
         if !self.services.contains_key(name) {
@@ -63,6 +72,36 @@ impl Engine {
         }
         self.services.get_mut(name).into_iter().for_each(|service| service.add(o));
         reports
+    }
+
+    /// Adds what another node knows, which saw other requests to the same services. What either has not judged yet is judged first,
+    /// up to the same time: what that would tell is told by neither.
+    pub fn merge(&mut self, mut other: Engine) {
+        if let (Some(mine), Some(theirs)) = (self.start, other.start) {
+            let now = mine.max(theirs) as f64;
+            self.advance(now);
+            other.advance(now);
+        }
+        self.start = self.start.max(other.start);
+        for (name, theirs) in other.services {
+            let room = self.services.len() < MAX_SERVICES || self.services.contains_key(&name);
+            let name = if room { name } else { OTHER.to_owned() };
+            self.services.entry(name).or_insert_with(Service::new).merge(&theirs);
+        }
+        self.events.merge(other.events);
+    }
+
+    /// A time so far ahead that it is rather wrong. A recording that pauses goes on there, and so is believed soon.
+    fn is_ahead(&mut self, ts: f64) -> bool {
+        let far = self.start.is_some_and(|start| ts as u64 > start + WINDOWS[0] + PAUSE);
+        self.row = if far { self.row + 1 } else { 0 };
+        if self.row >= BELIEVED {
+            self.ahead = self.ahead.saturating_sub(u64::from(self.row - 1));
+            self.row = 0;
+            return false;
+        }
+        self.ahead += u64::from(far);
+        far
     }
 
     /// It is `now`, in seconds since the Unix epoch: judges the windows that are complete.

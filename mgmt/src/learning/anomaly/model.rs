@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Engine;
 
 /// Files of another version are refused.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Serialize)]
 struct Model<'a> {
@@ -57,13 +57,13 @@ mod tests {
         assert!(load(&path).is_ok());
         save(&Engine::default(), &path).unwrap();
         assert!(load(&path).is_ok());
-        for text in ["", "{}", r#"{"version":2,"engine":{}}"#] {
+        for text in ["", "{}", r#"{"version":1,"engine":{}}"#] {
             fs::write(&path, text).unwrap();
             assert!(load(&path).is_err(), "{text}");
         }
-        let other = serde_json::to_string(&Model { version: 2, engine: &Engine::default() });
+        let other = serde_json::to_string(&Model { version: 3, engine: &Engine::default() });
         fs::write(&path, other.unwrap()).unwrap();
-        assert!(load(&path).unwrap_err().to_string().contains("version 2"));
+        assert!(load(&path).unwrap_err().to_string().contains("version 3"));
         fs::remove_file(path).unwrap();
     }
 }

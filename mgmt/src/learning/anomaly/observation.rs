@@ -53,6 +53,12 @@ pub struct Observation {
     pub outcome: Outcome,
     /// Bytes of the answer.
     pub bytes: u64,
+    /// The service that asks, if that is known.
+    pub caller: Option<String>,
+    /// Sensitive data was found in it or in its answer.
+    pub sensitive: bool,
+    /// So many requests it stands for.
+    pub weight: u64,
     /// Microseconds until the answer's end, if they were measured.
     pub micros: Option<u64>,
 }
@@ -85,6 +91,9 @@ impl Observation {
             account: account(request, asks_credentials).map(|a| hash(a.as_bytes())),
             outcome: response.map_or(Outcome::Ok, |r| outcome(r.status, asks_credentials)),
             bytes: response.map_or(0, length),
+            caller: request.caller.clone(),
+            sensitive: !request.sent.is_empty() || !request.received.is_empty(),
+            weight: u64::from(request.weight.max(1)),
             micros: response.and_then(|r| r.duration).map(|d| (d.clamp(0.0, 1e6) * 1e6) as u64),
         })
     }

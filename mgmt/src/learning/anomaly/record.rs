@@ -24,22 +24,26 @@ pub struct Sums {
     pub micros: u64,
     /// Requests whose time was measured.
     pub timed: u64,
+    /// Requests in which sensitive data was found, or in their answers.
+    pub sensitive: u64,
 }
 
 impl Sums {
     fn add(&mut self, o: &Observation) {
-        self.requests += 1;
+        let n = o.weight;
+        self.requests += n;
         match o.outcome {
             Outcome::Ok => {}
-            Outcome::LoggedIn => self.logged_in += 1,
-            Outcome::AuthFailure => self.auth_failures += 1,
-            Outcome::Missing => self.missing += 1,
-            Outcome::ClientError => self.client_errors += 1,
-            Outcome::ServerError => self.server_errors += 1,
+            Outcome::LoggedIn => self.logged_in += n,
+            Outcome::AuthFailure => self.auth_failures += n,
+            Outcome::Missing => self.missing += n,
+            Outcome::ClientError => self.client_errors += n,
+            Outcome::ServerError => self.server_errors += n,
         }
-        self.bytes += o.bytes;
-        self.micros += o.micros.unwrap_or(0);
-        self.timed += u64::from(o.micros.is_some());
+        self.bytes += n * o.bytes;
+        self.micros += n * o.micros.unwrap_or(0);
+        self.timed += if o.micros.is_some() { n } else { 0 };
+        self.sensitive += if o.sensitive { n } else { 0 };
     }
 }
 
@@ -54,6 +58,7 @@ impl Merge for Sums {
         self.bytes += o.bytes;
         self.micros += o.micros;
         self.timed += o.timed;
+        self.sensitive += o.sensitive;
     }
 }
 
@@ -178,11 +183,11 @@ impl Callers {
         let failed = match o.outcome {
             Outcome::AuthFailure => {
                 o.account.into_iter().for_each(|a| self.failed_accounts.insert(a));
-                1
+                o.weight
             }
             Outcome::Missing => {
                 self.missing_templates.insert(hash(o.endpoint.as_bytes()));
-                1
+                o.weight
             }
             _ => 0,
         };
@@ -190,10 +195,10 @@ impl Callers {
             return;
         }
         let tables = [
-            (&mut self.busy, 1),
+            (&mut self.busy, o.weight),
             (&mut self.failing, failed),
-            (&mut self.drawing, o.bytes),
-            (&mut self.costly, o.micros.unwrap_or(0)),
+            (&mut self.drawing, o.weight * o.bytes),
+            (&mut self.costly, o.weight * o.micros.unwrap_or(0)),
         ];
         for (table, weight) in tables {
             if let Some(caller) = table.add(source, &o.source, weight) {
@@ -238,6 +243,9 @@ mod tests {
                     path: hash(&path.to_le_bytes()),
                     source: format!("10.0.0.{source}"),
                     account: None,
+                    caller: None,
+                    sensitive: path == 3,
+                    weight: 1 + path % 2,
                     outcome,
                     bytes,
                     micros: (bytes % 2 == 0).then_some(bytes * 3),

@@ -1,5 +1,7 @@
 //! What is counted and known of a service and its endpoints.
 
+mod merge;
+
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
@@ -41,6 +43,10 @@ pub struct Baseline {
     pub server: Share,
     #[allow(missing_docs)]
     pub new: Share,
+    /// Requests with sensitive data in them or in their answers.
+    pub sensitive: Share,
+    /// Over how many endpoints requests spread: the perplexity, 2 to the power of their entropy in bits.
+    pub spread: Level,
     /// Bytes of an answer.
     pub bytes: Level,
     /// Microseconds of an answer.
@@ -116,6 +122,7 @@ impl Baseline {
             (&mut self.missing, all.missing),
             (&mut self.server, all.server_errors),
             (&mut self.new, new.requests),
+            (&mut self.sensitive, all.sensitive),
         ];
         for (share, counted) in shares {
             share.learn_spread(length, counted as f64, requests);
@@ -163,6 +170,13 @@ impl Baseline {
     pub fn requests_deviation(&self, length: usize, window: &Window) -> Option<Deviation> {
         let seen = window.record.all.requests as f64;
         self.requests.is_ready().then(|| self.requests.deviation(length, window.expected, seen))
+    }
+
+    /// Requests with sensitive data against those that are usual for as many.
+    pub fn sensitive_deviation(&self, length: usize, window: &Window) -> Option<Deviation> {
+        let Sums { requests, sensitive, .. } = window.record.all;
+        let ready = self.sensitive.is_ready();
+        ready.then(|| self.sensitive.deviation(length, sensitive as f64, requests as f64))
     }
 
     /// Failed authentications of a window against those that are usual for as many requests.
@@ -226,6 +240,7 @@ pub enum By {
     Missing,
     Bytes,
     Micros,
+    Sensitive,
 }
 
 impl By {
@@ -237,6 +252,7 @@ impl By {
             By::Missing => |s| s.missing,
             By::Bytes => |s| s.bytes,
             By::Micros => |s| s.micros,
+            By::Sensitive => |s| s.sensitive,
         }
     }
 }
@@ -246,16 +262,16 @@ impl By {
 pub struct CallersWindow {
     /// What was counted.
     pub callers: Callers,
-    habits: [Habits; 5],
+    habits: [Habits; 6],
     /// What the heaviest caller usually has.
-    most: [Mean; 5],
+    most: [Mean; 6],
 }
 
 impl CallersWindow {
     /// The heaviest callers by something, and what is usual for them.
     pub fn by(&self, by: By) -> (&Top<Caller>, &Habits, &Mean) {
         let Callers { busy, failing, drawing, costly, .. } = &self.callers;
-        let [requests, auth, missing, bytes, micros] = &self.habits;
+        let [requests, auth, missing, bytes, micros, sensitive] = &self.habits;
         let most = &self.most;
         match by {
             By::Requests => (busy, requests, &most[0]),
@@ -263,6 +279,8 @@ impl CallersWindow {
             By::Missing => (failing, missing, &most[2]),
             By::Bytes => (drawing, bytes, &most[3]),
             By::Micros => (costly, micros, &most[4]),
+            // Who is given much of it asks for much.
+            By::Sensitive => (busy, sensitive, &most[5]),
         }
     }
 
@@ -276,6 +294,7 @@ impl CallersWindow {
                 (failing, By::Missing),
                 (drawing, By::Bytes),
                 (costly, By::Micros),
+                (busy, By::Sensitive),
             ];
             let known = self.habits.iter_mut().zip(&mut self.most);
             for ((habits, most), (table, by)) in known.zip(tables) {
@@ -306,7 +325,16 @@ pub struct Service {
     /// By window.
     pub callers: [CallersWindow; WINDOWS.len()],
     known: Known,
+    /// Services that have asked, and when first, in seconds since the Unix epoch.
+    edges: BTreeMap<String, u64>,
+    /// Of those, who asked for the first time in the bucket under way.
+    newly: Vec<String>,
 }
+
+/// Services that are known to ask; of further ones it is not told that they are new.
+const MAX_EDGES: usize = 256;
+/// With fewer requests, how they spread says nothing.
+const SPREAD_REQUESTS: u64 = 50;
 
 /// Registers for the callers of a service (2^10), and of an endpoint (2^7).
 const SERVICE_BITS: u32 = 10;
@@ -319,11 +347,42 @@ impl Service {
             endpoints: BTreeMap::new(),
             callers: Default::default(),
             known: Known::default(),
+            edges: BTreeMap::new(),
+            newly: Vec::new(),
         }
+    }
+
+    /// Whoever asks and is answered for the first time, once it is known who asks.
+    fn edge(&mut self, o: &Observation) {
+        let Some(caller) = o.caller.as_ref().filter(|_| o.outcome == Outcome::Ok) else { return };
+        if self.edges.len() < MAX_EDGES && !self.edges.contains_key(caller) {
+            self.edges.insert(caller.clone(), o.ts as u64);
+            if self.whole.usual.requests.is_ready() {
+                self.newly.push(caller.clone());
+            }
+        }
+    }
+
+    /// Who asked for the first time since the bucket began.
+    pub fn newly(&self) -> &[String] {
+        &self.newly
+    }
+
+    /// Over how many endpoints the requests of a window spread, if there are enough to tell.
+    pub fn spread(&self, length: usize) -> Option<f64> {
+        let counts = || {
+            let windows = self.endpoints.values().filter_map(|scope| scope.windows.get(length));
+            windows.map(|w| w.record.all.requests).filter(|n| *n > 0)
+        };
+        let all: u64 = counts().sum();
+        let share = |n: u64| n as f64 / all as f64;
+        let entropy = || counts().map(|n| -share(n) * share(n).log2()).sum::<f64>();
+        (all >= SPREAD_REQUESTS).then(|| entropy().exp2())
     }
 
     /// Counts a request.
     pub(super) fn add(&mut self, o: &Observation) {
+        self.edge(o);
         let source = hash(o.source.as_bytes());
         let Known { before, grown, newcomers, .. } = &mut self.known;
         let in_this = o.source.is_empty() || grown.contains(source);
@@ -367,6 +426,12 @@ impl Service {
 
     /// A window of this length is judged: learns from it and begins another one.
     pub(super) fn turn(&mut self, length: usize, start: u64, learn: bool) {
+        if length == 0 {
+            self.newly.clear();
+        }
+        if let Some(spread) = self.spread(length).filter(|_| learn) {
+            self.whole.usual.spread.learn(length, spread);
+        }
         self.scopes().for_each(|(scope, bits)| scope.turn(length, start, learn, bits));
         self.callers.get_mut(length).into_iter().for_each(|w| w.turn(learn));
         if length == 0 && (start + WINDOWS[0]).is_multiple_of(NEWCOMER) {

@@ -38,6 +38,9 @@ fn request(ts: u64, source: String, endpoint: &str, outcome: Outcome) -> Observa
         _ => (1_500, 15_000),
     };
     Observation {
+        caller: None,
+        sensitive: false,
+        weight: 1,
         ts: ts as f64,
         service: "shop.example".to_owned(),
         endpoint: endpoint.to_owned(),
@@ -406,4 +409,5 @@ fn caps_hold_and_what_is_beyond_is_counted_as_other() {
     assert!(shop.endpoints.contains_key(OTHER) && engine.services.contains_key(OTHER));
 }
 
+mod nodes;
 mod weeks;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use weir_inspect::linear_counting;
 use weir_inspect::request::Request;
@@ -14,13 +15,15 @@ use super::values::Values;
 const STATUSES: usize = 24;
 /// Names of query parameters; further ones are not described.
 const PARAMETERS: usize = 32;
+/// Categories of sensitive data; there are not as many.
+const CATEGORIES: usize = 16;
 /// Longest body that is parsed for its schema, in bytes: others are like it.
 const BODY: usize = 64 << 10;
 /// Bodies that are parsed of an endpoint, for each path; their shapes repeat.
 const BODIES: u64 = 32;
 
 /// The kind of credential that a request carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Credential {
     /// `Authorization: Bearer`.
     Bearer,
@@ -70,7 +73,7 @@ impl Credential {
 }
 
 /// What is known of calls.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Calls {
     /// Calls that were answered as calls of an endpoint are.
     pub count: u64,
@@ -86,6 +89,10 @@ pub struct Calls {
     pub bodies: u64,
     /// Bodies of responses of 2xx, if they are JSON.
     pub response: Option<Schema>,
+    /// Answered calls in which sensitive data was found, by category: in the request, and in the answer.
+    pub sent: BTreeMap<Box<str>, u64>,
+    #[allow(missing_docs)]
+    pub received: BTreeMap<Box<str>, u64>,
     /// A bit for each caller's hash (linear counting): counts to some thousands.
     callers: [u64; 16],
     parsed: u64,
@@ -112,6 +119,15 @@ impl Calls {
             let (count, values) = self.query.entry(name.into()).or_default();
             *count += 1;
             values.add(&super::paths::decoded(value));
+        }
+        for (found, categories) in
+            [(&request.sent, &mut self.sent), (&request.received, &mut self.received)]
+        {
+            for category in found.iter().take(CATEGORIES) {
+                if categories.len() < CATEGORIES || categories.contains_key(category.as_str()) {
+                    *categories.entry(category.as_str().into()).or_default() += 1;
+                }
+            }
         }
         self.add_bodies(request);
     }
@@ -157,6 +173,10 @@ impl Calls {
         }
         for (credential, count) in &other.credentials {
             *self.credentials.entry(*credential).or_default() += count;
+        }
+        for (mine, theirs) in [(&mut self.sent, &other.sent), (&mut self.received, &other.received)]
+        {
+            theirs.iter().for_each(|(name, n)| *mine.entry(name.clone()).or_default() += n);
         }
         for (name, (count, values)) in &other.query {
             if self.query.len() < PARAMETERS || self.query.contains_key(name) {

@@ -45,6 +45,13 @@ fn endpoint(endpoint: &Endpoint) -> Value {
         if let Some(operation) = &endpoint.method.operation {
             object.insert("operation".to_owned(), json!(operation));
         }
+        for (name, found) in
+            [("sensitive_sent", &calls.sent), ("sensitive_received", &calls.received)]
+        {
+            if !found.is_empty() {
+                object.insert(name.to_owned(), json!(found));
+            }
+        }
         for (name, schema) in [("body", &calls.body), ("response", &calls.response)] {
             if let Some(schema) = schema {
                 object.insert(name.to_owned(), schema.to_json());

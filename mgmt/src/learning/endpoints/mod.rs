@@ -20,13 +20,16 @@ pub mod network;
 pub mod openapi;
 pub mod paths;
 pub mod schema;
+pub mod shown;
 pub mod templates;
+pub mod trial;
 pub mod trie;
 pub mod values;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use weir_inspect::request::Request;
 
 use calls::Calls;
@@ -87,7 +90,7 @@ pub struct Learnt {
 }
 
 /// Requests that tell nothing, by reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Left {
     /// Refused or not found; only their status counts, at an endpoint that is known.
     pub refused: u64,
@@ -95,11 +98,18 @@ pub struct Left {
     pub limits: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Host {
     trie: Trie,
     refused: Trie,
     assets: BTreeMap<(Box<str>, Box<str>), u64>,
+}
+
+/// What a learner knows, as a file holds it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Known {
+    hosts: BTreeMap<Box<str>, Host>,
+    left: Left,
 }
 
 /// Learns endpoints.
@@ -108,8 +118,7 @@ pub struct Learner {
     networks: Networks,
     limits: Limits,
     edits: Edits,
-    hosts: BTreeMap<Box<str>, Host>,
-    left: Left,
+    known: Known,
 }
 
 impl Learner {
@@ -120,8 +129,20 @@ impl Learner {
 
     /// With other limits for each host.
     pub fn with_limits(networks: Networks, limits: Limits) -> Learner {
-        let (edits, hosts) = (Edits::default(), BTreeMap::new());
-        Learner { networks, limits, edits, hosts, left: Left::default() }
+        Learner { networks, limits, edits: Edits::default(), known: Known::default() }
+    }
+
+    /// What it knows, to be kept.
+    pub fn known(&self) -> &Known {
+        &self.known
+    }
+
+    /// Goes on with what was kept.
+    pub fn restore(&mut self, mut known: Known) {
+        for host in known.hosts.values_mut() {
+            (host.trie.limits, host.refused.limits) = (self.limits, REFUSED);
+        }
+        self.known = known;
     }
 
     /// What people know better, from now on.
@@ -131,15 +152,16 @@ impl Learner {
 
     /// Requests so far that told nothing.
     pub fn left(&self) -> Left {
-        self.left
+        self.known.left
     }
 
     /// Another request.
     pub fn observe(&mut self, request: &Request) {
+        let Known { hosts, left } = &mut self.known;
         let host = request.host.as_deref().unwrap_or_default().to_ascii_lowercase();
-        if !self.hosts.contains_key(host.as_str()) {
-            if self.hosts.len() >= HOSTS {
-                self.left.limits += 1;
+        if !hosts.contains_key(host.as_str()) {
+            if hosts.len() >= HOSTS {
+                left.limits += 1;
                 return;
             }
             let fresh = Host {
@@ -147,9 +169,9 @@ impl Learner {
                 refused: Trie::new(REFUSED),
                 assets: BTreeMap::new(),
             };
-            self.hosts.insert(host.as_str().into(), fresh);
+            hosts.insert(host.as_str().into(), fresh);
         }
-        let Some(host) = self.hosts.get_mut(host.as_str()) else { return };
+        let Some(host) = hosts.get_mut(host.as_str()) else { return };
         let status = request.response.as_ref().map(|r| r.status);
         let path = paths::path(&request.url);
         if let (Some(asset), true) = (paths::asset(&request.method, path), is_answered(status)) {
@@ -162,22 +184,22 @@ impl Learner {
         }
         let components = paths::components(path);
         if components.iter().any(|c| c.len() > COMPONENT) {
-            self.left.limits += 1;
+            left.limits += 1;
             return;
         }
         if host.learn(request, &components, status, &self.networks) {
-            self.left.refused += u64::from(!is_answered(status));
+            left.refused += u64::from(!is_answered(status));
         } else {
-            self.left.limits += 1;
+            left.limits += 1;
         }
     }
 
     /// All that was learnt so far.
     pub fn learnt(&self) -> Learnt {
         let mut everywhere = Everywhere::default();
-        self.hosts.values().for_each(|host| everywhere.add(&host.trie));
+        self.known.hosts.values().for_each(|host| everywhere.add(&host.trie));
         let mut learnt = Learnt::default();
-        for (name, host) in &self.hosts {
+        for (name, host) in &self.known.hosts {
             host.endpoints(name, &everywhere, self, &mut learnt.endpoints);
             let assets = host.assets.iter().map(|((directory, kind), count)| Assets {
                 host: name.to_string(),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::values::Kind;
@@ -15,7 +16,7 @@ const DEPTH: usize = 6;
 const ELEMENTS: usize = 16;
 
 /// What values at one place look like.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Schema {
     count: u64,
     null: bool,
@@ -26,7 +27,7 @@ pub struct Schema {
     items: Option<Box<Schema>>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Properties {
     count: u64,
     of: BTreeMap<Box<str>, Schema>,

@@ -56,7 +56,7 @@ fn nonsense_that_is_not_found_makes_no_endpoint() {
         ask(&mut learner, "GET", &format!("/x{n}/admin{}.php", n * 7), status);
     }
     assert_eq!(templates(&learner), ["GET /users"]);
-    let host = learner.hosts.values().next().unwrap();
+    let host = learner.known.hosts.values().next().unwrap();
     assert!(host.refused.len() <= REFUSED.nodes);
     assert_eq!(learner.left().refused + learner.left().limits, 100_000);
 }
@@ -73,7 +73,7 @@ fn many_values_are_one_parameter_in_bounded_memory() {
         templates(&learner),
         ["GET /orders/search", "GET /orders/{order_id}/items/{item_id}"]
     );
-    let host = learner.hosts.values().next().unwrap();
+    let host = learner.known.hosts.values().next().unwrap();
     assert!(host.trie.len() < 1000, "{}", host.trie.len());
     let count: u64 = learner.learnt().endpoints.iter().map(|e| e.calls.count).sum();
     assert_eq!(count, 40_000, "no call is lost");
@@ -87,7 +87,7 @@ fn hosts_and_paths_beyond_the_limits_are_counted() {
         learner.observe(&Request::parse(line.as_bytes()).unwrap());
     }
     ask(&mut learner, "GET", "/", 200);
-    assert_eq!((learner.hosts.len(), learner.left().limits), (HOSTS, 11));
+    assert_eq!((learner.known.hosts.len(), learner.left().limits), (HOSTS, 11));
     let mut learner = self::learner();
     ask(&mut learner, "GET", &"/a".repeat(40), 200);
     ask(&mut learner, "GET", &format!("/{}", "a".repeat(COMPONENT + 1)), 200);
@@ -186,7 +186,7 @@ fn an_allow_list_lets_through_what_was_learnt_and_nothing_else() {
     let blocked = |method: &str, url: &str, host: &str| {
         let line = json!({"method": method, "url": url, "host": host});
         let request = Request::parse(line.to_string().as_bytes()).unwrap();
-        crate::cli::blocks_call(&policy, &request)
+        crate::learning::requests::call::blocks_call(&policy, &request)
     };
     for (method, url, host, wanted) in [
         ("GET", "/users/eve", "shop", false),

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::calls::Calls;
 use super::characters;
 use super::network::Network;
@@ -35,7 +37,7 @@ impl Default for Limits {
 }
 
 /// A component after the components before it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Node {
     /// As sent, percent-decoded. Of a parameter: empty.
     pub name: Box<str>,
@@ -58,7 +60,7 @@ pub struct Node {
 }
 
 /// A method, and for GraphQL the operation.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Method {
     /// `GET`.
     pub name: Box<str>,
@@ -67,11 +69,13 @@ pub struct Method {
 }
 
 /// The prefix tree of a host.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Trie {
     nodes: Vec<Node>,
     free: Vec<NodeId>,
-    limits: Limits,
+    /// Settings, not knowledge: whoever reads a trie sets them.
+    #[serde(skip)]
+    pub(super) limits: Limits,
 }
 
 impl Trie {

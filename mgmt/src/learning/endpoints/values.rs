@@ -1,6 +1,6 @@
 //! What values a parameter has: their types, how many different ones, and a few of them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use weir_inspect::linear_counting;
 
 use super::characters;
@@ -11,7 +11,7 @@ const SAMPLES: usize = 8;
 const LONGEST: usize = 64;
 
 /// The form of a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// `true`, `false`.
@@ -169,7 +169,7 @@ fn is_email(text: &str) -> bool {
 }
 
 /// A sketch of values.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Values {
     count: u64,
     kind: Option<Kind>,

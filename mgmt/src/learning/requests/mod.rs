@@ -10,6 +10,7 @@
 //! | else | access log (common or combined) | a line at a time |
 
 mod access_log;
+pub mod call;
 mod capture;
 mod eve;
 mod har;

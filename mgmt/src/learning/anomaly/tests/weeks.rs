@@ -331,6 +331,7 @@ impl Shop {
                     all.push(guess);
                 }
             }
+            Kind::NewEdge | Kind::SensitiveData => {}
             Kind::Scanning => {
                 for _ in 0..20 + usual * times / 10 {
                     let (who, path) =

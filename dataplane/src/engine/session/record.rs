@@ -1,0 +1,166 @@
+//! What whoever learns is told of a request: where it went, how it was answered, what kinds of data went through it.
+
+use std::cell::Cell;
+
+use weir_inspect::detector::Category;
+use weir_proto as proto;
+use weir_reassembly::time::Time;
+
+use super::transaction::Request;
+use super::{Dir, Feed, report};
+
+/// What a request is remembered by beside what events say.
+#[derive(Debug, Default)]
+pub struct Noted {
+    /// When its head was complete.
+    pub begun: Time,
+    /// The kind of credential that it carries; empty: none.
+    pub credential: &'static str,
+    /// Kinds of data found in the request and in its answer, by the direction's index.
+    found: [Found; 2],
+    /// From here on the URL holds something that nobody may read in a log.
+    hidden: Cell<Option<u32>>,
+}
+
+/// A bit for each [`Category`].
+type Found = Cell<u16>;
+
+/// Each category that data may have, with its name.
+const CATEGORIES: [Category; 10] = [
+    Category::Pci,
+    Category::Pii,
+    Category::Health,
+    Category::Secrets,
+    Category::SecretsNamed,
+    Category::Network,
+    Category::Leakage,
+    Category::Llm,
+    Category::Postal,
+    Category::Custom,
+];
+
+impl Noted {
+    /// A header field of the request.
+    pub fn field(&mut self, name: &[u8], value: &[u8]) {
+        let named = |names: &[&[u8]]| names.iter().any(|n| name.eq_ignore_ascii_case(n));
+        let scheme = |scheme: &[u8]| {
+            value.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme))
+        };
+        let kind = match () {
+            () if named(&[b"authorization"]) && scheme(b"bearer ") => "bearer",
+            () if named(&[b"authorization"]) && scheme(b"basic ") => "basic",
+            () if named(&[b"authorization"]) => "authorization",
+            () if named(&[
+                b"x-api-key",
+                b"api-key",
+                b"apikey",
+                b"x-auth-token",
+                b"x-access-token",
+            ]) =>
+            {
+                "api-key"
+            }
+            () if named(&[b"cookie"]) => "cookie",
+            () => return,
+        };
+        // A cookie may stand beside the credential that counts.
+        if self.credential.is_empty() || self.credential == "cookie" {
+            self.credential = kind;
+        }
+    }
+
+    /// Something of this category was found in a direction.
+    pub fn found(&self, dir: Dir, category: Category) {
+        let [sent, received] = &self.found;
+        let cell = if dir == Dir::ToServer { sent } else { received };
+        let bit = CATEGORIES.iter().position(|c| *c == category);
+        cell.set(cell.get() | bit.map_or(0, |bit| 1 << bit));
+    }
+
+    /// Data begins there in the decoded URL. As sent it begins there or later.
+    pub fn hide_url_from(&self, at: u64) {
+        let at = u32::try_from(at).unwrap_or(u32::MAX);
+        self.hidden.set(Some(self.hidden.get().map_or(at, |earlier| earlier.min(at))));
+    }
+
+    /// As much of a URL as may be read: all of it, or without a query that holds data, or up to data in its path.
+    pub fn readable<'u>(&self, url: &'u [u8]) -> &'u [u8] {
+        let Some(at) = self.hidden.get() else { return url };
+        let query = url.iter().position(|b| matches!(b, b'?' | b'#')).unwrap_or(url.len());
+        url.get(..query.min(at as usize)).unwrap_or_default()
+    }
+
+    fn names(&self, dir: Dir) -> Vec<String> {
+        let [sent, received] = &self.found;
+        let bits = if dir == Dir::ToServer { sent.get() } else { received.get() };
+        let named = CATEGORIES.iter().enumerate().filter(|(bit, _)| bits & 1 << bit != 0);
+        named.map(|(_, category)| report::category(*category).to_owned()).collect()
+    }
+}
+
+/// Tells a request and its answer to whoever learns, if it is in the sample.
+pub fn access(feed: &mut Feed<'_>, request: &Request) {
+    let Some(weight) = feed.cx.sampling.take(feed.now) else { return };
+    if feed.cx.records.len() >= feed.cx.settings.limits.records {
+        return feed.cx.sampling.give_back(weight);
+    }
+    let noted = &request.noted;
+    let began = if noted.begun == Time(0) { feed.now } else { noted.begun };
+    let record = proto::Access {
+        timestamp_us: feed.cx.wall_clock(began),
+        flow_id: feed.conn.id,
+        src: Some(report::endpoint(feed.conn.client)),
+        dst: Some(report::endpoint(feed.conn.server)),
+        http: Some(proto::Http {
+            // Nobody learns from where a page or its answer point to.
+            http_refer: String::new(),
+            redirect: String::new(),
+            ..report::http(request)
+        }),
+        grpc: report::grpc(request),
+        service: report::service(feed, request),
+        duration_us: feed.now.since(began).as_micros() as u64,
+        credential: noted.credential.to_owned(),
+        identity: report::identity(feed, request),
+        sent: noted.names(Dir::ToServer),
+        received: noted.names(Dir::ToClient),
+        weight,
+    };
+    feed.cx.records.push_back(record);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_credential_that_counts() {
+        let mut noted = Noted::default();
+        noted.field(b"Cookie", b"a=b");
+        assert_eq!(noted.credential, "cookie");
+        noted.field(b"AUTHORIZATION", b"bearer x");
+        noted.field(b"cookie", b"a=b");
+        assert_eq!(noted.credential, "bearer");
+    }
+
+    #[test]
+    fn no_data_in_a_url() {
+        let url = b"/people/123-45-6789?ssn=123-45-6789";
+        let noted = Noted::default();
+        assert_eq!(noted.readable(url), url);
+        noted.hide_url_from(24);
+        assert_eq!(noted.readable(url), b"/people/123-45-6789");
+        noted.hide_url_from(8);
+        assert_eq!(noted.readable(url), b"/people/");
+    }
+
+    #[test]
+    fn categories_by_direction() {
+        let noted = Noted::default();
+        noted.found(Dir::ToServer, Category::Pci);
+        noted.found(Dir::ToClient, Category::SecretsNamed);
+        noted.found(Dir::ToClient, Category::Attacks);
+        assert_eq!(noted.names(Dir::ToServer), ["pci"]);
+        assert_eq!(noted.names(Dir::ToClient), ["secrets-named"]);
+    }
+}

@@ -1,0 +1,111 @@
+//! From the wire to a policy: requests that pass are learnt, listed, and become an allow-list that lets them pass and nothing else.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this file is test code")]
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::Value;
+use weir_tests::clients::RawClient;
+use weir_tests::net::{SERVER_V4, Topology};
+use weir_tests::process::wait_for;
+use weir_tests::servers::{H1, RawServer, read_head};
+use weir_tests::weir::Weir;
+
+/// Looks for cards and does nothing about them.
+const WATCH: &str = "version: 1
+mode: monitor
+rules:
+  - {name: cards, direction: response, detect: [payment-card], action: alert}
+";
+const SOON: Duration = Duration::from_secs(20);
+
+/// An API of three endpoints: one list, its objects, and their payments.
+fn api(mut stream: TcpStream) {
+    while let Some(head) = read_head(&mut stream) {
+        let head = String::from_utf8_lossy(&head).into_owned();
+        let path = head.split(' ').nth(1).unwrap_or_default();
+        let path = path.split('?').next().unwrap_or_default();
+        let parts: Vec<&str> = path.split('/').skip(1).collect();
+        let (status, body) = match parts.as_slice() {
+            ["orders"] => ("200 OK", "[]"),
+            ["orders", id] if id.parse::<u32>().is_ok() => ("200 OK", "{}"),
+            ["orders", _, "payment"] => ("200 OK", "{\"card\": \"4111 1111 1111 1111\"}"),
+            _ => ("404 Not Found", "{}"),
+        };
+        let answer = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        if stream.write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn ask(topology: &Topology, paths: impl Iterator<Item = String>) -> Vec<u16> {
+    let mut client = RawClient::connect(&topology.client, H1).unwrap();
+    paths.map(|path| client.get(&path).unwrap().status).collect()
+}
+
+fn traffic() -> impl Iterator<Item = String> {
+    (0..150_u32).map(|n| match n % 4 {
+        0 => format!("/orders?page={n}"),
+        1 => format!("/orders/{n}/payment"),
+        2 => format!("/orders/{n}"),
+        _ => format!("/nonsense-{n}.php"),
+    })
+}
+
+fn said(weir: &Weir<'_>, arguments: &[&str]) -> String {
+    let output = weir.cli(arguments).unwrap();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {error}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn what_passes_is_learnt_and_becomes_an_allow_list() {
+    let topology = Topology::new().unwrap();
+    let _server = RawServer::start(&topology.server, H1, api).unwrap();
+    let mut weir = Weir::start(&topology, WATCH).unwrap();
+    weir.manage().unwrap();
+    wait_for("the first record", SOON, || {
+        ask(&topology, std::iter::once("/orders".to_owned()));
+        let records = *weir.metrics().ok()?.get("weir_learning_records_total")?;
+        (records > 0.0).then_some(())
+    })
+    .unwrap();
+    let statuses = ask(&topology, traffic());
+    assert_eq!(statuses.iter().filter(|s| **s == 200).count(), 113);
+
+    let endpoints = wait_for("three endpoints", SOON, || {
+        let text = said(&weir, &["endpoints", "--json"]);
+        let all: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        let calls: u64 = all.iter().filter_map(|e| e["count"].as_u64()).sum();
+        (all.len() == 3 && calls >= 113).then_some(all)
+    })
+    .unwrap();
+    let templates: Vec<&str> = endpoints.iter().map(|e| e["template"].as_str().unwrap()).collect();
+    assert_eq!(templates, ["/orders", "/orders/{order_id}", "/orders/{order_id}/payment"]);
+    assert!(endpoints[2]["sensitive_received"]["pci"].as_u64() >= Some(30), "{}", endpoints[2]);
+    assert_eq!(endpoints[2]["statuses"]["200"], endpoints[2]["count"]);
+
+    let graph: Value =
+        serde_json::from_str(&said(&weir, &["services", "graph", "--json"])).unwrap();
+    assert_eq!(graph["edges"][0]["service"], SERVER_V4, "{graph}");
+
+    let allow_list = said(&weir, &["endpoints", "--policy"]);
+    let enforced = allow_list.replace("mode: monitor", "mode: enforce");
+    let (accepted, why) = weir.apply(&enforced).unwrap();
+    assert!(accepted, "{why}\n{enforced}");
+    for (path, status) in
+        [("/orders/99", 200), ("/orders", 200), ("/admin", 403), ("/orders/1/2", 403)]
+    {
+        assert_eq!(
+            ask(&topology, std::iter::once(path.to_owned())),
+            [status],
+            "{path}\n{enforced}"
+        );
+    }
+}
