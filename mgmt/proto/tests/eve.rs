@@ -174,6 +174,7 @@ fn events() -> Vec<Event> {
                 r#type: "system".into(),
                 event: "fallback".into(),
                 detail: "worker 0 missed its heartbeat".into(),
+                report: r#"{"id":7}"#.into(),
             })),
             ..system
         },

@@ -187,3 +187,96 @@ fn a_wrong_clock_is_counted() {
     dp.records(vec![far]);
     wait_for("the count", || bench.metrics().get("weir_learning_ahead_total") == Some(&1.0));
 }
+
+/// Two days of a shop as JSON lines, up to a quarter of an hour before `now`: twenty requests in five minutes, some of them logins.
+fn recorded(now: u64) -> String {
+    let begin = (now - 2 * 86_400) / 300 * 300;
+    let line = |start: u64, n: u64| {
+        let (ts, src) = (start + n * 14, n * 7 % 50);
+        let (method, url, status) = match n % 5 {
+            0 => ("POST", "/login", if n == 5 && start % 900 == 0 { 401 } else { 200 }),
+            _ => ("GET", "/people", 200),
+        };
+        format!(
+            "{{\"ts\":{ts},\"method\":\"{method}\",\"url\":\"{url}\",\"host\":\"people.example\",\"src\":\"10.0.1.{src}\",\"status\":{status}}}\n"
+        )
+    };
+    let buckets = (begin..now - 900).step_by(300);
+    buckets.flat_map(|start| (0..20).map(move |n| line(start, n))).collect()
+}
+
+#[test]
+fn an_attack_is_told_as_it_goes_on() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let mut bench = Bench::start("anomaly");
+    bench.stop();
+    // What is usual comes from a recording: the daemon goes on with its model.
+    let model = bench.path("state/learnt/anomalies.json").display().to_string();
+    let file = bench.file("recorded.jsonl", &recorded(now));
+    let learnt = bench.weir(&["detect", "anomaly", "--json", "--model", &model, &file]);
+    assert!(learnt.ok() && learnt.out.is_empty(), "{learnt:?}");
+    bench.restart();
+    let mut dp = DataPlane::connect(&bench, 1);
+    let bucket = now / 300 * 300 - 300;
+    let guess = |n: u64| Access {
+        timestamp_us: (bucket + n % 290) * 1_000_000,
+        ..access(99, "POST", "/login", 401)
+    };
+    for n in 0..6 {
+        dp.records((n * 60..n * 60 + 60).map(guess).collect());
+    }
+    let event = |lines: &str| {
+        let events = lines.lines().map(|l| serde_json::from_str::<Value>(l).unwrap());
+        events.map(|e| e["anomaly"].clone()).find(|a| a["event"] == "brute-force")
+    };
+    let mut told = None;
+    wait_for("the alarm", || {
+        told = event(&bench.weir(&["events", "--json", "--type", "anomaly"]).out);
+        told.is_some()
+    });
+    let told = told.unwrap();
+    assert_eq!(told["type"], "traffic");
+    assert!(
+        told["detail"].as_str().unwrap().starts_with("begins: Brute force on POST /login"),
+        "{told}"
+    );
+    assert_eq!(told["report"]["sources"]["top"][0]["source"], "10.0.1.99");
+    let series = "weir_anomalies_total{kind=\"brute-force\"}";
+    wait_for("the count", || bench.metrics().get(series) == Some(&1.0));
+}
+
+#[test]
+fn what_several_nodes_know_is_added_up() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let bench = Bench::start("merge");
+    let file = bench.file("recorded.jsonl", &recorded(now));
+    let at = |name: &str| bench.path(name).display().to_string();
+    for node in ["a", "b"] {
+        assert!(bench.weir(&["detect", "anomaly", "--model", &at(node), &file]).ok());
+    }
+    let sum = bench.weir(&[
+        "detect",
+        "anomaly",
+        "--model",
+        &at("sum"),
+        "--merge",
+        &at("a"),
+        "--merge",
+        &at("b"),
+    ]);
+    assert!(sum.ok(), "{sum:?}");
+    let overall = |name: &str| {
+        let text = std::fs::read_to_string(bench.path(name)).unwrap();
+        let model: Value = serde_json::from_str(&text).unwrap();
+        let usual = &model["engine"]["services"]["people.example"]["whole"]["usual"]["requests"];
+        usual["overall"]["mean"].as_f64().unwrap()
+    };
+    assert!(
+        (overall("sum") / overall("a") - 2.0).abs() < 0.01,
+        "{} {}",
+        overall("sum"),
+        overall("a")
+    );
+    let missing = bench.weir(&["detect", "anomaly", "--model", &at("sum"), "--merge", &at("c")]);
+    assert!(missing.status == Some(2) && missing.err.contains("there is no model"), "{missing:?}");
+}

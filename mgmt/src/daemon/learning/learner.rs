@@ -145,8 +145,10 @@ impl Learner {
 
     /// A second has passed.
     pub(super) fn tick(&mut self) {
-        let reports = self.anomalies.advance(now() - LATE);
-        self.tell(&reports);
+        if self.anomalies.is_under_way() {
+            let reports = self.anomalies.advance(now() - LATE);
+            self.tell(&reports);
+        }
         if self.put_together.is_none_or(|(at, _)| at.elapsed() >= REFRESH) {
             self.learnt();
         }

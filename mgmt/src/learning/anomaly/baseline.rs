@@ -344,6 +344,14 @@ impl Mean {
         self.is_ready().then(|| self.log.exp())
     }
 
+    /// Compares something by its logarithm, if what is usual is known.
+    pub fn deviation(&self, seen: f64) -> Option<Deviation> {
+        let (mid, spread) = (self.usual()?, self.spread());
+        let by = |z: f64| (self.log + z * spread).exp();
+        let z = (seen.max(1e-9).ln() - self.log) / spread;
+        Some(Deviation { low: by(-BAND), mid, high: by(BAND), seen, z })
+    }
+
     /// What only one window in 40 is above, if that is known.
     pub fn high(&self) -> Option<f64> {
         self.is_ready().then(|| (self.log + 2.0 * self.spread()).exp())

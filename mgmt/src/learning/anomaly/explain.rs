@@ -129,6 +129,8 @@ pub struct Report {
     pub recommend: Option<Recommendation>,
 }
 
+/// Most callers that an event names.
+const TOP: usize = 20;
 /// The score is one half at so many standard deviations.
 const HALF: f64 = 5.0;
 /// From this score on (eight standard deviations) an attack need not be found twice.
@@ -192,9 +194,21 @@ impl Report {
                 self.endpoints.push(endpoint.clone());
             }
         }
-        if worse || clearer && later.kind == self.kind {
-            let endpoints = std::mem::take(&mut self.endpoints);
-            *self = Report { id: self.id, detected: self.detected, endpoints, ..later };
+        let other = match worse || clearer && later.kind == self.kind {
+            true => {
+                let endpoints = std::mem::take(&mut self.endpoints);
+                let later = Report { id: self.id, detected: self.detected, endpoints, ..later };
+                std::mem::replace(self, later).sources.top
+            }
+            false if later.kind == self.kind => later.sources.top,
+            false => Vec::new(),
+        };
+        // Who joins in belongs to it as well.
+        for source in other {
+            let named = &mut self.sources.top;
+            if named.len() < TOP && !named.iter().any(|s| s.source == source.source) {
+                named.push(source);
+            }
         }
         self.window.start = start;
         self.window.end = end;
@@ -270,6 +284,10 @@ fn means(service: &str, f: &Finding) -> String {
         Kind::DataHeavy => format!(
             "Attack on many endpoints that send much: {place} sent {seen} bytes, where {mid} are usual; {who}."
         ),
+        Kind::DataLeak if f.measure == Measure::Objects => format!(
+            "Data leak: objects of {place} are taken one by one: {seen} different ones by one caller, where the heaviest usually \
+             takes {mid}; {who}."
+        ),
         Kind::DataLeak if f.measure == Measure::Requests => format!(
             "Data leak: objects of {place} are taken one by one: {seen} requests, where {mid} are usual; {who}."
         ),
@@ -338,6 +356,7 @@ fn measure(measure: Measure) -> &'static str {
         Measure::ServerErrors => "errors of the server",
         Measure::Bytes => "bytes",
         Measure::SensitiveData => "requests with sensitive data",
+        Measure::Objects => "different objects of one caller",
         Measure::NewEdges => "services that ask for the first time",
         Measure::ServerTime => "time of the server",
     }

@@ -104,6 +104,11 @@ impl Engine {
         far
     }
 
+    /// Whether a bucket is under way, which time may complete.
+    pub fn is_under_way(&self) -> bool {
+        self.start.is_some()
+    }
+
     /// It is `now`, in seconds since the Unix epoch: judges the windows that are complete.
     pub fn advance(&mut self, now: f64) -> Vec<Report> {
         let bucket = now as u64 / WINDOWS[0] * WINDOWS[0];

@@ -202,9 +202,9 @@ impl Habits {
         f64::from(self.before.get(&caller).copied().unwrap_or(0.0))
     }
 
-    fn learn(&mut self, callers: &Top<Caller>, amount: Amount) {
+    fn learn(&mut self, callers: &Top<Caller>, amount: impl Fn(&Caller) -> f64) {
         for (caller, entry) in callers.iter() {
-            keep_most(&mut self.today, caller, amount(&entry.stats.sums) as f32);
+            keep_most(&mut self.today, caller, amount(&entry.stats) as f32);
         }
         shorten(&mut self.today);
     }
@@ -228,6 +228,39 @@ fn shorten(habits: &mut HashMap<u64, f32>) {
     while habits.len() > MAX_HABITS {
         let smallest = habits.iter().min_by(|a, b| a.1.total_cmp(b.1)).map(|(caller, _)| *caller);
         smallest.map(|caller| habits.remove(&caller));
+    }
+}
+
+/// How much the heaviest caller of a window has beyond its habit: what one caller can have without being seen among many.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Heaviest {
+    habits: Habits,
+    most: Mean,
+}
+
+impl Heaviest {
+    /// Different paths.
+    pub fn objects(caller: &Caller) -> f64 {
+        caller.paths.count()
+    }
+
+    /// The server's time, in microseconds.
+    pub fn micros(caller: &Caller) -> f64 {
+        caller.sums.micros as f64
+    }
+
+    /// What a caller has beyond its habit, against what the heaviest usually has, if that is known.
+    pub fn deviation(&self, hash: u64, amount: f64) -> Option<Deviation> {
+        self.most.deviation(amount - self.habits.of(hash))
+    }
+
+    fn learn(&mut self, callers: &Top<Caller>, amount: fn(&Caller) -> f64) {
+        let beyond = callers.iter().map(|(hash, e)| amount(&e.stats) - self.habits.of(hash));
+        let most = beyond.fold(0.0, f64::max);
+        if most > 0.0 {
+            self.most.learn(most);
+        }
+        self.habits.learn(callers, amount);
     }
 }
 
@@ -265,6 +298,10 @@ pub struct CallersWindow {
     habits: [Habits; 6],
     /// What the heaviest caller usually has.
     most: [Mean; 6],
+    /// Different paths, and the server's time, of single callers.
+    pub objects: Heaviest,
+    #[allow(missing_docs)]
+    pub costs: Heaviest,
 }
 
 impl CallersWindow {
@@ -300,8 +337,10 @@ impl CallersWindow {
             for ((habits, most), (table, by)) in known.zip(tables) {
                 let amounts = table.iter().map(|(_, e)| by.amount()(&e.stats.sums));
                 most.learn(amounts.max().unwrap_or(0).max(1) as f64);
-                habits.learn(table, by.amount());
+                habits.learn(table, |caller| by.amount()(&caller.sums) as f64);
             }
+            self.objects.learn(busy, Heaviest::objects);
+            self.costs.learn(costly, Heaviest::micros);
         }
     }
 }
@@ -438,7 +477,10 @@ impl Service {
             self.greet(start + WINDOWS[0], learn);
         }
         if length == 0 && (start + WINDOWS[0]).is_multiple_of(DAY) {
-            self.callers.iter_mut().flat_map(|w| &mut w.habits).for_each(Habits::settle);
+            for window in &mut self.callers {
+                let single = [&mut window.objects.habits, &mut window.costs.habits];
+                window.habits.iter_mut().chain(single).for_each(Habits::settle);
+            }
             self.endpoints.retain(|_, e| e.asked + FORGET_AFTER > start);
         }
     }

@@ -2,8 +2,8 @@
 
 use super::super::sketch::Merge;
 use super::{
-    Baseline, CallersWindow, ENDPOINT_BITS, Habits, Known, MAX_EDGES, MAX_ENDPOINTS, OTHER, Scope,
-    Service, Window, shorten,
+    Baseline, CallersWindow, ENDPOINT_BITS, Habits, Heaviest, Known, MAX_EDGES, MAX_ENDPOINTS,
+    OTHER, Scope, Service, Window, shorten,
 };
 
 impl Merge for Window {
@@ -47,11 +47,20 @@ impl Merge for Habits {
     }
 }
 
+impl Merge for Heaviest {
+    fn merge(&mut self, other: &Heaviest) {
+        self.habits.merge(&other.habits);
+        self.most.merge(&other.most);
+    }
+}
+
 impl Merge for CallersWindow {
     fn merge(&mut self, other: &CallersWindow) {
         self.callers.merge(&other.callers);
         self.habits.iter_mut().zip(&other.habits).for_each(|(mine, theirs)| mine.merge(theirs));
         self.most.iter_mut().zip(&other.most).for_each(|(mine, theirs)| mine.merge(theirs));
+        self.objects.merge(&other.objects);
+        self.costs.merge(&other.costs);
     }
 }
 
