@@ -21,14 +21,16 @@ const WAYS: usize = 4;
 
 /// What is kept of a caller.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub struct Known {
+    /// What is done about it: beside what each request touches of the rest.
+    pub standing: Standing,
     /// What it did.
     pub identity: Identity,
-    /// What is done about it.
-    pub standing: Standing,
 }
 
 #[derive(Debug, Default)]
+#[repr(C)]
 struct Set {
     /// The callers; 0 is nobody.
     keys: [u64; WAYS],

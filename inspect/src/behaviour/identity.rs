@@ -10,6 +10,10 @@ const HALF_LIFE: f64 = 24.0 * 3600.0;
 /// Time constants of what happens at once, and of what goes on for a while. Seconds.
 const MOMENT: f64 = 10.0;
 const WHILE: f64 = 300.0;
+/// What is left of a moment is what is left of a while to this power.
+const MOMENTS: i32 = (WHILE / MOMENT) as i32;
+/// The sums grow older at most so often: of what they forget, a twentieth of a percent waits for it. Seconds.
+const AGEING: f64 = 60.0;
 /// A longer pause ends a visit: it says nothing about the pace. Thirty minutes is what web analytics use. Seconds.
 const VISIT: f64 = 1800.0;
 /// Access logs count in seconds; shorter gaps are all the same. Seconds.
@@ -49,123 +53,68 @@ pub struct Seen<'a> {
     pub duration: Option<f64>,
 }
 
-/// Sums that decay with [`HALF_LIFE`].
-#[derive(Clone, Debug, Default)]
-pub(super) struct Sums {
-    pub requests: f32,
-    pub pages: f32,
-    pub assets: f32,
-    /// What could have named the page it came from, by weight: an arrival and an asset count less.
-    pub referable: f32,
-    /// Of that, what named none.
-    pub unreferred: f32,
-    /// 404, 410.
-    pub missing: f32,
-    /// 400–499 but for missing, refused and 429.
-    pub client_errors: f32,
-    pub server_errors: f32,
-    pub logins: f32,
-    pub login_failures: f32,
-    /// 401, 403 outside of logins.
-    pub refused: f32,
-    /// HEAD, OPTIONS and other methods that pages and their forms do not use.
-    pub methods: f32,
-    pub odd: f32,
-    pub robots: f32,
-    pub with_id: f32,
-    pub new_ids: f32,
-    /// Not asked for before, or not there, and next to the one before.
-    pub next_ids: f32,
-    pub new_templates: f32,
-    pub new_urls: f32,
-    /// Of requests that are no assets: the same template as before.
-    pub repeats: f32,
-    pub calls: f32,
-    pub gaps: f32,
-    /// Of the natural logarithms of the gaps in seconds.
-    pub gap_sum: f32,
-    pub gap_squares: f32,
-    pub timed: f32,
-    pub seconds: f32,
-    pub bytes: f32,
-    /// Steps of a site that the model knows, and how surprising they were together (nats).
-    pub steps: f32,
-    pub surprise: f32,
-}
-
-impl Sums {
-    fn decay(&mut self, by: f32) {
-        let Sums {
-            requests,
-            pages,
-            assets,
-            referable,
-            unreferred,
-            missing,
-            client_errors,
-            server_errors,
-            logins,
-            login_failures,
-            refused,
-            methods,
-            odd,
-            robots,
-            with_id,
-            new_ids,
-            next_ids,
-            new_templates,
-            new_urls,
-            repeats,
-            calls,
-            gaps,
-            gap_sum,
-            gap_squares,
-            timed,
-            seconds,
-            bytes,
-            steps,
-            surprise,
-        } = self;
-        for sum in [
-            requests,
-            pages,
-            assets,
-            referable,
-            unreferred,
-            missing,
-            client_errors,
-            server_errors,
-            logins,
-            login_failures,
-            refused,
-            methods,
-            odd,
-            robots,
-            with_id,
-            new_ids,
-            next_ids,
-            new_templates,
-            new_urls,
-            repeats,
-            calls,
-            gaps,
-            gap_sum,
-            gap_squares,
-            timed,
-            seconds,
-            bytes,
-            steps,
-            surprise,
-        ] {
-            *sum *= by;
+macro_rules! sums {
+    ($($(#[doc = $doc:literal])* $name:ident,)+) => {
+        /// Sums that decay with [`HALF_LIFE`].
+        #[derive(Clone, Debug, Default)]
+        pub(super) struct Sums {
+            $($(#[doc = $doc])* pub $name: f32,)+
         }
-    }
+
+        impl Sums {
+            fn decay(&mut self, by: f32) {
+                $(self.$name *= by;)+
+            }
+        }
+    };
 }
 
-/// What is kept of a caller: about a kilobyte, whatever it does.
+sums! {
+    requests,
+    pages,
+    assets,
+    /// What could have named the page it came from, by weight: an arrival and an asset count less.
+    referable,
+    /// Of that, what named none.
+    unreferred,
+    /// 404, 410.
+    missing,
+    /// 400–499 but for missing, refused and 429.
+    client_errors,
+    server_errors,
+    logins,
+    login_failures,
+    /// 401, 403 outside of logins.
+    refused,
+    /// HEAD, OPTIONS and other methods that pages and their forms do not use.
+    methods,
+    odd,
+    robots,
+    with_id,
+    new_ids,
+    /// Not asked for before, or not there, and next to the one before.
+    next_ids,
+    new_templates,
+    new_urls,
+    /// Of requests that are no assets: the same template as before.
+    repeats,
+    calls,
+    gaps,
+    /// Of the natural logarithms of the gaps in seconds.
+    gap_sum,
+    gap_squares,
+    timed,
+    seconds,
+    bytes,
+    /// Steps of a site that the model knows, and how surprising they were together (nats).
+    steps,
+    surprise,
+}
+
+/// What is kept of a caller: about a kilobyte, whatever it does. What each request touches lies together, in front.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub struct Identity {
-    pub(super) sums: Sums,
     /// Requests within [`MOMENT`] and within [`WHILE`].
     pub(super) burst: f32,
     pub(super) pace: f32,
@@ -177,19 +126,32 @@ pub struct Identity {
     /// Kinds that it looked like so far, a bit each.
     pub(super) kinds: u16,
     last: Option<f64>,
+    /// When the sums last grew older.
+    aged: f64,
     last_call: Option<f64>,
     last_template: u64,
     last_post: u64,
     last_number: u64,
+    pub(super) sums: Sums,
     urls: Recent<128>,
     ids: Recent<256>,
     templates: Recent<128>,
+}
+
+/// What of a request was not seen lately.
+#[derive(Clone, Copy)]
+struct News {
+    url: bool,
+    id: bool,
+    template: bool,
+    exists: bool,
 }
 
 impl Identity {
     /// Takes a request into account. A time before the last one's counts as the last one's.
     pub fn observe(&mut self, seen: &Seen<'_>, model: &Model) {
         let shape = Shape::of(seen.method, seen.host, seen.target);
+        let news = self.news(&shape, seen.status);
         self.pass_time(seen.time);
         // A part of a file that was asked for before (206) is no choice of the caller's either.
         let fetched = shape.surface == Surface::Asset || seen.status == 206;
@@ -206,14 +168,14 @@ impl Identity {
             self.sums.seconds += duration;
         }
         self.answer(&shape, seen);
-        self.target(&shape, seen);
+        self.target(&shape, seen, news);
         if fetched {
             self.sums.assets += 1.0;
             if !shape.icon {
                 self.refer(seen, ASSET_REFERER);
             }
         } else {
-            self.call(&shape, seen, model);
+            self.call(&shape, seen, model, news.template);
         }
     }
 
@@ -222,18 +184,34 @@ impl Identity {
         self.sums.requests
     }
 
+    /// What was not seen lately. First of all: this memory is spread, and all of it is waited for at once.
+    fn news(&mut self, shape: &Shape, status: u16) -> News {
+        // What does not exist is no object: those who try are known by that.
+        let exists = !matches!(status, 404 | 410);
+        let template = !self.templates.holds(mixed(shape.template));
+        let url = self.urls.insert(mixed(shape.url));
+        let id = shape.id.is_some_and(|id| exists && self.ids.insert(mixed(id)));
+        News { url, id, template, exists }
+    }
+
     fn pass_time(&mut self, time: f64) {
         let time = if time.is_finite() { time } else { self.last.unwrap_or(0.0) };
-        let last = *self.last.get_or_insert(time);
+        let Some(last) = self.last else {
+            (self.last, self.aged) = (Some(time), time);
+            return;
+        };
         let elapsed = (time - last).max(0.0);
-        self.last = Some(last + elapsed);
+        let now = last + elapsed;
+        self.last = Some(now);
         if elapsed == 0.0 {
             return;
         }
-        let after = |constant: f64| ((-elapsed / constant) as f32).exp();
-        self.sums.decay(after(HALF_LIFE / std::f64::consts::LN_2));
-        self.burst *= after(MOMENT);
-        let while_ = after(WHILE);
+        if now - self.aged >= AGEING {
+            self.sums.decay(((self.aged - now) / HALF_LIFE).exp2() as f32);
+            self.aged = now;
+        }
+        let while_ = ((-elapsed / WHILE) as f32).exp();
+        self.burst *= while_.powi(MOMENTS);
         self.pace *= while_;
         self.work *= while_;
         self.drawn *= while_;
@@ -262,7 +240,7 @@ impl Identity {
         }
     }
 
-    fn target(&mut self, shape: &Shape, seen: &Seen<'_>) {
+    fn target(&mut self, shape: &Shape, seen: &Seen<'_>, news: News) {
         let sums = &mut self.sums;
         let usual = match shape.surface {
             Surface::Api => !matches!(seen.method, b"HEAD" | b"TRACE" | b"CONNECT"),
@@ -271,13 +249,13 @@ impl Identity {
         sums.methods += f32::from(!usual);
         sums.odd += f32::from(shape.odd);
         sums.robots += f32::from(shape.robots);
-        sums.new_urls += f32::from(self.urls.insert(mixed(shape.url)));
-        let Some(id) = shape.id else { return };
+        sums.new_urls += f32::from(news.url);
+        if shape.id.is_none() {
+            return;
+        }
         sums.with_id += 1.0;
-        // What does not exist is no object: those who try are known by that.
-        let exists = !matches!(seen.status, 404 | 410);
-        let unseen = !exists || self.ids.insert(mixed(id));
-        sums.new_ids += f32::from(exists && unseen);
+        sums.new_ids += f32::from(news.id);
+        let unseen = news.id || !news.exists;
         if let Some(number) = shape.number {
             let apart = number.abs_diff(self.last_number);
             sums.next_ids += f32::from(unseen && (1..=NEXT_TO).contains(&apart));
@@ -300,7 +278,7 @@ impl Identity {
     }
 
     /// A request that somebody chose to send: no asset of a page.
-    fn call(&mut self, shape: &Shape, seen: &Seen<'_>, model: &Model) {
+    fn call(&mut self, shape: &Shape, seen: &Seen<'_>, model: &Model, is_new: bool) {
         let now = self.last.unwrap_or(seen.time);
         let gap = self.last_call.map(|last| now - last).filter(|gap| *gap < VISIT);
         if seen.method == b"POST" {
@@ -316,10 +294,11 @@ impl Identity {
         }
         let sums = &mut self.sums;
         sums.calls += 1.0;
-        sums.new_templates += f32::from(self.templates.insert(mixed(shape.template)));
+        sums.new_templates += f32::from(is_new);
+        self.templates.insert(mixed(shape.template));
         sums.repeats += f32::from(shape.template == self.last_template);
         if let Some(gap) = gap {
-            let gap = gap.max(SHORTEST_GAP).ln() as f32;
+            let gap = (gap.max(SHORTEST_GAP) as f32).ln();
             sums.gaps += 1.0;
             sums.gap_sum += gap;
             sums.gap_squares += gap * gap;

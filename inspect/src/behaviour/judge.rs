@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
 use super::measure::{MEASURES, Measure, Measures};
-use super::model::Model;
+use super::model::{Model, Norm};
 
 use Measure::*;
 
@@ -129,8 +129,11 @@ impl Rule {
     }
 }
 
-/// The more particular ones first.
-const RULES: [Rule; 7] = [
+/// As many as two vector registers hold.
+const COLUMNS: usize = 8;
+
+/// The more particular ones first; the last one fills the row.
+const RULES: [Rule; COLUMNS] = [
     Rule { kind: Kind::BruteForce, bias: -2.6, weights: &[(LoginFailures, 1.8), (Repeats, 0.3)] },
     Rule { kind: Kind::Exhaustion, bias: -3.2, weights: &[(Work, 1.6), (Slow, 0.8)] },
     Rule {
@@ -191,6 +194,7 @@ const RULES: [Rule; 7] = [
             (Surprise, 0.6),
         ],
     },
+    Rule { kind: Kind::Normal, bias: f32::MIN, weights: &[] },
 ];
 
 /// Why: a measure, its value, and how much it spoke for the kind.
@@ -215,28 +219,78 @@ pub struct Verdict {
     pub reasons: [Option<Reason>; REASONS],
 }
 
-/// Judges a caller by what is kept of it, and keeps in mind which kinds it was.
-pub fn judge(identity: &mut Identity, model: &Model) -> Verdict {
+/// Each rule's weights of what speaks for its kind, a row a measure, in the order of [`RULES`].
+const FOR: [[f32; COLUMNS]; MEASURES] = columns(false);
+/// The same of what speaks against it where there is something of it.
+const AGAINST: [[f32; COLUMNS]; MEASURES] = columns(true);
+#[expect(clippy::indexing_slicing, reason = "a constant: the compiler would see it")]
+const fn columns(against: bool) -> [[f32; COLUMNS]; MEASURES] {
+    let mut rows = [[0.0; COLUMNS]; MEASURES];
+    let mut column = 0;
+    while column < RULES.len() {
+        let mut rest = RULES[column].weights;
+        while let [(measure, weight), after @ ..] = rest {
+            if (*weight < 0.0) == against {
+                rows[*measure as usize][column] = *weight;
+            }
+            rest = after;
+        }
+        column += 1;
+    }
+    rows
+}
+
+/// The sum of each rule.
+fn sums(evidence: &[f32; MEASURES], robots: f32) -> [f32; COLUMNS] {
+    let mut sums = [0.0; COLUMNS];
+    for (sum, rule) in sums.iter_mut().zip(&RULES) {
+        *sum = rule.bias + if rule.kind == Kind::Crawler { robots } else { 0.0 };
+    }
+    for ((evidence, for_), against) in evidence.iter().zip(&FOR).zip(&AGAINST) {
+        let something = evidence.max(0.0);
+        for ((sum, for_), against) in sums.iter_mut().zip(for_).zip(against) {
+            *sum += for_ * evidence + against * something;
+        }
+    }
+    sums
+}
+
+/// What the rules come to.
+struct Weighed {
+    measures: Measures,
+    evidence: [f32; MEASURES],
+    /// The highest sum, and the rule that names the caller.
+    sum: f32,
+    rule: &'static Rule,
+}
+
+fn weigh(identity: &mut Identity, model: &Model) -> Weighed {
     let measures = identity.measures();
     let robots = if identity.reads_robots() { ROBOTS_EVIDENCE } else { 0.0 };
-    let evidence = Measure::ALL.map(|measure| evidence(measure, &measures, model));
-    let mut most: Option<(f32, &Rule)> = None;
-    let mut named = None;
-    for rule in &RULES {
-        let extra = if rule.kind == Kind::Crawler { robots } else { 0.0 };
-        let sum = rule.bias + extra + rule.parts(&evidence).map(|(_, part)| part).sum::<f32>();
+    let evidence = evidence(&measures, &model.limits);
+    let [first, ..] = &RULES;
+    let (mut most, mut named) = ((f32::MIN, first), None);
+    for (sum, rule) in sums(&evidence, robots).into_iter().zip(&RULES) {
         if sum >= SURE {
             named = named.or(Some(rule));
             if VECTORS.contains(&rule.kind) {
                 identity.kinds |= 1 << rule.kind as u16;
             }
         }
-        if most.is_none_or(|(best, _)| sum > best) {
-            most = Some((sum, rule));
+        if sum > most.0 {
+            most = (sum, rule);
         }
     }
-    let Some((sum, strongest_rule)) = most else { return Verdict::nothing() };
-    let rule = named.unwrap_or(strongest_rule);
+    Weighed { measures, evidence, sum: most.0, rule: named.unwrap_or(most.1) }
+}
+
+fn score_of(sum: f32) -> f32 {
+    1.0 / (1.0 + (-sum).exp())
+}
+
+/// Judges a caller by what is kept of it, and keeps in mind which kinds it was.
+pub fn judge(identity: &mut Identity, model: &Model) -> Verdict {
+    let Weighed { measures, evidence, sum, rule } = weigh(identity, model);
     let kind = match sum > 0.0 {
         true if identity.kinds.count_ones() >= SEVERAL => Kind::MultiVector,
         true => rule.kind,
@@ -247,12 +301,12 @@ pub fn judge(identity: &mut Identity, model: &Model) -> Verdict {
         value: measures.get(measure),
         evidence,
     });
-    Verdict { score: 1.0 / (1.0 + (-sum).exp()), kind, reasons: strongest(reasons) }
+    Verdict { score: score_of(sum), kind, reasons: strongest(reasons) }
 }
 
-/// The score alone.
+/// The score alone, which the data path asks for at each request.
 pub fn score(identity: &mut Identity, model: &Model) -> f32 {
-    judge(identity, model).score
+    score_of(weigh(identity, model).sum)
 }
 
 impl Verdict {
@@ -262,21 +316,54 @@ impl Verdict {
     }
 }
 
-fn evidence(measure: Measure, measures: &Measures, model: &Model) -> f32 {
-    let Usual { end, scale } = usual(measure);
-    let value = measures.get(measure);
-    if value.is_nan() {
-        return 0.0;
+/// Where what is usual ends, and how much evidence a unit beyond it is, in the order of [`Measure::ALL`].
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    ends: [f32; MEASURES],
+    per_unit: [f32; MEASURES],
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits::of(&[None; MEASURES])
     }
-    let least = match measure {
-        Bare | Unreferred => LEAST_OF_PAGES,
-        LoginFailures | Work => LEAST_OF_WHOLE,
-        _ => LEAST_EVIDENCE,
-    };
-    let end = model.norm(measure).map_or(end, |norm| {
-        (norm.median + SPREADS * norm.spread).clamp(end - STRICTER * scale, end + LAXER * scale)
-    });
-    ((value - end) / scale).clamp(least, MOST_EVIDENCE)
+}
+
+impl Limits {
+    /// Those of a site of which this was learnt.
+    pub fn of(norms: &[Option<Norm>; MEASURES]) -> Limits {
+        let mut limits = Limits { ends: [0.0; MEASURES], per_unit: [0.0; MEASURES] };
+        let places = limits.ends.iter_mut().zip(&mut limits.per_unit);
+        for (((to, per_unit), measure), norm) in places.zip(Measure::ALL).zip(norms) {
+            let Usual { end, scale } = usual(measure);
+            *per_unit = 1.0 / scale;
+            *to = norm.map_or(end, |norm| {
+                let learnt = norm.median + SPREADS * norm.spread;
+                learnt.clamp(end - STRICTER * scale, end + LAXER * scale)
+            });
+        }
+        limits
+    }
+}
+
+/// The least evidence of each measure.
+#[expect(clippy::indexing_slicing, reason = "a constant: the compiler would see it")]
+const LEAST: [f32; MEASURES] = {
+    let mut all = [LEAST_EVIDENCE; MEASURES];
+    (all[Bare as usize], all[Unreferred as usize]) = (LEAST_OF_PAGES, LEAST_OF_PAGES);
+    (all[LoginFailures as usize], all[Work as usize]) = (LEAST_OF_WHOLE, LEAST_OF_WHOLE);
+    all
+};
+
+fn evidence(measures: &Measures, limits: &Limits) -> [f32; MEASURES] {
+    let mut evidence = [0.0; MEASURES];
+    let limits = limits.ends.iter().zip(&limits.per_unit).zip(&LEAST);
+    for ((to, value), ((end, per_unit), least)) in evidence.iter_mut().zip(&measures.0).zip(limits)
+    {
+        let beyond = ((value - end) * per_unit).max(*least).min(MOST_EVIDENCE);
+        *to = if value.is_nan() { 0.0 } else { beyond };
+    }
+    evidence
 }
 
 fn strongest(reasons: impl Iterator<Item = Reason>) -> [Option<Reason>; REASONS] {

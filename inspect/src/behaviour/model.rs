@@ -5,6 +5,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use serde::{Deserialize, Serialize};
 
+use super::judge::Limits;
 use super::measure::{MEASURES, Measure};
 use super::shape::{Shape, mixed};
 
@@ -119,11 +120,13 @@ impl Hasher for Key {
 /// A model made ready for looking up.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
-    /// By the template's hash (which holds method and host): its share of the requests.
+    /// By the template's hash (which holds method and host): how surprising it is where it follows nothing that it is known to
+    /// follow (nats).
     templates: HashMap<u64, f32, AsItIs>,
-    /// By the hash of both ends: how likely the second follows the first.
+    /// By the hash of both ends: how surprising a step is that was learnt.
     steps: HashMap<u64, f32, AsItIs>,
-    norms: [Option<Norm>; MEASURES],
+    /// Where what is usual ends.
+    pub(super) limits: Limits,
 }
 
 impl Model {
@@ -152,9 +155,9 @@ impl Model {
         let total: f32 = site.templates.iter().map(|t| t.count as f32).sum();
         let mut hashes = Vec::with_capacity(site.templates.len());
         for template in &site.templates {
-            let hash = template.hash();
-            model.templates.insert(hash, template.count as f32 / total.max(1.0));
-            hashes.push(hash);
+            let (hash, share) = (template.hash(), template.count as f32 / total.max(1.0));
+            model.templates.insert(hash, surprise(0.0, share));
+            hashes.push((hash, share));
         }
         let mut leaving: HashMap<u32, f32> = HashMap::new();
         for (from, _, count) in &site.steps {
@@ -162,13 +165,14 @@ impl Model {
         }
         for (from, to, count) in &site.steps {
             let ends = (hashes.get(*from as usize), hashes.get(*to as usize));
-            let (Some(a), Some(b)) = ends else {
+            let (Some((a, _)), Some((b, share))) = ends else {
                 return Err(ModelError::Damaged("a step between templates that it does not hold"));
             };
             let all = leaving.get(from).copied().unwrap_or(1.0).max(1.0);
-            model.steps.insert(step(*a, *b), *count as f32 / all);
+            model.steps.insert(step(*a, *b), surprise(*count as f32 / all, *share));
         }
-        for (measure, norm) in Measure::ALL.iter().zip(&mut model.norms) {
+        let mut norms = [None; MEASURES];
+        for (measure, norm) in Measure::ALL.iter().zip(&mut norms) {
             *norm = site.norms.get(&measure_name(*measure)).copied();
             if norm
                 .is_some_and(|n| !n.median.is_finite() || !n.spread.is_finite() || n.spread < 0.0)
@@ -176,12 +180,8 @@ impl Model {
                 return Err(ModelError::Damaged("a norm that is no number"));
             }
         }
+        model.limits = Limits::of(&norms);
         Ok(model)
-    }
-
-    /// What is usual of a measure on this site, if that was learnt.
-    pub(super) fn norm(&self, measure: Measure) -> Option<Norm> {
-        self.norms.get(measure as usize).copied().flatten()
     }
 
     /// How surprising a step is, in nats: −ln p. None: nothing is known of where it comes from or goes to.
@@ -189,15 +189,14 @@ impl Model {
         if self.templates.is_empty() {
             return None;
         }
-        let known = self.templates.get(&to).copied();
-        if known.is_none() && !self.templates.contains_key(&from) {
-            return None;
-        }
-        let often = known.unwrap_or(0.0);
-        let follows = self.steps.get(&step(from, to)).copied().unwrap_or(0.0);
-        let p = (1.0 - BACK_OFF) * follows + BACK_OFF * often + UNSEEN;
-        Some(-p.ln())
+        let learnt = self.steps.get(&step(from, to)).or_else(|| self.templates.get(&to)).copied();
+        learnt.or_else(|| self.templates.contains_key(&from).then(|| surprise(0.0, 0.0)))
     }
+}
+
+/// Of a step that is taken this often from where it begins, to an endpoint that has this share of the requests: −ln p.
+fn surprise(follows: f32, share: f32) -> f32 {
+    -((1.0 - BACK_OFF) * follows + BACK_OFF * share + UNSEEN).ln()
 }
 
 /// A measure's name in the file.

@@ -22,7 +22,7 @@ const MOST_CALLS: usize = 2_000;
 const MOST_TEMPLATES: usize = 50_000;
 /// Believed endpoints that a model holds; those with the most requests stay.
 const MOST_BELIEVED: usize = 5_000;
-/// A caller with fewer requests says nothing of what is usual.
+/// A caller with no more requests says nothing of what is usual.
 const FEW_REQUESTS: f32 = 5.0;
 /// Makes the median absolute deviation a standard deviation, were the distribution normal.
 const MAD_TO_DEVIATION: f32 = 1.4826;
@@ -175,7 +175,7 @@ fn steps(good: &[&Student], places: &[Option<u32>]) -> Vec<(u32, u32, u32)> {
 
 /// Median and spread of each measure over those who sent enough.
 fn norms(good: &[&Student]) -> BTreeMap<String, Norm> {
-    let enough: Vec<_> = good.iter().filter(|s| s.identity.requests() >= FEW_REQUESTS).collect();
+    let enough: Vec<_> = good.iter().filter(|s| s.identity.requests() > FEW_REQUESTS).collect();
     let mut norms = BTreeMap::new();
     if enough.is_empty() {
         return norms;
