@@ -3,6 +3,7 @@
 //! ```text
 //!   weir-dataplane ──unix socket──► control ──► hub ──► eventlog ──► events.jsonl, ring, followers
 //!                  ◄────policy─────         ◄──        store ──► revisions on disk
+//!                                            ──► learning ──► endpoints, who calls whom, anomalies ──► eventlog
 //!                                            ▲
 //!                          weir, Prometheus ─┴─ api, metrics
 //! ```

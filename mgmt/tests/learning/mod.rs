@@ -194,7 +194,7 @@ fn recorded(now: u64) -> String {
     let line = |start: u64, n: u64| {
         let (ts, src) = (start + n * 14, n * 7 % 50);
         let (method, url, status) = match n % 5 {
-            0 => ("POST", "/login", if n == 5 && start % 900 == 0 { 401 } else { 200 }),
+            0 => ("POST", "/login", if n == 5 && start.is_multiple_of(900) { 401 } else { 200 }),
             _ => ("GET", "/people", 200),
         };
         format!(

@@ -284,10 +284,6 @@ fn means(service: &str, f: &Finding) -> String {
         Kind::DataHeavy => format!(
             "Attack on many endpoints that send much: {place} sent {seen} bytes, where {mid} are usual; {who}."
         ),
-        Kind::DataLeak if f.measure == Measure::Objects => format!(
-            "Data leak: objects of {place} are taken one by one: {seen} different ones by one caller, where the heaviest usually \
-             takes {mid}; {who}."
-        ),
         Kind::DataLeak if f.measure == Measure::Requests => format!(
             "Data leak: objects of {place} are taken one by one: {seen} requests, where {mid} are usual; {who}."
         ),
@@ -356,7 +352,6 @@ fn measure(measure: Measure) -> &'static str {
         Measure::ServerErrors => "errors of the server",
         Measure::Bytes => "bytes",
         Measure::SensitiveData => "requests with sensitive data",
-        Measure::Objects => "different objects of one caller",
         Measure::NewEdges => "services that ask for the first time",
         Measure::ServerTime => "time of the server",
     }

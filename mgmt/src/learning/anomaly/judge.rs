@@ -11,8 +11,7 @@
 //! | HTTP DoS | requests | few callers not known; or not known and each asks more than callers do |
 //! | compute-heavy | the server's time, on few costly endpoints asked more than usual | the same |
 //! | data-heavy, data leak | bytes, of many or few endpoints | the same |
-//! | data leak | different objects of one caller | more than the heaviest usually has beyond its habit |
-//! | compute-heavy | the server's time that one caller takes | the same, and it asks for what is dear |
+//! | compute-heavy | the server's time that one caller takes | more than the heaviest usually does; it was not known, and asks for what is dear |
 //! | data leak | requests, of few callers | each for another object, and not so fast that it is meant to hurt |
 //! | sensitive data | requests with sensitive data in them or in their answers, of an endpoint | |
 //! | new edge | a service asks that never did | |
@@ -22,7 +21,7 @@ use super::baseline::{Deviation, WINDOWS};
 use super::kind::Kind;
 use super::observation::is_credentials;
 use super::record::{Caller, Record, Sums};
-use super::service::{Baseline, By, CallersWindow, Heaviest, OTHER, Scope, Service, Window};
+use super::service::{Baseline, By, CallersWindow, OTHER, Scope, Service, Window};
 use super::sketch::Entry;
 
 /// From so many standard deviations on it is no chance: the service, its endpoints and their measures are looked at thousands of
@@ -87,8 +86,6 @@ pub enum Measure {
     SensitiveData,
     /// Services that ask for the first time.
     NewEdges,
-    /// Different objects of one caller.
-    Objects,
 }
 
 /// A caller with more than it used to have.
@@ -203,12 +200,9 @@ impl<'a> Scene<'a> {
         let refused = refused.filter(|f| !same(f));
         let volume = self.volume();
         // Who is seen by the sum of all need not be looked for alone.
-        let alone = match &volume {
-            Some(found) if found.kind.is_attack() => [None, None],
-            _ => [self.taking(), self.exhausting()],
-        };
-        let [taking, exhausting] = alone;
-        let attacks = [refused, scanning, volume, self.sensitive(), taking, exhausting];
+        let attacked = volume.as_ref().is_some_and(|found| found.kind.is_attack());
+        let exhausting = if attacked { None } else { self.exhausting() };
+        let attacks = [refused, scanning, volume, self.sensitive(), exhausting];
         let mut found: Vec<Finding> = attacks.into_iter().flatten().collect();
         if !found.iter().any(|f| f.kind.is_attack()) {
             found.extend(self.errors());
@@ -372,61 +366,40 @@ impl<'a> Scene<'a> {
             && costs(usual).zip(costs(self.usual())).is_some_and(|(this, all)| this >= 2.0 * all)
     }
 
-    /// One caller that takes object by object, so slowly that the sum of all requests does not show it.
-    fn taking(&self) -> Option<Finding> {
-        let window = self.callers();
-        let takes = |caller: &Caller| {
-            self.takes_one_by_one(caller) && 2 * caller.sums.missing < caller.sums.requests
-        };
-        let callers = window.callers.busy.iter().filter(|(_, e)| takes(&e.stats));
-        let finding = self.alone(callers, &window.objects, Heaviest::objects)?;
-        Some(Finding { kind: Kind::DataLeak, measure: Measure::Objects, ..finding })
-    }
-
-    /// One caller that takes much of the server's time, so slowly that the sum of all time does not show it.
+    /// Callers not known that each take surely more of the server's time than the heaviest usually does beyond its habit, so slowly
+    /// that the sum of all time does not show it.
     fn exhausting(&self) -> Option<Finding> {
         let window = self.callers();
         let usual = self.usual().micros.usual(self.length)?;
         let dear = |caller: &Caller| {
             let Sums { requests, micros, server_errors, .. } = caller.sums;
             let each = micros as f64 / requests.max(1) as f64;
-            each >= DEAR * usual && 3 * server_errors < requests
+            caller.new && each >= DEAR * usual && 3 * server_errors < requests
         };
-        let callers = window.callers.costly.iter().filter(|(_, e)| dear(&e.stats));
-        let mut finding = self.alone(callers, &window.costs, Heaviest::micros)?;
-        let whole = self.usual().micros_deviation(self.length, self.window)?;
-        if finding.deviation.seen < MATTERS * whole.mid {
-            return None;
-        }
-        let Deviation { low, mid, high, seen, .. } = &mut finding.deviation;
-        [low, mid, high, seen].into_iter().for_each(|micros| *micros /= 1e6);
-        Some(Finding { kind: Kind::ComputeHeavy, measure: Measure::ServerTime, ..finding })
-    }
-
-    /// Callers that each have surely more than the heaviest usually has beyond its habit; the kind is for the caller to say.
-    fn alone<'c>(
-        &self,
-        callers: impl Iterator<Item = (u64, &'c Entry<Caller>)>,
-        heaviest: &Heaviest,
-        amount: fn(&Caller) -> f64,
-    ) -> Option<Finding> {
         let one = |(hash, entry): (u64, &Entry<Caller>)| {
-            let deviation = heaviest.deviation(hash, amount(&entry.stats))?;
+            let deviation = window.costs.deviation(hash, &entry.stats)?;
             let sure = deviation.z >= SURE && deviation.seen >= INTENSE * deviation.mid;
             let name = entry.name.to_string();
             let culprit = Culprit { name, beyond: deviation.seen, caller: entry.stats };
-            sure.then_some((deviation, culprit))
+            (sure && dear(&entry.stats)).then_some((deviation, culprit))
         };
-        let mut found: Vec<(Deviation, Culprit)> = callers.filter_map(one).collect();
+        let mut found: Vec<_> = window.callers.costly.iter().filter_map(one).collect();
         found.sort_by(|(_, a), (_, b)| {
             b.beyond.total_cmp(&a.beyond).then_with(|| a.name.cmp(&b.name))
         });
         found.truncate(NAMED);
-        let deviation = found.first()?.0;
-        let callers: Vec<Culprit> = found.into_iter().map(|(_, culprit)| culprit).collect();
-        let new = callers.iter().filter(|c| c.caller.new).count() as f64 / callers.len() as f64;
-        let culprits = Culprits { callers, share: 1.0, heavier: true, new, ..Culprits::default() };
-        Some(self.finding(Kind::Load, Measure::Requests, deviation, Vec::new(), culprits))
+        let mut deviation = found.first()?.0;
+        let whole = self.usual().micros_deviation(self.length, self.window)?;
+        if deviation.seen < MATTERS * whole.mid {
+            return None;
+        }
+        let Deviation { low, mid, high, seen, .. } = &mut deviation;
+        [low, mid, high, seen].into_iter().for_each(|micros| *micros /= 1e6);
+        let callers = found.into_iter().map(|(_, culprit)| culprit).collect();
+        let culprits =
+            Culprits { callers, share: 1.0, heavier: true, new: 1.0, ..Culprits::default() };
+        let (kind, measure) = (Kind::ComputeHeavy, Measure::ServerTime);
+        Some(self.finding(kind, measure, deviation, Vec::new(), culprits))
     }
 
     /// More sensitive data than usual, of endpoints for as many requests: that more people ask for their own is no leak.

@@ -202,9 +202,9 @@ impl Habits {
         f64::from(self.before.get(&caller).copied().unwrap_or(0.0))
     }
 
-    fn learn(&mut self, callers: &Top<Caller>, amount: impl Fn(&Caller) -> f64) {
+    fn learn(&mut self, callers: &Top<Caller>, amount: Amount) {
         for (caller, entry) in callers.iter() {
-            keep_most(&mut self.today, caller, amount(&entry.stats) as f32);
+            keep_most(&mut self.today, caller, amount(&entry.stats.sums) as f32);
         }
         shorten(&mut self.today);
     }
@@ -231,7 +231,8 @@ fn shorten(habits: &mut HashMap<u64, f32>) {
     }
 }
 
-/// How much the heaviest caller of a window has beyond its habit: what one caller can have without being seen among many.
+/// How much of the server's time the heaviest caller of a window takes beyond its habit, in microseconds: what one caller can take
+/// without being seen among many.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Heaviest {
     habits: Habits,
@@ -239,28 +240,22 @@ pub struct Heaviest {
 }
 
 impl Heaviest {
-    /// Different paths.
-    pub fn objects(caller: &Caller) -> f64 {
-        caller.paths.count()
+    /// What a caller takes beyond its habit, against what the heaviest usually does, if that is known.
+    pub fn deviation(&self, hash: u64, caller: &Caller) -> Option<Deviation> {
+        self.most.deviation(self.beyond(hash, caller))
     }
 
-    /// The server's time, in microseconds.
-    pub fn micros(caller: &Caller) -> f64 {
-        caller.sums.micros as f64
+    fn beyond(&self, hash: u64, caller: &Caller) -> f64 {
+        caller.sums.micros as f64 - self.habits.of(hash)
     }
 
-    /// What a caller has beyond its habit, against what the heaviest usually has, if that is known.
-    pub fn deviation(&self, hash: u64, amount: f64) -> Option<Deviation> {
-        self.most.deviation(amount - self.habits.of(hash))
-    }
-
-    fn learn(&mut self, callers: &Top<Caller>, amount: fn(&Caller) -> f64) {
-        let beyond = callers.iter().map(|(hash, e)| amount(&e.stats) - self.habits.of(hash));
+    fn learn(&mut self, callers: &Top<Caller>) {
+        let beyond = callers.iter().map(|(hash, entry)| self.beyond(hash, &entry.stats));
         let most = beyond.fold(0.0, f64::max);
         if most > 0.0 {
             self.most.learn(most);
         }
-        self.habits.learn(callers, amount);
+        self.habits.learn(callers, |sums| sums.micros);
     }
 }
 
@@ -298,9 +293,7 @@ pub struct CallersWindow {
     habits: [Habits; 6],
     /// What the heaviest caller usually has.
     most: [Mean; 6],
-    /// Different paths, and the server's time, of single callers.
-    pub objects: Heaviest,
-    #[allow(missing_docs)]
+    /// The server's time that single callers take.
     pub costs: Heaviest,
 }
 
@@ -337,10 +330,9 @@ impl CallersWindow {
             for ((habits, most), (table, by)) in known.zip(tables) {
                 let amounts = table.iter().map(|(_, e)| by.amount()(&e.stats.sums));
                 most.learn(amounts.max().unwrap_or(0).max(1) as f64);
-                habits.learn(table, |caller| by.amount()(&caller.sums) as f64);
+                habits.learn(table, by.amount());
             }
-            self.objects.learn(busy, Heaviest::objects);
-            self.costs.learn(costly, Heaviest::micros);
+            self.costs.learn(costly);
         }
     }
 }
@@ -478,7 +470,7 @@ impl Service {
         }
         if length == 0 && (start + WINDOWS[0]).is_multiple_of(DAY) {
             for window in &mut self.callers {
-                let single = [&mut window.objects.habits, &mut window.costs.habits];
+                let single = [&mut window.costs.habits];
                 window.habits.iter_mut().chain(single).for_each(Habits::settle);
             }
             self.endpoints.retain(|_, e| e.asked + FORGET_AFTER > start);

@@ -59,7 +59,6 @@ impl Merge for CallersWindow {
         self.callers.merge(&other.callers);
         self.habits.iter_mut().zip(&other.habits).for_each(|(mine, theirs)| mine.merge(theirs));
         self.most.iter_mut().zip(&other.most).for_each(|(mine, theirs)| mine.merge(theirs));
-        self.objects.merge(&other.objects);
         self.costs.merge(&other.costs);
     }
 }
