@@ -32,11 +32,14 @@ pub(super) enum Command {
 #[derive(Debug, ClapArgs)]
 pub(super) struct LearnArgs {
     /// Requests: JSON lines, HAR, access log, EVE events, pcap, pcapng; each also in gzip; `-` for standard input
-    #[arg(default_value = "-")]
+    #[arg(default_value = "-", conflicts_with = "live")]
     file: PathBuf,
+    /// What the running system has learnt: the model of its last period, or of the first one so far
+    #[arg(long)]
+    pub(super) live: bool,
     /// Where the model is written
     #[arg(long, value_name = "MODEL")]
-    out: PathBuf,
+    pub(super) out: PathBuf,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -9,6 +9,7 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use serde_json::Value;
 use weir_inspect::policy::{Mode, Policy};
 
+use super::client::Client;
 use super::{Failure, Outcome, behaviour, output, read};
 use crate::learning::endpoints::drift::Description;
 use crate::learning::endpoints::edits::Edits;
@@ -62,11 +63,27 @@ enum Format {
     Policy,
 }
 
-pub(super) fn run(command: &Command) -> Outcome {
+pub(super) fn run(client: &Client, command: &Command) -> Outcome {
     match command {
         Command::Endpoints(args) => endpoints(args),
+        Command::Behaviour(args) if args.live => live(client, &args.out),
         Command::Behaviour(args) => behaviour::learn(args),
     }
+}
+
+/// How callers behave, as weir-mgmt has learnt it.
+fn live(client: &Client, out: &Path) -> Outcome {
+    let model = client.get("/api/v1/behaviour/learnt")?;
+    std::fs::write(out, model.to_string()).map_err(Failure::file("write", out))?;
+    let of = |name: &str| model.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let endpoints = model.get("templates").and_then(Value::as_array).map_or(0, Vec::len);
+    eprintln!(
+        "{} callers ({} left out), {endpoints} endpoints ({} not believed)",
+        of("callers"),
+        of("quarantined_callers"),
+        of("quarantined_templates")
+    );
+    Ok(ExitCode::SUCCESS)
 }
 
 fn endpoints(args: &Args) -> Outcome {

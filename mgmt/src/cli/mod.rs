@@ -149,7 +149,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Replay(args) => replay::run(args),
         Command::Scan(args) => scan::run(&args),
         Command::Score(args) => score::run(&args),
-        Command::Learn(command) => learn::run(&command),
+        Command::Learn(command) => learn::run(&client, &command),
         Command::Detect(command) => detect::run(&command),
         Command::Validate { file } => validate::run(&file),
     };

@@ -12,6 +12,7 @@
 //! | `GET /api/v1/endpoints?host=`, `…/openapi?host=`, `…/policy`, `…/log`, `…/edits` | what was learnt of APIs | unix socket only |
 //! | `POST /api/v1/endpoints/drift` | an OpenAPI document; `drift` | unix socket only |
 //! | `POST /api/v1/endpoints/edits` | `add`, `remove` templates; `templates` that hold | unix socket only |
+//! | `GET /api/v1/behaviour/learnt` | a model of how callers behave | unix socket only |
 //! | `GET /api/v1/services/graph`, `…/policy` | who calls whom | unix socket only |
 //! | `GET /api/v1/blocks` | blocked sources: `total`, `sources` | unix socket only |
 //! | `POST /api/v1/blocks` with `cidr`, `seconds` | the same, then | unix socket only |
@@ -68,6 +69,7 @@ pub(super) fn operator(hub: Arc<Hub>) -> Router {
         .route("/api/v1/endpoints/policy", get(ask(|| Question::AllowList)))
         .route("/api/v1/endpoints/log", get(ask(|| Question::Log)))
         .route("/api/v1/endpoints/edits", get(ask(no_edit)).post(edit))
+        .route("/api/v1/behaviour/learnt", get(ask(|| Question::Behaviour)))
         .route("/api/v1/services/graph", get(ask(|| Question::Graph)))
         .route("/api/v1/services/policy", get(ask(|| Question::Segments)))
         .route("/api/v1/blocks", get(list_blocks).post(add_block))

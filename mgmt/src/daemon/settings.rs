@@ -35,6 +35,8 @@ pub struct LearningSettings {
     pub per_second: u32,
     /// Seconds between two times that what was learnt is written to the state directory.
     pub save_seconds: u64,
+    /// Hours after which a model of how callers behave is kept, and the next one begun.
+    pub behaviour_hours: u64,
 }
 
 /// Where events go, and how many are kept.
@@ -67,7 +69,12 @@ impl Default for Settings {
 
 impl Default for LearningSettings {
     fn default() -> LearningSettings {
-        LearningSettings { enabled: true, per_second: 1_000, save_seconds: 300 }
+        LearningSettings {
+            enabled: true,
+            per_second: 1_000,
+            save_seconds: 300,
+            behaviour_hours: 24,
+        }
     }
 }
 

@@ -280,3 +280,21 @@ fn what_several_nodes_know_is_added_up() {
     let missing = bench.weir(&["detect", "anomaly", "--model", &at("sum"), "--merge", &at("c")]);
     assert!(missing.status == Some(2) && missing.err.contains("there is no model"), "{missing:?}");
 }
+
+#[test]
+fn how_callers_behave_is_learnt_meanwhile() {
+    let bench = Bench::start("behaviour");
+    let _dp = taught(&bench);
+    let model = bench.path("model.json").display().to_string();
+    let learnt = bench.weir(&["learn", "behaviour", "--live", "--out", &model]);
+    assert!(learnt.ok() && learnt.err.contains(" endpoints"), "{learnt:?}");
+    let templates = std::fs::read_to_string(&model).unwrap();
+    let templates: Value = serde_json::from_str(&templates).unwrap();
+    let of = |t: &Value| t["path"].as_str().unwrap().to_owned();
+    let paths: Vec<String> = templates["templates"].as_array().unwrap().iter().map(of).collect();
+    // Who looks up many people one after another is left out, and what only they asked for.
+    assert_eq!(paths, ["/people"]);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let file = bench.file("recorded.jsonl", &recorded(now));
+    assert!(bench.weir(&["detect", "behaviour", "--model", &model, &file]).ok());
+}

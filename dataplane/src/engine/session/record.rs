@@ -112,7 +112,7 @@ pub fn access(feed: &mut Feed<'_>, request: &Request) {
         src: Some(report::endpoint(feed.conn.client)),
         dst: Some(report::endpoint(feed.conn.server)),
         http: Some(proto::Http {
-            // Nobody learns from where a page or its answer point to.
+            // Where pages and answers point to may hold tokens.
             http_refer: String::new(),
             redirect: String::new(),
             ..report::http(request)
@@ -125,6 +125,7 @@ pub fn access(feed: &mut Feed<'_>, request: &Request) {
         sent: noted.names(Dir::ToServer),
         received: noted.names(Dir::ToClient),
         weight,
+        referer: !request.referer.is_empty(),
     };
     feed.cx.records.push_back(record);
 }

@@ -11,7 +11,7 @@ rules:
 
 fn request(path: &str, token: &str) -> String {
     format!(
-        "GET {path} HTTP/1.1\r\nHost: shop.example\r\nAuthorization: Bearer {token}\r\nCookie: a=b\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nHost: shop.example\r\nAuthorization: Bearer {token}\r\nCookie: a=b\r\nReferer: http://a/?token=1\r\n\r\n"
     )
 }
 
@@ -37,7 +37,8 @@ fn a_request_with_its_answer_time_and_kinds_of_data() {
     let http = record.http.unwrap();
     assert_eq!((http.url.as_str(), http.status, http.length), ("/people/17", 200, 22));
     assert_eq!((record.service.as_str(), record.credential.as_str()), ("people", "bearer"));
-    assert_eq!((record.duration_us, record.weight), (30_000, 1));
+    assert_eq!((record.duration_us, record.weight, record.referer), (30_000, 1, true));
+    assert!(http.http_refer.is_empty(), "it may hold a token");
     assert_eq!((record.sent.len(), record.received), (0, vec!["pii".to_owned()]));
 }
 

@@ -30,6 +30,8 @@ pub(in super::super) enum Question {
         #[allow(missing_docs)]
         remove: Vec<String>,
     },
+    /// How callers behave, as a model.
+    Behaviour,
     /// Who calls whom.
     Graph,
     /// That as a policy.
@@ -56,6 +58,7 @@ impl Learner {
             Question::AllowList => Ok(self.allow_list()),
             Question::Log => Ok(json!({ "changes": self.shown.changes().collect::<Vec<_>>() })),
             Question::Edit { add, remove } => self.edit(add, &remove),
+            Question::Behaviour => self.callers.model(),
             Question::Graph => Ok(graph::json(&self.graph)),
             Question::Segments => {
                 let (policy, left_out) = graph::policy(&self.graph);

@@ -13,6 +13,7 @@ use weir_proto::{Access, Anomaly, Event, Sample};
 
 use super::super::eventlog::EventLog;
 use super::super::rotate::Rotated;
+use super::callers::Callers;
 use super::{record, state};
 use crate::learning::anomaly::{self, Engine, Kind, Observation, Report, State};
 use crate::learning::endpoints::edits::Edits;
@@ -48,6 +49,7 @@ pub(super) struct Learner {
     pub(super) trial: Trial,
     pub(super) graph: Graph,
     who: Who,
+    pub(super) callers: Callers,
     /// The list of endpoints as it was put together last, when, how long that took, and of how many requests.
     learnt: Arc<Learnt>,
     put_together: Option<(Instant, Duration)>,
@@ -57,7 +59,7 @@ pub(super) struct Learner {
 
 impl Learner {
     /// With what was learnt before.
-    pub(super) fn open(dir: &Path, events: Arc<EventLog>) -> io::Result<Learner> {
+    pub(super) fn open(dir: &Path, events: Arc<EventLog>, period: Duration) -> io::Result<Learner> {
         let networks = Networks::built_in();
         let networks =
             networks.ok_or_else(|| io::Error::other("the built-in networks are damaged"))?;
@@ -91,6 +93,7 @@ impl Learner {
             trial: Trial::default(),
             graph,
             who,
+            callers: Callers::new(at("behaviour.json"), period),
             learnt: Arc::default(),
             put_together: None,
             requests: 1,
@@ -120,6 +123,7 @@ impl Learner {
         let service = self.who.service(&request);
         request.caller = self.who.caller(&request);
         self.observe(&request);
+        self.callers.add(&request);
         if let (Some(service), Some(caller)) = (service, &request.caller) {
             self.graph.add(&request, &service, caller, now as u64);
         }
@@ -149,6 +153,7 @@ impl Learner {
             let reports = self.anomalies.advance(now() - LATE);
             self.tell(&reports);
         }
+        self.callers.tick();
         if self.put_together.is_none_or(|(at, _)| at.elapsed() >= REFRESH) {
             self.learnt();
         }

@@ -9,6 +9,7 @@
 //! The thread is alone with what it knows. Nobody waits for it but who asks it something.
 
 mod answer;
+mod callers;
 mod learner;
 mod record;
 mod state;
@@ -76,7 +77,11 @@ impl Learning {
         std::fs::create_dir_all(&dir)?;
         let save_every = Duration::from_secs(settings.save_seconds.max(1));
         let told = Arc::clone(&seen);
-        let mut learner = Learner::open(&dir, events)?;
+        let mut learner = Learner::open(
+            &dir,
+            events,
+            Duration::from_secs(settings.behaviour_hours.max(1) * 3_600),
+        )?;
         let run = move || {
             policy.into_iter().for_each(|source| learner.follow(&source));
             run(&mut learner, &messages, &told, save_every);

@@ -12,14 +12,18 @@ pub(super) fn request(record: &Access) -> Option<Request> {
     let mut headers = Vec::new();
     let mut field = |name: &str, value: &str| headers.push((name.to_owned(), value.to_owned()));
     // The token itself stays in the data plane. Callers are told apart by their addresses then.
-    let caller = src.as_deref().unwrap_or_default();
+    let ip = record.src.as_ref().and_then(Endpoint::addr);
+    let caller = ip.map(|ip| ip.to_string()).unwrap_or_default();
     match record.credential.as_str() {
         "" => {}
         "bearer" => field("authorization", &format!("Bearer {caller}")),
         "basic" => field("authorization", &format!("Basic {caller}")),
-        "authorization" => field("authorization", caller),
-        "api-key" => field("x-api-key", caller),
-        _ => field("cookie", caller),
+        "authorization" => field("authorization", &caller),
+        "api-key" => field("x-api-key", &caller),
+        _ => field("cookie", &caller),
+    }
+    if record.referer {
+        field("referer", "-");
     }
     if record.grpc.is_some() {
         field("content-type", "application/grpc");
@@ -97,6 +101,11 @@ mod tests {
             (Some("shop"), Some("10.0.0.1:80"))
         );
         assert_eq!((request.ts, request.weight), (Some(1.5), 3));
+        assert_eq!(
+            request.header("authorization"),
+            Some("Bearer 10.0.0.1"),
+            "one caller, whatever its port"
+        );
         assert_eq!(Credential::of(&request), Some(Credential::Bearer));
         let response = request.response.unwrap();
         assert_eq!((response.status, response.duration), (404, Some(0.25)));

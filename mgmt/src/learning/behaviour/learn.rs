@@ -76,7 +76,7 @@ impl Learner {
     }
 
     /// The model, and sentences about what should be known of it.
-    pub fn finish(self) -> (SiteModel, Vec<String>) {
+    pub fn finish(&self) -> (SiteModel, Vec<String>) {
         let mut site = SiteModel::new();
         let mut notes = Vec::new();
         let good: Vec<&Student> = self.callers.values().filter(|s| s.worst < ALARM).collect();
