@@ -27,11 +27,13 @@ mod media;
 pub(crate) mod messagepack;
 mod multipart;
 mod nested;
+mod place;
 mod protobuf;
 mod xml;
 
 use media::Media;
 pub use media::is_messagepack;
+pub use place::Place;
 
 use crate::scan::Kept;
 

@@ -6,9 +6,11 @@ use regex_syntax::ParserBuilder;
 
 use super::compile::Compiler;
 use super::diagnostic::{Pos, did_you_mean};
+use super::given::path_in;
 use super::yaml::Node;
 use super::{Action, source};
 use crate::detector::{Category, DetectorId, DetectorSet, MAX_DETECTORS};
+use crate::path::Place;
 use crate::scan::{Catalog, Conditions, CustomDetector, CustomKind, Kind, MAX_MATCH, Scanner};
 use crate::validate;
 
@@ -67,7 +69,7 @@ impl Compiler {
     fn custom(
         &mut self,
         name: &str,
-        source: source::CustomDetector,
+        mut source: source::CustomDetector,
         node: &Node,
     ) -> Option<DetectorId> {
         const FORMS: [&str; 4] = ["pattern", "literal", "literals", "together"];
@@ -91,6 +93,7 @@ impl Compiler {
         }
         let valid = self.validator(source.validator.as_deref(), node);
         let case_insensitive = source.case_insensitive.unwrap_or(false);
+        let places = self.places(&mut source.keys, node)?;
         let conditions =
             self.conditions((source.keys, source.context, source.except), case_insensitive, node);
         let (kind, longest) = match (source.pattern, source.literal, source.literals) {
@@ -126,6 +129,7 @@ impl Compiler {
             CustomDetector { name, category, kind, case_insensitive, max_len, valid, conditions };
         match self.catalog.add_custom(custom) {
             Ok(id) => {
+                self.catalog.only_at(id, places);
                 self.warn_of_slow(id, node.pos_of(key));
                 Some(id)
             }
@@ -162,6 +166,20 @@ impl Compiler {
         let message = format!("there is no validator `{kind}`{hint}");
         self.report.error(node.pos_of("validator"), message);
         None
+    }
+
+    /// Takes the whole paths out of `keys`; none if it holds names too, which is reported.
+    fn places(&mut self, keys: &mut Option<Vec<String>>, node: &Node) -> Option<Vec<Place>> {
+        let Some(all) = keys.take_if(|keys| keys.iter().any(|key| Place::is_path(key))) else {
+            return Some(Vec::new());
+        };
+        if let Some(name) = all.iter().find(|key| !Place::is_path(key)) {
+            let message =
+                format!("`{name}` is a name among paths: give either names or whole paths");
+            self.report.error(node.pos_of("keys"), message);
+            return None;
+        }
+        Some(all.iter().map(|path| Place::new(path)).collect())
     }
 
     /// What else must hold of a match; none if something is wrong with it, which is reported.
@@ -247,7 +265,7 @@ impl Compiler {
         if set.is_empty() && !all.is_empty() {
             return Err(format!(
                 "`{named}` cannot be found together with others: what it finds has no exact place \
-                 and end"
+                 and end, or counts at some places only"
             ));
         }
         match others.contains(&set) && !set.is_empty() {
@@ -273,7 +291,8 @@ impl Compiler {
         let finds = |text: &String| {
             let mut found = Vec::new();
             scanner.scan_whole(text.as_bytes(), &only, &mut found);
-            !found.is_empty()
+            let mut path = path_in(text.as_bytes(), b"");
+            found.iter().any(|f| self.catalog.counts_at(id, || path(f)))
         };
         let name = self.scope.own(name);
         for (text, item) in matches.iter().flatten().zip(node.items("match")) {

@@ -6,7 +6,8 @@ use super::parts::Scope;
 use super::rule::Host;
 use super::source::Given as Source;
 use super::{Decision, Direction, HeaderLookup, Message, Part, Policy, Selection};
-use crate::scan::decode_url;
+use crate::path::Paths;
+use crate::scan::{Found, Kept, decode_url};
 
 /// Ends of a connection about which a test says nothing (RFC 5737: for documentation).
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -106,22 +107,40 @@ impl Given {
         let asked = policy.select(&message(Direction::Request));
         let answered = policy.select(&message(Direction::Response));
         let text = |text: &Option<String>| text.as_deref().unwrap_or_default().as_bytes().to_vec();
-        let mut parts = vec![(&asked, Part::Url, url), (&asked, Part::Body, text(&self.body))];
-        parts.push((&answered, Part::Body, text(&self.response)));
+        let media = |fields: &Fields| fields.get("content-type").unwrap_or_default().to_vec();
+        let mut parts = vec![(&asked, Part::Url, url, Vec::new())];
+        parts.push((&asked, Part::Body, text(&self.body), media(&self.headers)));
+        parts.push((&answered, Part::Body, text(&self.response), media(&self.response_headers)));
         for (selection, fields) in [(&asked, &self.headers), (&answered, &self.response_headers)] {
             let values = fields.0.iter().map(|(_, value)| value.clone().into_bytes());
-            parts.extend(values.map(|value| (selection, Part::Headers, value)));
+            parts.extend(values.map(|value| (selection, Part::Headers, value, Vec::new())));
         }
-        let found = parts
-            .iter()
-            .flat_map(|(selection, part, bytes)| found(policy, selection, *part, bytes));
+        let found = parts.iter().flat_map(|(selection, part, bytes, media)| {
+            found(policy, selection, *part, bytes, media)
+        });
         asked.verdict().into_iter().chain(found).reduce(Decision::stronger)
     }
 }
 
 /// What is done about each finding in a part.
-fn found(policy: &Policy, selection: &Selection, part: Part, bytes: &[u8]) -> Vec<Decision> {
+fn found(
+    policy: &Policy,
+    selection: &Selection,
+    part: Part,
+    bytes: &[u8],
+    media: &[u8],
+) -> Vec<Decision> {
     let mut found = Vec::new();
     policy.scanner().scan_whole(bytes, selection.detectors(part), &mut found);
+    let mut path = path_in(bytes, media);
+    let mut place = |f: &Found| if part == Part::Body { path(f) } else { String::new() };
+    found.retain(|f| policy.catalog().counts_at(f.detector, || place(f)));
     found.iter().filter_map(|f| policy.decide(selection, part, f.detector)).collect()
+}
+
+/// Tells where in a whole body findings lie.
+pub(super) fn path_in<'b>(bytes: &'b [u8], media: &[u8]) -> impl FnMut(&Found) -> String + 'b {
+    let mut paths = Paths::default();
+    paths.begin(media, false);
+    move |f| paths.path(Kept { base: 0, bytes }, f.start, f.end)
 }

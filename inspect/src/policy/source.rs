@@ -153,8 +153,9 @@ pub(super) struct CustomDetector {
     /// Most bytes that a match may have. Default: what the pattern itself allows.
     #[schemars(range(min = 1, max = MAX_MATCH))]
     pub max_length: Option<u32>,
-    /// Names of fields (`"account_no": …`, `account-no=…`), one of which a match must be the value of. Case, `-` and `_` do not
-    /// count. Default: any.
+    /// Names of fields (`"account_no": …`, `account-no=…`), one of which a match must be the value of; case, `-` and `_` do not
+    /// count. Or whole paths in a body, as events tell them (`$.customer.cards[*].number`, `#3.5`, `/order/card`), of which
+    /// `[*]` is any element of a list. Default: any.
     #[schemars(length(min = 1), inner(length(min = 1)))]
     pub keys: Option<Vec<String>>,
     /// The kind of number that a match must be a valid one of, as `weir validate` knows them: `iban`, `us.ssn`, `luhn`.

@@ -21,6 +21,7 @@ impl Builtin {
             max_len: MAX_MATCH,
             mask_style: MaskStyle::All,
             description: self.description.to_owned(),
+            places: Vec::new(),
             find: Find::Attack,
         }
     }

@@ -10,6 +10,7 @@ use super::literal::{Compiled, Pattern, Place};
 use super::together::Together;
 use super::{builtin, pack};
 use crate::detector::{Category, DetectorId, DetectorSet, MAX_DETECTORS};
+use crate::path;
 
 /// The longest match that a detector may need to see whole before it is decided, in bytes. Longer secrets have a
 /// commit point instead (private keys, tokens). It bounds what a message's scan state retains.
@@ -94,6 +95,8 @@ pub struct Detector {
     pub mask_style: MaskStyle,
     /// One sentence for people.
     pub description: String,
+    /// Where in a body what it finds must lie to count; empty: anywhere, also outside of bodies.
+    pub places: Vec<path::Place>,
     pub(crate) find: Find,
 }
 
@@ -243,15 +246,34 @@ impl Catalog {
             max_len,
             mask_style: MaskStyle::All,
             description: "written in the policy".to_owned(),
+            places: Vec::new(),
             find,
         });
         Ok(id)
     }
 
-    /// Whether what it finds is reported as a whole with its place, so that others can lie near it: not attacks, and not what
+    /// What a detector finds counts only at these places of a body.
+    pub fn only_at(&mut self, id: DetectorId, places: Vec<path::Place>) {
+        let detectors = Arc::make_mut(&mut self.detectors);
+        detectors.iter_mut().filter(|d| d.id == id).for_each(|d| d.places.clone_from(&places));
+    }
+
+    /// Whether what a detector found counts at this path, which is asked for only where it matters. Where no path is known, a
+    /// detector that wants one has found nothing.
+    pub fn counts_at(&self, id: DetectorId, path: impl FnOnce() -> String) -> bool {
+        let places = self.get(id).map_or(&[][..], |d| d.places.as_slice());
+        places.is_empty() || {
+            let path = path();
+            places.iter().any(|place| place.is(&path))
+        }
+    }
+
+    /// Whether what it finds is reported as a whole with its place, so that others can lie near it: not attacks, not what counts at
+    /// some places only, and not what
     /// goes on behind a commit point.
     pub fn has_place(&self, id: DetectorId) -> bool {
         self.get(id).is_some_and(|d| match &d.find {
+            _ if !d.places.is_empty() => false,
             Find::Pattern(pattern) => !pattern.goes_on(),
             Find::Attack | Find::Together(_) => false,
             _ => true,

@@ -152,6 +152,7 @@ impl Entry {
             },
             name: self.name,
             description: self.description,
+            places: Vec::new(),
             find,
         })
     }

@@ -129,6 +129,9 @@ impl Body<'_> {
         } else {
             String::new()
         };
+        if !self.catalog.counts_at(part.detector, || path.clone()) {
+            return;
+        }
         let path = hide(self.catalog, self.scanner, path);
         let matched = self.state.matched(&part).to_vec();
         self.hits.push(Hit { found: part, path, matched });

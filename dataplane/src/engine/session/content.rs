@@ -310,18 +310,25 @@ impl Content {
         })
     }
 
-    /// Where in the document a finding lies. An attack has no place of its own.
-    fn path(&mut self, request: &Request, dir: Dir, f: &Found) -> String {
-        let catalog = request.policy.catalog();
-        let leak = catalog.get(f.detector).is_some_and(|d| d.kind == Kind::Leak);
-        let Some(tracked) = self.tracked.as_mut().filter(|_| leak) else { return String::new() };
-        let path = tracked.paths.path(self.state.content(), f.start, f.end);
+    /// Where in the document a finding lies, as far as that may be told.
+    fn told_path(&mut self, request: &Request, dir: Dir, f: &Found) -> String {
+        let path = self.path(request, f);
         let path = request.policy.named_path(&request.url, dir.direction(), path);
-        hide(catalog, request.policy.scanner(), path)
+        hide(request.policy.catalog(), request.policy.scanner(), path)
+    }
+
+    /// Where in the document a finding lies. An attack has no place of its own.
+    fn path(&mut self, request: &Request, f: &Found) -> String {
+        let leak = request.policy.catalog().get(f.detector).is_some_and(|d| d.kind == Kind::Leak);
+        let Some(tracked) = self.tracked.as_mut().filter(|_| leak) else { return String::new() };
+        tracked.paths.path(self.state.content(), f.start, f.end)
     }
 
     /// What follows from a finding. True: an enforced rule ends the message.
     fn found(&mut self, feed: &mut Feed<'_>, request: &Request, f: &Found) -> bool {
+        if !request.policy.catalog().counts_at(f.detector, || self.path(request, f)) {
+            return false;
+        }
         let decided = if f.continued {
             self.last.filter(|(id, ..)| *id == f.detector).map(|(_, d, token)| (d, token))
         } else {
@@ -344,7 +351,7 @@ impl Content {
             feed.drop_source(&request.policy, decision);
         }
         if !f.continued {
-            let path = self.path(request, feed.dir, f);
+            let path = self.told_path(request, feed.dir, f);
             let finding = Finding {
                 decision,
                 detector: f.detector,

@@ -357,7 +357,8 @@ impl Transaction {
         let found = std::mem::take(&mut feed.cx.found);
         let policy = Arc::clone(&self.request.policy);
         let mut blocks = false;
-        for f in &found {
+        let anywhere = |f: &&Found| policy.catalog().counts_at(f.detector, String::new);
+        for f in found.iter().filter(anywhere) {
             let matched = bytes.get(f.start as usize..f.end as usize).unwrap_or_default();
             let (caller, now) = (self.request.caller, feed.now.millis());
             let value = || feed.cx.settings.keys.hash(matched);

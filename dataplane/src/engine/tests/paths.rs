@@ -56,6 +56,36 @@ fn a_finding_has_its_path_in_every_cut() {
     }
 }
 
+#[test]
+fn a_detector_of_whole_paths_finds_what_lies_there_in_every_cut() {
+    let policy = "version: 1\nmode: enforce\ndetectors:\n  - {name: no, pattern: 'AB[0-9]{8}', keys: ['$.cards[*].no', '#3']}\n\
+                  rules:\n  - {name: m, direction: response, detect: [no], action: mask}\n";
+    let json =
+        r#"{"no":"AB12345678","cards":[{"no":"AB12345678"},{"x":"AB12345678","no":"AB12345678"}]}"#;
+    let wanted =
+        r#"{"no":"AB12345678","cards":[{"no":"**********"},{"x":"AB12345678","no":"**********"}]}"#;
+    let grpc = "\0\0\0\0\x18\x12\x0aAB12345678\x1a\x0aAB12345678";
+    for (kind, body, masked) in [
+        ("application/json", json, wanted),
+        ("application/grpc", grpc, "\0\0\0\0\x18\x12\x0aAB12345678\x1a\x0a**********"),
+        ("text/html", "<p>AB12345678", "<p>AB12345678"),
+    ] {
+        for size in [1, 7, 1448] {
+            let mut p = Play::open(policy);
+            p.say(Dir::ToServer, "GET /AB12345678 HTTP/1.1\r\nHost: a\r\n\r\n");
+            p.take();
+            let head = |b: &str| {
+                format!(
+                    "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nX-No: AB12345678\r\nContent-Length: {}\r\n\r\n{b}",
+                    b.len()
+                )
+            };
+            head(body).as_bytes().chunks(size).for_each(|piece| p.say(Dir::ToClient, piece));
+            assert_eq!(p.bytes(Dir::ToClient), head(masked), "{kind} by {size}");
+        }
+    }
+}
+
 /// `protoc --descriptor_set_out` of `tests/proto/orders.proto`, in base64.
 const ORDERS: &str = "CvcCCgxvcmRlcnMucHJvdG8SB3Nob3AudjEiJAoKR2V0UmVxdWVzdBIWCgZudW1iZXIYASABKA1SBm51bWJlciI5CgtMaXN0UmVx\
     dWVzdBIUCgVmaXJzdBgBIAEoDVIFZmlyc3QSFAoFY291bnQYAiABKA1SBWNvdW50Io4BCgVPcmRlchIWCgZudW1iZXIYASABKA1S\
