@@ -17,7 +17,8 @@ use super::source::{self, StepAction};
 use super::yaml::Node;
 use super::{Caller, Message, Mode, Policy};
 use crate::behaviour::{
-    self, Busy, Callers, Known, Ladder, MAX_STEPS, Mitigation, Model, Ruling, Seen, Step, Verdict,
+    self, Busy, Callers, Known, Ladder, MAX_STEPS, Mitigation, Model, PATIENCE, Ruling, Seen, Step,
+    Verdict,
 };
 
 /// The rule that events name for what the ladder does.
@@ -27,7 +28,8 @@ const LASTS: u64 = 600_000;
 /// Longest time of a step and of a rate, in seconds.
 const MAX_LASTS: u64 = 7 * 24 * 3600;
 const MAX_PER: u64 = 24 * 3600;
-/// A token that the service refuses tells nobody apart: who makes up a new one for each request is known by its address.
+/// A token that the service refuses tells nobody apart: who makes up a new one for each request is known by its address. Who was
+/// let in with a token ten times ([`PATIENCE`]) is judged by itself, whoever else has that address.
 const REFUSED_TOKEN: u16 = 401;
 
 /// What a policy says of behaviour.
@@ -154,22 +156,30 @@ impl Policy {
         message: &Message<'_>,
         now: u64,
     ) -> (Option<Refusal>, bool) {
-        let (mut refusal, mut busy) = (None, false);
         let Some(behaviour) = &self.compiled.behaviour else { return (None, false) };
-        // Its own step, and that of its address.
-        let source = Some(caller.source).filter(|source| *source != caller.identity);
-        for key in [Some(caller.identity), source].into_iter().flatten() {
-            match behaviour.callers.find(key, |k| k.standing.asks(now, &behaviour.ladder)) {
-                Ok(Some(Ruling::Refuse { mitigation, retry_after, rest })) => {
-                    refusal = refusal.or(Some(Refusal { mitigation, retry_after, rest, key }));
-                }
-                Ok(_) => {}
-                Err(Busy) => busy = true,
+        let asks = |key| {
+            behaviour.callers.find(key, |known| {
+                let ruling = known.standing.asks(now, &behaviour.ladder);
+                (key, ruling, known.identity.requests() >= f32::from(PATIENCE))
+            })
+        };
+        let asked = match asks(caller.identity) {
+            // Hardly anybody yet: as all those of this address whose tokens were refused.
+            Ok(None | Some((_, Ruling::Pass, false))) if caller.source != caller.identity => {
+                asks(caller.source)
             }
-        }
+            asked => asked,
+        };
+        let refusal = match asked {
+            Ok(Some((key, Ruling::Refuse { mitigation, retry_after, rest }, _))) => {
+                Refusal { mitigation, retry_after, rest, key }
+            }
+            Ok(_) => return (None, false),
+            Err(Busy) => return (None, true),
+        };
         let is_refuge = || behaviour.redirect.as_ref().is_some_and(|r| r.leads_to(message));
-        let stays = |r: &Refusal| r.mitigation != Mitigation::Challenge || !is_refuge();
-        (refusal.filter(stays), busy)
+        let passes = refusal.mitigation == Mitigation::Challenge && is_refuge();
+        ((!passes).then_some(refusal), false)
     }
 
     /// Whether steps of the ladder act, or only tell: their mode and that of the whole are `enforce`.
@@ -457,10 +467,16 @@ behaviour:
             let login = Seen { method: b"POST", ..seen(now as f64 / 1000.0, "/login", 401) };
             policy.observe(caller, &login, now);
         }
-        for (source, refused) in [(8, true), (9, false)] {
-            let caller = Caller { identity: 5, source };
-            let found = refusal(&policy, caller, "/", 200_000);
-            assert_eq!(found.is_some(), refused, "{source}");
+        let let_in = Caller { identity: 6, source: 8 };
+        for n in 0..12 {
+            // As somebody who reads.
+            let at = 3.0 * f64::from(n * n);
+            policy.observe(let_in, &seen(at, "/api/me", 200), 180_000);
+        }
+        for (identity, source, refused) in [(5, 8, true), (5, 9, false), (6, 8, false)] {
+            let caller = Caller { identity, source };
+            let found = refusal(&policy, caller, "/", 200_001);
+            assert_eq!(found.is_some(), refused, "{identity} from {source}");
         }
     }
 

@@ -3,9 +3,11 @@
 use weir_proto::event::Body;
 use weir_proto::{Behaviour, Block};
 
+use super::http2::{self, frame_of};
 use super::limits::again;
 use super::*;
 use crate::engine::bypass::Order;
+use weir_reassembly::http2::frame::{code, kind};
 
 const LADDER: &str = "version: 1
 mode: enforce
@@ -122,4 +124,28 @@ fn what_weir_refuses_by_a_rule_is_not_held_against_the_caller() {
     assert!(heard.iter().all(|h| h.starts_with("HTTP/1.1 403")));
     assert_eq!(events(&mut p).0.len(), 0);
     assert_eq!(p.engine.counters().behaviour_judged, 0);
+}
+
+#[test]
+fn over_http2_the_streams_of_an_enumerator_are_refused_and_its_connection_lives() {
+    let mut p = http2::open(LADDER);
+    for n in 0..60 {
+        let stream = 2 * n + 1;
+        p.wait(100);
+        let refused = p.engine.counters().behaviour_refused;
+        p.say(Dir::ToServer, http2::request(stream, &format!("/api/orders/{n}")));
+        let answer = match p.engine.counters().behaviour_refused - refused {
+            0 => http2::response(stream, &["ok"]),
+            // The server finds the request malformed.
+            _ => frame_of(kind::RST_STREAM, 0, stream, &code::PROTOCOL_ERROR.to_be_bytes()),
+        };
+        p.say(Dir::ToClient, answer);
+        p.ack(Dir::ToServer);
+        p.take();
+    }
+    let (rises, blocks) = events(&mut p);
+    assert_eq!(rises.iter().map(|rise| rise.level).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    assert!(!blocks.is_empty() && blocks.iter().all(|block| block.how == "h2-malformed"));
+    let c = p.engine.counters();
+    assert_eq!((c.behaviour_judged, c.behaviour_refused), (60, blocks.len() as u64));
 }

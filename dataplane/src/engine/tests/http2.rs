@@ -18,13 +18,13 @@ rules:
     action: block
 ";
 
-fn frame_of(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub fn frame_of(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let header = FrameHeader { at: 0, length: payload.len() as u32, kind, flags, stream };
     [&header.to_bytes()[..], payload].concat()
 }
 
 /// :method GET, :scheme http, :path literal, :authority literal.
-fn request(stream: u32, path: &str) -> Vec<u8> {
+pub fn request(stream: u32, path: &str) -> Vec<u8> {
     let mut block = vec![0x82, 0x86, 0x04, path.len() as u8];
     block.extend(path.as_bytes());
     block.extend([0x01, 1, b'a']);
@@ -32,7 +32,7 @@ fn request(stream: u32, path: &str) -> Vec<u8> {
 }
 
 /// :status 200.
-fn response(stream: u32, body: &[&str]) -> Vec<u8> {
+pub fn response(stream: u32, body: &[&str]) -> Vec<u8> {
     let mut out = frame_of(kind::HEADERS, flag::END_HEADERS, stream, &[0x88]);
     for (i, part) in body.iter().enumerate() {
         let end = if i + 1 == body.len() { flag::END_STREAM } else { 0 };
@@ -41,7 +41,7 @@ fn response(stream: u32, body: &[&str]) -> Vec<u8> {
     out
 }
 
-fn open(policy: &str) -> Play {
+pub fn open(policy: &str) -> Play {
     let mut p = Play::open(policy);
     let settings = frame_of(kind::SETTINGS, 0, 0, &[]);
     // The server speaks first, as it may.
