@@ -10,7 +10,7 @@
 
 use std::collections::VecDeque;
 
-use weir_proto::frame::MAX_BATCH;
+use weir_proto::frame::{self, MAX_BATCH, MAX_BATCH_BYTES};
 use weir_proto::{Event, EventBatch};
 
 /// Most events on the wire without an acknowledgement; beyond it the rest waits.
@@ -49,7 +49,14 @@ impl Outbox {
     pub(super) fn batch(&mut self, lost_total: u64) -> Option<EventBatch> {
         let room = MAX_IN_FLIGHT.saturating_sub(self.in_flight.len()).min(MAX_BATCH);
         let seq = self.next_seq - self.waiting.len() as u64;
-        let events: Vec<Event> = self.waiting.drain(..room.min(self.waiting.len())).collect();
+        let mut bytes = 0;
+        let fits = |event: &&Event| {
+            let begun_within = bytes < MAX_BATCH_BYTES;
+            bytes += frame::length(*event);
+            begun_within
+        };
+        let count = self.waiting.iter().take(room).take_while(fits).count();
+        let events: Vec<Event> = self.waiting.drain(..count).collect();
         if events.is_empty() {
             return None;
         }
@@ -108,6 +115,30 @@ mod tests {
         let second = out.batch(0).unwrap();
         assert_eq!((second.seq, numbers(&second)), (256, (256..300).collect()));
         assert!(out.batch(0).is_none());
+    }
+
+    #[test]
+    fn a_batch_of_the_longest_events_fits_into_a_frame() {
+        // Five fields of 2 KB that are no UTF-8, each byte of which becomes three.
+        let long = || "\u{fffd}".repeat(2048);
+        let http = weir_proto::Http {
+            url: long(),
+            hostname: long(),
+            http_user_agent: long(),
+            http_refer: long(),
+            redirect: long(),
+            ..Default::default()
+        };
+        let body = weir_proto::event::Body::Http(http);
+        let mut out = Outbox::new(1_000);
+        (0..300).for_each(|n| drop(out.add(Event { body: Some(body.clone()), ..event(n) })));
+        let mut sent = Vec::new();
+        while let Some(batch) = out.batch(0) {
+            assert_eq!(batch.seq, sent.len() as u64);
+            frame::encode(&batch, &mut Vec::new()).unwrap();
+            sent.extend(numbers(&batch));
+        }
+        assert_eq!(sent, (0..300).collect::<Vec<_>>());
     }
 
     #[test]

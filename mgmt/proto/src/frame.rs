@@ -8,8 +8,12 @@ use prost::Message;
 /// Longest message either side sends or takes, in bytes. A longer one ends the connection.
 pub const MAX_FRAME: usize = 4 << 20;
 
-/// Most events in one [`crate::EventBatch`]; keeps a batch far below [`MAX_FRAME`].
+/// Most events in one [`crate::EventBatch`].
 pub const MAX_BATCH: usize = 256;
+
+/// Bytes of events in one [`crate::EventBatch`], the last event going over it: a request's fields, which clients choose, would
+/// make 256 of them longer than [`MAX_FRAME`].
+pub const MAX_BATCH_BYTES: usize = MAX_FRAME / 2;
 
 /// Bytes before each message.
 const HEADER: usize = 4;
@@ -23,6 +27,11 @@ pub enum FrameError {
     /// The bytes are not the expected message.
     #[error("not a message of this protocol: {0}")]
     Malformed(#[from] prost::DecodeError),
+}
+
+/// Bytes of `message` in a frame or in another message, without what frames it there.
+pub fn length(message: &impl Message) -> usize {
+    message.encoded_len()
 }
 
 /// Appends `message` to `out` as one frame. On error `out` is unchanged.
