@@ -94,6 +94,28 @@ pub fn curl_url(client: &Namespace, version: Version, url: &str, more: &[&str]) 
     })
 }
 
+/// The most that [`curl_from`] waits for an answer, in seconds: who is dropped hears nothing.
+const DROPPED: &str = "2";
+
+/// Asks HTTP/1 for one path after the other from an address of the client's; the statuses as far as answers came, and
+/// whether all did.
+pub fn curl_from(
+    client: &Namespace,
+    from: &str,
+    more: &[&str],
+    paths: &[String],
+) -> Result<(Vec<u16>, bool)> {
+    let urls: Vec<String> = paths.iter().map(|p| format!("http://{SERVER_V4}:{H1}{p}")).collect();
+    let mut argv = vec!["curl", "-s", "--fail-early", "-m", DROPPED, "--interface", from];
+    argv.extend(["-w", "%{stderr}%{http_code}\n"]);
+    argv.extend(more);
+    argv.extend(urls.iter().map(String::as_str));
+    let output = client.run(&argv, Duration::from_secs(120))?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let statuses = said.lines().filter_map(|line| line.parse().ok()).filter(|status| *status != 0);
+    Ok((statuses.collect(), output.status.success()))
+}
+
 /// A TCP connection from the client whose writes a test controls.
 #[derive(Debug)]
 pub struct RawClient {

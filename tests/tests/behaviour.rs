@@ -8,7 +8,8 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use weir_tests::net::{END, SERVER_V4, Topology};
+use weir_tests::clients::curl_from;
+use weir_tests::net::{END, Topology};
 use weir_tests::process::wait_for;
 use weir_tests::servers::{H1, RawServer, read_head};
 use weir_tests::weir::{Weir, total};
@@ -25,8 +26,6 @@ const MODEL: &str = r#"{"version":1,"callers":90,"quarantined_callers":0,"templa
 const CROWD: u32 = 60;
 const VISIT: [&str; 7] =
     ["/", "/app.css", "/app.js", "/sale", "/api/items/7", "/api/items/7/reviews", "/api/cart"];
-/// The most that curl waits for an answer: who is dropped hears nothing.
-const DROPPED: &str = "2";
 /// A loaded machine takes its time.
 const SOON: Duration = Duration::from_secs(20);
 
@@ -43,19 +42,6 @@ fn serve(mut stream: TcpStream) {
     }
 }
 
-/// Asks for one URL after the other from an address; the statuses as far as answers came, and whether all did.
-fn ask(topology: &Topology, from: &str, more: &[&str], paths: &[String]) -> (Vec<u16>, bool) {
-    let urls: Vec<String> = paths.iter().map(|p| format!("http://{SERVER_V4}:{H1}{p}")).collect();
-    let mut argv = vec!["curl", "-s", "--fail-early", "-m", DROPPED, "--interface", from];
-    argv.extend(["-w", "%{stderr}%{http_code}\n"]);
-    argv.extend(more);
-    argv.extend(urls.iter().map(String::as_str));
-    let output = topology.client.run(&argv, Duration::from_secs(120)).unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let statuses = said.lines().filter_map(|line| line.parse().ok()).filter(|status| *status != 0);
-    (statuses.collect(), output.status.success())
-}
-
 fn visits(topology: &Topology) {
     thread::scope(|scope| {
         for part in 0..4 {
@@ -63,7 +49,8 @@ fn visits(topology: &Topology) {
                 for n in (part..CROWD).step_by(4) {
                     let visit = VISIT.map(str::to_owned);
                     let (statuses, all) =
-                        ask(topology, &format!("10.9.0.{}", 100 + n), &[], &visit);
+                        curl_from(&topology.client, &format!("10.9.0.{}", 100 + n), &[], &visit)
+                            .unwrap();
                     assert!(all && statuses == [200; VISIT.len()], "visitor {n}: {statuses:?}");
                 }
             });
@@ -95,10 +82,11 @@ fn attackers_climb_the_ladder_and_are_dropped_while_a_crowd_is_served() {
     let logins = vec!["/login".to_owned(); 400];
     let (enumerated, sprayed) = thread::scope(|scope| {
         let topology = &topology;
-        let enumerator = scope.spawn(move || ask(topology, ENUMERATOR, &[], &orders));
-        let sprayer = scope.spawn(move || ask(topology, SPRAYER, &["-d", ""], &logins));
+        let enumerator = scope.spawn(move || curl_from(&topology.client, ENUMERATOR, &[], &orders));
+        let sprayer =
+            scope.spawn(move || curl_from(&topology.client, SPRAYER, &["-d", ""], &logins));
         visits(topology);
-        (enumerator.join().unwrap(), sprayer.join().unwrap())
+        (enumerator.join().unwrap().unwrap(), sprayer.join().unwrap().unwrap())
     });
     for (who, (statuses, all)) in [("the enumerator", &enumerated), ("the sprayer", &sprayed)] {
         let at = |status: u16| statuses.iter().position(|s| *s == status);
@@ -135,12 +123,13 @@ fn attackers_climb_the_ladder_and_are_dropped_while_a_crowd_is_served() {
     .unwrap_or_else(|e| panic!("{e}: {levels:?}"));
     assert_eq!(levels.len(), 2, "nobody else: {levels:?}");
     assert!(levels.values().all(|levels| *levels == [1, 2, 3, 4, 5]), "{levels:?}");
+    let mut counted = (0.0, 0.0);
     wait_for("the counters", SOON, || {
         let metrics = weir.metrics().ok()?;
-        let judged = total(&metrics, "weir_behaviour_judged_total");
+        let of = |name| total(&metrics, name);
+        counted = (of("weir_behaviour_judged_total"), of("weir_behaviour_raised_total"));
         let visits = 2 * u64::from(CROWD) * VISIT.len() as u64;
-        (judged >= visits as f64 && total(&metrics, "weir_behaviour_raised_total") == 10.0)
-            .then_some(())
+        (counted.0 >= visits as f64 && counted.1 == 10.0).then_some(())
     })
-    .unwrap();
+    .unwrap_or_else(|e| panic!("{e}: judged and raised {counted:?}"));
 }
