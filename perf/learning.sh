@@ -3,8 +3,9 @@
 # usage: learning.sh BIN [SHARED] [PART…]; BIN is the folder that holds the programs. Without a PART, all of them.
 set -eu
 bin=$1
+here=$(dirname "$0")
 shared=${2:-${WEIR_SHARED:-../shared}}/corpora
-parts="endpoints behaviour anomalies"
+parts="endpoints behaviour anomalies headline"
 if [ $# -gt 2 ]; then
 	shift 2
 	parts=$*
@@ -137,6 +138,16 @@ anomalies_simulated() {
 anomalies() {
 	anomalies_weeks
 	anomalies_simulated
+}
+
+# Signatures alone and ModSecurity with CRS against signatures + learning. Takes some minutes; WEIR_SIM_SEED repeats a draw.
+headline() {
+	"$here/headline/run.sh" "$bin" "$(dirname "$shared")" >"$out/headline" || {
+		cat "$out/headline"
+		return 1
+	}
+	cat "$out/headline"
+	awk -f "$here/aims.awk" "$here/aims.txt" "$out/headline"
 }
 
 for part in $parts; do

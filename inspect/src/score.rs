@@ -3,7 +3,7 @@
 use crate::attack_model::Model;
 use crate::policy::Part;
 use crate::request::Request;
-use crate::scan::{ATTACK_FROM, MODEL, judged, weigh};
+use crate::scan::{ATTACK_FROM, MODEL, judged, surest};
 use crate::values::Text;
 
 /// From this score on a request is blocked where no policy says otherwise.
@@ -34,29 +34,35 @@ pub struct Score {
 /// Runs of tokens that the model tells of a value.
 const RUNS: usize = 3;
 
-/// Scores a request.
+/// Scores a request as the data plane does.
 pub fn score(request: &Request) -> Score {
+    score_with(Model::shipped(), request)
+}
+
+/// Scores a request with another model, or with signatures alone.
+pub fn score_with(model: Option<&Model>, request: &Request) -> Score {
     let mut score = Score::default();
-    score.text(Part::Url, Text::Url, request.url.as_bytes());
+    score.text(model, Part::Url, Text::Url, request.url.as_bytes());
     for (_, value) in &request.headers {
-        score.text(Part::Headers, Text::Field, value.as_bytes());
+        score.text(model, Part::Headers, Text::Field, value.as_bytes());
     }
-    score.text(Part::Body, Text::Body, &request.body);
+    score.text(model, Part::Body, Text::Body, &request.body);
     score.findings.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     score
 }
 
 impl Score {
-    fn text(&mut self, part: Part, kind: Text, text: &[u8]) {
+    fn text(&mut self, model: Option<&Model>, part: Part, kind: Text, text: &[u8]) {
         judged(kind, text, &mut |normal, fired| {
-            let confidence = weigh(normal, fired);
+            let surest = surest(fired);
+            let confidence = model.map_or(surest, |model| model.score(normal, surest));
             self.score = self.score.max(confidence);
             let mut tell = |detector, reason: String| {
                 self.findings.push(Finding { part, detector, reason, confidence });
             };
             fired.iter().for_each(|s| tell(s.detector, s.name.to_owned()));
             if confidence >= BLOCK_FROM {
-                let runs = Model::shipped().map(|m| m.reasons(normal, RUNS)).unwrap_or_default();
+                let runs = model.map(|m| m.reasons(normal, RUNS)).unwrap_or_default();
                 runs.into_iter().for_each(|run| tell(MODEL, run));
             }
         });
@@ -85,5 +91,18 @@ mod tests {
         let harmless = r#"{"method":"GET","url":"/orders?from=union+station","body":"{\"a\":1}"}"#;
         let score = scored(harmless);
         assert!(score.score < 0.05 && score.findings.is_empty(), "{score:?}");
+    }
+
+    #[test]
+    fn signatures_alone_are_as_sure_as_the_surest() {
+        let line = r#"{"method":"GET","url":"/?id=1%27%20or%20%271%27=%271"}"#;
+        let request = Request::parse(line.as_bytes()).unwrap();
+        let alone = score_with(None, &request);
+        assert!(alone.score >= BLOCK_FROM && alone.score < scored(line).score, "{alone:?}");
+        assert!(alone.findings.iter().all(|f| f.detector != MODEL && f.confidence == alone.score));
+        // A model that says no to all overrules what is not sure.
+        let mut model = Model::shipped().unwrap().clone();
+        model.bias = -100.0;
+        assert!(score_with(Some(&model), &request).score < BLOCK_FROM);
     }
 }

@@ -6,9 +6,10 @@ use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
 use serde_json::json;
+use weir_inspect::attack_model::Model;
 use weir_inspect::policy::{Decision, Policy};
 use weir_inspect::request::Request;
-use weir_inspect::score::{BLOCK_FROM, Finding, Score, score};
+use weir_inspect::score::{BLOCK_FROM, Finding, Score, score_with};
 
 use super::scan::compile;
 use super::{Failure, Outcome, output, read};
@@ -25,10 +26,18 @@ pub(super) struct Args {
     /// Say what this policy does [default: block from a score of 0.5]
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// Join signatures with this model (a file of `train-attack`); `none`: signatures alone [default: the shipped one]
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
     let policy = args.policy.as_deref().map(compile).transpose()?;
+    let other = args.model.as_deref().map(model).transpose()?;
+    let model = match &other {
+        Some(other) => other.as_ref(),
+        None => Model::shipped(),
+    };
     let bytes = read(&args.file)?;
     let mut out = BufWriter::new(stdout().lock());
     for (n, line) in bytes.split(|b| *b == b'\n').enumerate() {
@@ -36,7 +45,7 @@ pub(super) fn run(args: &Args) -> Outcome {
             continue;
         }
         let request = Request::parse(line).map_err(|what| wrong(&args.file, n + 1, &what))?;
-        let scored = score(&request);
+        let scored = score_with(model, &request);
         let action = match &policy {
             Some(policy) => by_policy(policy, &request, &scored),
             None if scored.score >= BLOCK_FROM => "block",
@@ -46,6 +55,16 @@ pub(super) fn run(args: &Args) -> Outcome {
     }
     output(out.flush())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The model of a file; none for `none`.
+fn model(file: &Path) -> Result<Option<Model>, Failure> {
+    if file.as_os_str() == "none" {
+        return Ok(None);
+    }
+    let bytes = read(file)?;
+    let damaged = || Failure::new(format!("{}: no attack model, or a damaged one", file.display()));
+    Model::read(&bytes).map(Some).ok_or_else(damaged)
 }
 
 fn wrong(file: &Path, line: usize, what: &str) -> Failure {
@@ -63,8 +82,8 @@ fn answer(request: &Request, scored: &Score, action: &str) -> serde_json::Value 
     }
     json!({
         "id": request.id,
-        // Four decimals: enough to tell thresholds apart, and an f32 has no more that are sure.
-        "score": (f64::from(scored.score) * 10_000.0).round() / 10_000.0,
+        // Nine decimals: also what is far from an attack is told apart, for who looks for a threshold.
+        "score": (f64::from(scored.score) * 1e9).round() / 1e9,
         "action": action,
         "reasons": reasons,
     })
@@ -111,7 +130,8 @@ mod tests {
             [("enforce", "GET", "block"), ("monitor", "GET", "alert"), ("enforce", "PUT", "pass")]
         {
             let request = request(method);
-            assert_eq!(by_policy(&policy(mode), &request, &score(&request)), action, "{mode}");
+            let scored = score_with(Model::shipped(), &request);
+            assert_eq!(by_policy(&policy(mode), &request, &scored), action, "{mode}");
         }
     }
 }

@@ -47,7 +47,7 @@ pub fn surest(fired: &[Signature]) -> f32 {
 }
 
 /// How much a normalised value looks like an attack, 0 to 1, given the signatures that fire on it.
-pub fn weigh(normal: &[u8], fired: &[Signature]) -> f32 {
+fn weigh(normal: &[u8], fired: &[Signature]) -> f32 {
     let surest = surest(fired);
     Model::shipped().map_or(surest, |model| model.score(normal, surest))
 }
