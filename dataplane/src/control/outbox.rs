@@ -131,7 +131,9 @@ mod tests {
         };
         let body = weir_proto::event::Body::Http(http);
         let mut out = Outbox::new(1_000);
-        (0..300).for_each(|n| drop(out.add(Event { body: Some(body.clone()), ..event(n) })));
+        for n in 0..300 {
+            assert_eq!(out.add(Event { body: Some(body.clone()), ..event(n) }), 0);
+        }
         let mut sent = Vec::new();
         while let Some(batch) = out.batch(0) {
             assert_eq!(batch.seq, sent.len() as u64);
