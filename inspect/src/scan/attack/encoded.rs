@@ -10,6 +10,10 @@ const PADDING: &[u8] = b"=%235Dd";
 /// Undoes base64 (RFC 4648, either alphabet, with or without padding) where all of `text` is that and says text. `out` is
 /// overwritten. Returns whether it was.
 pub(super) fn base64(text: &[u8], out: &mut Vec<u8>) -> bool {
+    // Of most values the first four letters tell that they are not.
+    if !text.get(..4).is_some_and(|first| decode(first).0.iter().all(is_text)) {
+        return false;
+    }
     let end = text.iter().position(|b| value(*b).is_none()).unwrap_or(text.len());
     let (letters, rest) = text.split_at(end);
     if end < SHORTEST || !rest.iter().all(|b| PADDING.contains(b)) {

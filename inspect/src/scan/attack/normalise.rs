@@ -31,7 +31,7 @@ pub fn decode_url(target: &[u8], out: &mut Vec<u8>) {
         query.filter(|b| **b == b'+').for_each(|b| *b = b' ');
     }
     for _ in 0..DECODE_PASSES {
-        if has & ENCODED == 0 || !rewrite(out, percent) {
+        if has & ENCODED == 0 || !rewrite(out, [b'%'; 2], percent) {
             return;
         }
     }
@@ -51,14 +51,16 @@ pub(super) fn normalise(text: &[u8], out: &mut Vec<u8>) {
     }
     if has & ENCODED != 0 {
         for _ in 0..DECODE_PASSES {
-            let changed = rewrite(out, percent) | rewrite(out, entity) | rewrite(out, escape);
+            let changed = rewrite(out, [b'%'; 2], percent)
+                | rewrite(out, [b'&'; 2], entity)
+                | rewrite(out, [b'\\'; 2], escape);
             if !changed {
                 break;
             }
         }
     }
     if has & STAR != 0 || has & ENCODED != 0 && out.contains(&b'*') {
-        rewrite(out, comment);
+        rewrite(out, [b'/', b'*'], comment);
     }
     out.make_ascii_lowercase();
     if has & (ENCODED | STAR | PLUS | ODD) != 0 {
@@ -91,16 +93,26 @@ fn classes(text: &[u8]) -> u8 {
     has | doubled
 }
 
-/// Replaces what `rule` finds at a place (the byte instead, and how many bytes it replaces) in
+/// Replaces what `rule` finds at a place that begins with one of `marks` (the byte instead, and how many bytes it replaces) in
 /// place; returns whether there was any. A rule never makes the text longer.
-fn rewrite(text: &mut Vec<u8>, rule: fn(&[u8]) -> Option<(u8, usize)>) -> bool {
+fn rewrite(text: &mut Vec<u8>, marks: [u8; 2], rule: fn(&[u8]) -> Option<(u8, usize)>) -> bool {
+    // What is before `from` has been looked at, and lies before `to`.
     let (mut from, mut to) = (0, 0);
     while let Some(rest) = text.get(from..).filter(|r| !r.is_empty()) {
-        let (byte, size) = rule(rest).unwrap_or((rest.first().copied().unwrap_or(0), 1));
-        if let Some(slot) = text.get_mut(to) {
-            *slot = byte;
+        let [a, b] = marks;
+        let plain = memchr::memchr2(a, b, rest).unwrap_or(rest.len());
+        let marked = rest.get(plain..).unwrap_or_default();
+        let found = marked.first().map(|mark| rule(marked).unwrap_or((*mark, 1)));
+        if from != to {
+            text.copy_within(from..from + plain, to);
         }
-        (from, to) = (from + size.max(1), to + 1);
+        (from, to) = (from + plain, to + plain);
+        if let Some((byte, size)) = found {
+            if let Some(slot) = text.get_mut(to) {
+                *slot = byte;
+            }
+            (from, to) = (from + size.max(1), to + 1);
+        }
     }
     text.truncate(to);
     from != to
