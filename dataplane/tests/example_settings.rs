@@ -7,7 +7,7 @@ use weir_dataplane::settings::{Placement, Settings};
 use weir_dataplane::xdp::Inspect;
 
 fn example(name: &str) -> Settings {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs").join(name);
+    let path = Path::new("../configs").join(name);
     Settings::load(&path).unwrap()
 }
 

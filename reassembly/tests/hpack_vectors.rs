@@ -46,7 +46,7 @@ impl Block {
 }
 
 fn shared() -> PathBuf {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared");
+    let beside = "../../shared";
     std::env::var_os("WEIR_SHARED").map_or(PathBuf::from(beside), PathBuf::from)
 }
 

@@ -12,12 +12,12 @@ use super::diagnostic::Report;
 use super::*;
 
 fn data(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/policy").join(file)
+    Path::new("tests/policy").join(file)
 }
 
 /// The published files, beside this crate.
 fn configs() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs")
+    PathBuf::from("../configs")
 }
 
 fn load<T: DeserializeOwned>(file: &str) -> T {

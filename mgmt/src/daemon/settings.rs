@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn the_example_states_the_defaults() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../configs/mgmt.yaml");
+        let path = "../configs/mgmt.yaml";
         let example = Settings::load(Path::new(path)).unwrap();
         assert_eq!(example, Settings { user: Some("weir".into()), ..Settings::default() });
     }
