@@ -38,14 +38,14 @@ impl Store {
     /// Stores a source as a new revision, numbered above all others and above `seen`. It is not yet in force.
     pub(super) fn add(&mut self, source: &str, seen: u64) -> io::Result<Revision> {
         let number = self.last.max(seen) + 1;
-        write(&self.path(number), source)?;
+        write(&self.path(number), &[source.as_bytes()])?;
         self.last = number;
         Ok(Revision { number, source: source.into() })
     }
 
     /// Puts a stored revision in force.
     pub(super) fn set_current(&self, number: u64) -> io::Result<()> {
-        write(&self.dir.join("current"), &format!("{number}\n"))?;
+        write(&self.dir.join("current"), &[format!("{number}\n").as_bytes()])?;
         let revisions = self.revisions()?;
         for old in revisions.iter().rev().skip(KEEP).filter(|n| **n != number) {
             fs::remove_file(self.path(*old))?;
@@ -82,10 +82,10 @@ impl Store {
 }
 
 /// Writes a file whole or not at all, and durably: new file, fsync, rename, fsync of the directory.
-pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
+pub(super) fn write(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut file = File::create(&new)?;
-    file.write_all(text.as_bytes())?;
+    parts.iter().try_for_each(|part| file.write_all(part))?;
     file.sync_all()?;
     fs::rename(&new, path)?;
     path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())

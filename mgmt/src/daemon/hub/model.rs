@@ -82,7 +82,8 @@ impl Hub {
             return Ok(Pushed::Refused(error));
         }
         let number = revision.number;
-        write(&self.models.file, &format!("{number}\n{}", revision.source))?;
+        let line = format!("{number}\n");
+        write(&self.models.file, &[line.as_bytes(), revision.source.as_bytes()])?;
         *lock(&self.models.current) = Some(revision);
         Ok(match answer {
             Ok(_) => Pushed::InForce(number),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use weir_inspect::request::Request;
 
-use super::state;
+use super::super::store::write;
 use crate::learning::behaviour::{Learner, actor};
 
 /// Callers that a period learns from; of further ones it learns nothing. About 10 kB each at most.
@@ -49,7 +49,7 @@ impl Callers {
         let (model, _) = self.learner.finish();
         let kept = serde_json::to_vec(&model)
             .map_err(io::Error::from)
-            .and_then(|text| state::write(&self.file, &[&text]));
+            .and_then(|text| write(&self.file, &[&text]));
         if let Err(e) = kept {
             tracing::error!("the model of callers can't be kept in {}: {e}", self.file.display());
         }

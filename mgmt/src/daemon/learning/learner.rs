@@ -13,6 +13,7 @@ use weir_proto::{Access, Anomaly, Event, Sample};
 
 use super::super::eventlog::EventLog;
 use super::super::rotate::Rotated;
+use super::super::store::write;
 use super::callers::Callers;
 use super::{record, state};
 use crate::learning::anomaly::{self, Engine, Kind, Observation, Report, State};
@@ -206,7 +207,7 @@ impl Learner {
         if templates != self.edits {
             // JSON is YAML.
             let path = self.dir.join("edits.yaml");
-            state::write(&path, &[text.as_bytes()])
+            write(&path, &[text.as_bytes()])
                 .map_err(|e| format!("can't keep them in {}: {e}", path.display()))?;
         }
         self.edits = templates;

@@ -1,25 +1,17 @@
 //! What was learnt, as files that are whole or not there: magic, version, SHA-256 of the rest, and the rest.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
+use super::super::store::write;
+
 /// The first line of a file. Another version is another line, and not read.
 const HEAD: &[u8] = b"weir-learnt 1\n";
 const SUM: usize = 32;
-
-/// Writes beside the file, then puts it in its place.
-pub(super) fn write(path: &Path, bytes: &[&[u8]]) -> io::Result<()> {
-    let beside = with(path, "new");
-    let mut file = File::create(&beside)?;
-    bytes.iter().try_for_each(|part| file.write_all(part))?;
-    file.sync_all()?;
-    fs::rename(beside, path)
-}
 
 /// Keeps what was learnt.
 pub(super) fn save<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
@@ -45,7 +37,9 @@ pub(super) fn load<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
 /// What `load` gave, or the default. What can't be used is put aside and told, and not lost.
 pub(super) fn or_fresh<T: Default>(what: &str, path: &Path, loaded: io::Result<T>) -> T {
     loaded.unwrap_or_else(|e| {
-        let aside = with(path, "bad");
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(".bad");
+        let aside = PathBuf::from(aside);
         let kept = match fs::rename(path, &aside) {
             Ok(()) => format!("it is kept as {}", aside.display()),
             Err(e) => format!("it can't be put aside: {e}"),
@@ -53,13 +47,6 @@ pub(super) fn or_fresh<T: Default>(what: &str, path: &Path, loaded: io::Result<T
         tracing::error!("{} can't be used ({e}): {what} is learnt anew; {kept}", path.display());
         T::default()
     })
-}
-
-fn with(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(end);
-    name.into()
 }
 
 #[cfg(test)]
