@@ -2,6 +2,7 @@
 
 pub mod control;
 pub mod engine;
+pub mod linkstate;
 pub mod port;
 pub mod preflight;
 pub mod reason;

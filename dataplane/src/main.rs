@@ -17,6 +17,7 @@ use weir_dataplane::control::{
     Control, ControlSettings, OUTBOX, Shared, initial_model, initial_policy,
 };
 use weir_dataplane::engine::Side;
+use weir_dataplane::linkstate::{self, LinkState};
 use weir_dataplane::preflight::{Ready, Request, Undo, undo_file};
 use weir_dataplane::replay::Replay;
 use weir_dataplane::settings::Settings;
@@ -164,13 +165,15 @@ fn run(start: Start) -> Result<(), (Failure, String)> {
         as_failure(Failure::Refused)(e)
     })?;
     // The program outlives this process and needs the ports as they are now; `detach` undoes both.
-    ready.undo.keep();
+    let mut undo = ready.undo;
+    undo.keep();
     let reports = workers.report_handles().to_vec();
     let control = ControlSettings {
         socket: settings.control_socket.clone(),
         state_dir: settings.state_dir.clone(),
         outbox: OUTBOX,
     };
+    let _link_state = mirror_link_state(&settings, undo, &shared)?;
     let program = Arc::clone(&xdp);
     let (watch, events) = (FallbackWatch::default(), Arc::clone(&shared));
     let metrics = move || {
@@ -194,6 +197,25 @@ fn run(start: Start) -> Result<(), (Failure, String)> {
         tracing::info!(worker, ?report, "worker ended");
     }
     stopped.map_err(as_failure(Failure::Stopped))
+}
+
+/// Begins to mirror the link state, if the settings say so; it ends with what is given back.
+fn mirror_link_state(
+    settings: &Settings,
+    undo: Undo,
+    shared: &Arc<Shared>,
+) -> Result<Option<LinkState>, (Failure, String)> {
+    let (true, Some(b)) = (settings.mirror_link_state, settings.device_b()) else {
+        return Ok(None);
+    };
+    let shared = Arc::clone(shared);
+    let tell = move |change: &linkstate::Change| {
+        tracing::warn!("{change}");
+        shared.emit(0, change.event(wall_clock_us()));
+    };
+    LinkState::mirror(settings.device_a(), b, undo, tell)
+        .map(Some)
+        .map_err(as_failure(Failure::Stopped))
 }
 
 fn replay(

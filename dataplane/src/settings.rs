@@ -99,6 +99,9 @@ pub struct Settings {
     /// Whether the XDP program itself sends on what nobody reads any more (TLS, tunnels, unknown protocols).
     #[serde(default)]
     pub bypass: bool,
+    /// Whether a port is taken down while the other one has no link, so that the neighbour sees it.
+    #[serde(default)]
+    pub mirror_link_state: bool,
     /// Whether every request is an `http` event, not only those with a finding.
     #[serde(default)]
     pub log_requests: bool,
@@ -289,6 +292,11 @@ impl Settings {
                 self.frames
             ));
         }
+        if self.mirror_link_state && self.placement == Placement::Mirror {
+            return Err(
+                "`mirror-link-state` needs two ports, and `placement: mirror` has one".into()
+            );
+        }
         if self.inspect_ports == Inspect::Ports(Vec::new()) {
             return Err(
                 "`inspect-ports` is empty: nothing would be inspected; write `all` or a list"
@@ -377,6 +385,7 @@ mod tests {
             ("placement: inline\nports: [a, b/c]\n", "network device"),
             ("placement: inline\nports: [a, sixteen-letters-x]\n", "network device"),
             ("placement: inline\nports: [a, b]\ncores: [1, 2]\n", "`cores`"),
+            ("placement: mirror\nports: [a]\nmirror-link-state: true\n", "`mirror-link-state`"),
             ("placement: inline\nports: [a, b]\nframes: 64\n", "`frames: 64`"),
             ("placement: inline\nports: [a, b]\nworkers: 0\n", "x.yaml:3:"),
             ("placement: inline\nports: [a, b]\ninspect-ports: []\n", "nothing would be inspected"),

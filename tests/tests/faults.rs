@@ -153,6 +153,55 @@ fn refusal(weir: &Weir<'_>) -> (i32, String) {
     refused(weir.spawn(&[]).unwrap())
 }
 
+/// Waits until the outer end of a link has one, or has none.
+fn until_link(end: &Namespace, up: bool) {
+    wait_for("the link's state at the neighbour", Duration::from_secs(20), || {
+        let shown = end.run_ok(&["ip", "-j", "link", "show", "dev", "eth0"]).ok()?;
+        (shown.contains("NO-CARRIER") != up).then_some(())
+    })
+    .unwrap();
+}
+
+/// Takes down an outer end of the two links, or brings it up.
+fn set_link(end: &Namespace, state: &str) {
+    end.run_ok(&["ip", "link", "set", "eth0", state]).unwrap();
+}
+
+#[test]
+fn a_lost_link_is_shown_to_the_neighbour_on_the_other_side() {
+    let topology = Topology::new().unwrap();
+    let site = Site::generate(1);
+    let _nginx = Nginx::start(&topology, &site).unwrap();
+    let mut weir = Weir::start_with(&topology, "mirror-link-state: true", MASK).unwrap();
+    weir.manage().unwrap();
+
+    set_link(&topology.client, "down");
+    until_link(&topology.server, false);
+    set_link(&topology.client, "up");
+    until_link(&topology.server, true);
+    until_masked(&topology, &site);
+    wait_for("the events", Duration::from_secs(20), || {
+        let events = weir.events().ok()?;
+        let told = |what: &str| events.iter().any(|e| e["anomaly"]["event"] == what);
+        (told("link_lost") && told("link_back")).then_some(())
+    })
+    .unwrap();
+
+    // The other way round; and killed meanwhile, it knows at its next start that the port is down by its own doing.
+    set_link(&topology.server, "down");
+    until_link(&topology.client, false);
+    weir.dataplane().unwrap().kill();
+    set_link(&topology.server, "up");
+    weir.run().unwrap();
+    until_masked(&topology, &site);
+
+    // An orderly end leaves no port down.
+    set_link(&topology.server, "down");
+    until_link(&topology.client, false);
+    weir.dataplane().unwrap().stop(Duration::from_secs(10)).unwrap();
+    until_link(&topology.client, true);
+}
+
 #[test]
 fn a_missing_device_is_named() {
     let topology = Topology::new().unwrap();

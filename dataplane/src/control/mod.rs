@@ -21,7 +21,8 @@ use std::thread::JoinHandle;
 use arc_swap::ArcSwap;
 use crossbeam::queue::ArrayQueue;
 use weir_inspect::policy::{Diagnostic, Policy};
-use weir_proto::{Access, BlockAnswer, BlockRequest, Event, Sample};
+use weir_proto::event::Body;
+use weir_proto::{Access, Anomaly, BlockAnswer, BlockRequest, Event, Sample};
 
 pub use kept::Kept;
 pub use model::initial_model;
@@ -45,6 +46,13 @@ pub struct ControlSettings {
     pub state_dir: PathBuf,
     /// Events kept while the management process is away ([`OUTBOX`]).
     pub outbox: usize,
+}
+
+/// Something that happened to Weir itself; `detail` is a sentence.
+pub fn system_event(what: &str, detail: String, timestamp_us: u64) -> Event {
+    let (r#type, event) = ("system".to_owned(), what.to_owned());
+    let anomaly = Anomaly { r#type, event, detail, ..Anomaly::default() };
+    Event { timestamp_us, body: Some(Body::Anomaly(anomaly)), ..Event::default() }
 }
 
 /// What the workers and the control thread share. None of it is a lock.

@@ -30,10 +30,12 @@ pub enum Setting {
     TxChecksum,
     /// Joins received segments in software; on a veth it also turns NAPI on.
     Gro,
+    /// Sends and receives at all.
+    Up,
 }
 
 impl Setting {
-    /// The word in `ethtool -K` (or `ip link set`, for promiscuous).
+    /// The word in `ethtool -K` (or `ip link set`, of the interface's own).
     pub fn name(self) -> &'static str {
         match self {
             Setting::Promiscuous => "promisc",
@@ -42,6 +44,7 @@ impl Setting {
             Setting::Lro => "lro",
             Setting::TxChecksum => "tx",
             Setting::Gro => "gro",
+            Setting::Up => "up",
         }
     }
 
@@ -50,7 +53,9 @@ impl Setting {
         const GET_FLAGS: u32 = 0x25;
         const SET_FLAGS: u32 = 0x26;
         match self {
-            Setting::Promiscuous => (0, 0, libc::IFF_PROMISC as u32), // of the interface, not of ethtool
+            // Of the interface, not of ethtool.
+            Setting::Promiscuous => (0, 0, libc::IFF_PROMISC as u32),
+            Setting::Up => (0, 0, libc::IFF_UP as u32),
             Setting::TxVlan => (GET_FLAGS, SET_FLAGS, 1 << 7),
             Setting::RxVlan => (GET_FLAGS, SET_FLAGS, 1 << 8),
             Setting::Lro => (GET_FLAGS, SET_FLAGS, 1 << 15),
@@ -91,9 +96,9 @@ impl Device {
         Ok(unsafe { request.ifr_ifru.ifru_ifindex } as u32)
     }
 
-    /// Whether it is up.
-    pub fn is_up(&self) -> io::Result<bool> {
-        Ok(self.flags()? & libc::IFF_UP as u32 != 0)
+    /// Whether it is up and has a link.
+    pub fn has_link(&self) -> io::Result<bool> {
+        Ok(self.flags()? & libc::IFF_RUNNING as u32 != 0)
     }
 
     /// The longest IP packet that it sends, in bytes.
@@ -173,7 +178,7 @@ impl Device {
         let (_, command, bit) = setting.commands();
         let before = self.bits(setting)?;
         let wanted = if on { before | bit } else { before & !bit };
-        if setting == Setting::Promiscuous {
+        if command == 0 {
             let mut request = self.request()?;
             request.ifr_ifru.ifru_flags = wanted as libc::c_short;
             return self.ioctl(libc::SIOCSIFFLAGS, &mut request);
@@ -182,11 +187,12 @@ impl Device {
     }
 
     fn bits(&self, setting: Setting) -> io::Result<u32> {
-        if setting == Setting::Promiscuous {
+        let (command, ..) = setting.commands();
+        if command == 0 {
             return self.flags();
         }
         let mut value = [0u32; 2];
-        self.ethtool(setting.commands().0, &mut value)?;
+        self.ethtool(command, &mut value)?;
         let [_, bits] = value;
         Ok(bits)
     }

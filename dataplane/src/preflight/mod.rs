@@ -118,7 +118,7 @@ impl Findings {
 
     fn port(&mut self, request: &Request, port: &Device, undo: &mut Undo) {
         let name = port.name();
-        let (up, mtu) = match port.is_up().and_then(|up| Ok((up, port.mtu()?))) {
+        let (up, mtu) = match port.get(Setting::Up).and_then(|up| Ok((up, port.mtu()?))) {
             Ok(answers) => answers,
             Err(error) => {
                 self.problems.push(format!(
@@ -128,7 +128,12 @@ impl Findings {
                 return;
             }
         };
-        if !up {
+        // One that a process which was killed held down (`linkstate.rs`).
+        let mut held = || {
+            undo.has_changed(name, None, Setting::Up)
+                && undo.apply(port, None, Setting::Up, true).unwrap_or(false)
+        };
+        if !up && !held() {
             self.problems.push(format!("{name} is down. Run: ip link set {name} up"));
         }
         if mtu > MAX_MTU {

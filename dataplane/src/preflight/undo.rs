@@ -28,6 +28,12 @@ struct Change {
     before: bool,
 }
 
+impl Change {
+    fn is(&self, device: &str, netns: Option<&Path>, setting: Setting) -> bool {
+        self.device == device && self.netns.as_deref() == netns && self.setting == setting
+    }
+}
+
 /// The changes. Dropped without [`Undo::keep`], those of this run are undone.
 #[derive(Debug)]
 pub struct Undo {
@@ -49,7 +55,7 @@ impl Undo {
     }
 
     /// Gives the device the setting, if it has it not. False if the device can't.
-    pub(super) fn apply(
+    pub(crate) fn apply(
         &mut self,
         device: &Device,
         netns: Option<&Path>,
@@ -61,29 +67,41 @@ impl Undo {
             return Ok(true);
         }
         // Written down first: if we are killed in between, undoing does no harm.
-        let device_name = device.name().to_owned();
-        let known = |c: &Change| {
-            c.device == device_name && c.netns.as_deref() == netns && c.setting == setting
-        };
-        if !self.changes.iter().any(known) {
-            let netns = netns.map(Path::to_owned);
-            self.changes.push(Change { device: device_name, netns, setting, before });
+        if !self.has_changed(device.name(), netns, setting) {
+            let (device, netns) = (device.name().to_owned(), netns.map(Path::to_owned));
+            self.changes.push(Change { device, netns, setting, before });
             self.save()?;
         }
         if device.set(setting, on).is_err() {
             return Ok(false); // most drivers refuse what they have fixed
         }
-        tracing::info!(
-            device = device.name(),
-            setting = setting.name(),
-            on,
-            "changed for inspection"
-        );
+        tracing::info!(device = device.name(), setting = setting.name(), on, "changed");
+        self.forget(device.name(), netns, setting, on)?;
         Ok(device.get(setting)? == on)
     }
 
-    /// Leaves the changes in place, for the program that outlives this process. `detach` undoes them.
-    pub fn keep(mut self) {
+    /// What was changed back is no change.
+    fn forget(
+        &mut self,
+        device: &str,
+        netns: Option<&Path>,
+        setting: Setting,
+        on: bool,
+    ) -> io::Result<()> {
+        let at = self.changes.iter().position(|c| c.is(device, netns, setting) && c.before == on);
+        let Some(at) = at else { return Ok(()) };
+        self.changes.remove(at);
+        self.own -= usize::from(at < self.own);
+        self.save()
+    }
+
+    /// Whether the setting is one that Weir has changed.
+    pub(super) fn has_changed(&self, device: &str, netns: Option<&Path>, setting: Setting) -> bool {
+        self.changes.iter().any(|c| c.is(device, netns, setting))
+    }
+
+    /// Leaves the changes so far in place, for the program that outlives this process. `detach` undoes them.
+    pub fn keep(&mut self) {
         self.own = self.changes.len();
     }
 

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use weir_proto::event::Body;
-use weir_proto::{Anomaly, Event};
+use weir_proto::Event;
 
 use super::Stats;
+use crate::control::system_event;
 
 /// Remembers how many packets fell back when it was last asked.
 #[derive(Debug, Default)]
@@ -21,22 +21,17 @@ impl FallbackWatch {
         let since = total.saturating_sub(self.told.swap(total, Ordering::Relaxed));
         let open: u64 = stats.iter().map(|s| s.get(super::Stat::FallbackOpen)).sum();
         let what = if open > 0 { "fallback_open" } else { "fallback_closed" };
-        let anomaly = Anomaly {
-            r#type: "system".to_owned(),
-            event: what.to_owned(),
-            detail: format!(
-                "{since} packets found no live worker; {total} since the XDP program was attached"
-            ),
-            ..Anomaly::default()
-        };
-        let event =
-            Event { timestamp_us: wall_us, body: Some(Body::Anomaly(anomaly)), ..Event::default() };
-        (since > 0).then_some(event)
+        let detail = format!(
+            "{since} packets found no live worker; {total} since the XDP program was attached"
+        );
+        (since > 0).then(|| system_event(what, detail, wall_us))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use weir_proto::event::Body;
+
     use super::*;
     use crate::xdp::Stat;
 
