@@ -220,6 +220,15 @@ impl Weir<'_> {
         self.topology.middle.run(&argv, COMMAND)
     }
 
+    /// What the command line says; an error with its reason if it does not succeed.
+    pub fn said(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.cli(arguments)?;
+        if !output.status.success() {
+            fail!("{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
     /// What `weir status --json` says, also while it says that something is wrong.
     pub fn status(&self) -> Result<Value> {
         let output = self.cli(&["status", "--json"])?;

@@ -8,6 +8,7 @@
 //! | `attacks` | nine kinds, three levels each |
 //! | `innocent` | flash crowd, deploy, retry storm, cron, Monday morning, good bots |
 //! | `record` | a request with its answer, as the JSON line of the design |
+//! | `send`, `serve` | sends the lines as real requests, each from its sender's address; answers them as the lines say |
 //! | `score` | verdicts against labels |
 //!
 //! The same settings give the same lines.
@@ -19,6 +20,8 @@ pub mod people;
 pub mod random;
 pub mod record;
 pub mod score;
+pub mod send;
+pub mod serve;
 
 use api::Api;
 use random::Random;
