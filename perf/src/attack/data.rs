@@ -12,7 +12,7 @@ use weir_inspect::request::Request;
 use weir_inspect::scan::{Signature, judged, surest};
 use weir_inspect::values::Text;
 
-use super::generate::{Grammar, Random};
+use super::generate::{Grammar, Random, noise};
 
 /// What the model sees of a value, or of a window of a long one.
 #[derive(Debug)]
@@ -113,7 +113,7 @@ const CRS_CLASSES: &[(&str, &str)] = &[
 ];
 
 impl Data {
-    /// Reads the corpora below `shared`, and generates `generated` attacks of each class and ten times as many harmless texts.
+    /// Reads the corpora below `shared`, and generates `generated` attacks of each class, ten times as many harmless texts, and four times as many random ones.
     pub fn load(shared: &Path, generated: usize, seed: u64) -> Result<Data, String> {
         let mut data = Data::default();
         for (file, set, label) in FILES {
@@ -194,6 +194,9 @@ impl Data {
         for _ in 0..count * 10 {
             let text = benign.text("benign", &mut random);
             self.text("generated", "", Text::Url, &as_parameter(&text));
+        }
+        for _ in 0..count * 4 {
+            self.text("noise", "", Text::Url, &as_parameter(&noise(&mut random)));
         }
     }
 
@@ -292,14 +295,13 @@ fn is_default(rule: &str) -> bool {
     rules.flat_map(str::split_ascii_whitespace).any(|r| r == rule)
 }
 
-/// A text as a path or as a parameter of a URL, encoded as browsers do.
+/// A text as a path or as a parameter of a URL, encoded as browsers do, and dots too: a value of nothing but letters and what
+/// joins them is not looked at, so names with dots would not be learnt.
 fn as_parameter(text: &str) -> Vec<u8> {
     let mut url = if text.starts_with('/') { Vec::new() } else { b"/?q=".to_vec() };
     for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => {
-                url.push(byte)
-            }
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' | b'/' => url.push(byte),
             b' ' => url.push(b'+'),
             _ => url.extend(format!("%{byte:02X}").into_bytes()),
         }

@@ -100,6 +100,22 @@ impl Grammar {
     }
 }
 
+/// The alphabets of random texts: what can be printed, what programs make passwords of, base64, base85 (RFC 1924).
+const ALPHABETS: [&str; 4] = [
+    " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~",
+    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!@#$%^&*()-_=+.?",
+    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+/",
+    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~",
+];
+
+/// A text that means nothing: a password that a program made, a key, something encrypted. 6 to 35 characters, or up to 600.
+pub fn noise(random: &mut Random) -> String {
+    let alphabet = ALPHABETS.get(random.below(ALPHABETS.len())).unwrap_or(&"").as_bytes();
+    let length = if random.below(4) == 0 { 36 + random.below(565) } else { 6 + random.below(30) };
+    let letter = |_| alphabet.get(random.below(alphabet.len())).map(|b| char::from(*b));
+    (0..length).filter_map(letter).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

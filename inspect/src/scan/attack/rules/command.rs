@@ -1,5 +1,6 @@
 //! Shell commands behind a separator, and code that a server would run.
 
+use super::shell::is_command;
 use super::{Rule, rule};
 
 /// The rules of `command-injection`.
@@ -37,8 +38,9 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "broken-name",
         0.9,
-        r#"(?:^|[;|&`=]|\$\()[ '"]*(?:[a-z]{1,6}(?:''|""|\\|\$@|\$\*|\$\(\)|``|\$\{[a-z]{1,8}\}|\$[0-9!?_-])){1,8}[a-z]{1,8}(?: +[-/~$]|$|[;|&<"])|(?:[;|&`]|\$\()[ '"]*[a-z]{1,3}(?:['"\\][a-z]{1,3}){2,10}['"]?(?: +[-/~$a-z]|$|[;|&<"])|(?:[;|&`]|\$\() ?[a-z]{1,3}['"][a-z]{1,4}['"][a-z]{0,6} +[-/~$]"#,
-    ),
+        r#"(?:^|[;|&`="]|\$\()[ '"]*(?:[a-z]{1,6}(?:''|""|\\|\$@|\$\*|\$\(\)|``|\$\{[a-z]{1,8}\}|\$[0-9!?_-])){1,8}[a-z]{1,8}(?: +[-/~$]|$|[;|&<"])|(?:[;|&`]|\$\()[ '"]*[a-z]{1,6}(?:['"\\][a-z]{1,6}){1,10}['"]?(?: +[-/~$a-z]|$|[;|&<"])"#,
+    )
+    .if_also(is_command),
     rule("quoted-bytes", 0.93, r"\$'\\?[x0-9][0-9a-f\\x]{2,}|\$'[a-z]{2,20}'"),
     rule(
         "cut-variable",
@@ -140,7 +142,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "script-that-runs",
         0.97,
-        r"<\?(?:php|=)?[^?]{0,200}?(?:system|passthru|shell_exec|exec|eval|assert|popen|phpinfo|file_get_contents|base64_decode|`[^`]{1,60}`|\$_(?:get|post|request|cookie|server))",
+        r"<\?(?:php|=)?[^?]{0,200}?(?:system|passthru|shell_exec|exec|eval|assert|popen|phpinfo|file_get_contents|base64_decode|`[a-z$/][a-z0-9_$./ -]{1,60}`|\$_(?:get|post|request|cookie|server))",
     ),
     rule(
         "input-run",
@@ -183,7 +185,8 @@ pub(super) const RULES: &[Rule] = &[
         "broken-command",
         0.75,
         r#"(?:^|[=;|&` (])(?:[a-z]{1,6}(?:''|""|\\)){1,6}[a-z]{1,6} +(?:-[a-z]|/[a-z]|\\\\|https?:)"#,
-    ),
+    )
+    .if_also(is_command),
     // JavaScript on a server.
     rule(
         "prototype",
@@ -217,11 +220,18 @@ pub(super) const RULES: &[Rule] = &[
         0.95,
         r#"(?:^|[="])[ '"(]*(?:whoami|ifconfig|ipconfig|netstat|uname|printenv|ls|pwd|hostname|wget|curl|ping|nslookup)(?: +-[a-z0-9]+)*(?: +[a-z0-9./:]{1,40})? *(?:;|\|\|?|&&) *(?:[a-z'"$/.]|[0-9])|\bcd /? ?(?:;|&&) ?(?:cd|ls|cat|[a-z0-9]{2,10}) "#,
     ),
-    // Empty variables and quotes in a name, more than once: `c$@at /et$@c`.
+    // The same with what only a shell would join, and something behind it.
+    rule(
+        "joined-name",
+        0.97,
+        r"(?:^|[;|&=( \n\x22'])[a-z]{1,12}(?:\$\(\)|``|\$@|[<>]\(\))[a-z]{0,6} +[a-z0-9/-]",
+    )
+    .if_also(is_command),
+    // Empty variables in a name and in a path, and names put together from a variable: `c$@at /et$@c`, `v=u;c$v\rl`.
     rule(
         "broken-twice",
         0.97,
-        r"[a-z]\$[@*#!?$_-][a-z]{1,8}[ +]*[^ ]{0,20}/[a-z]{1,8}\$[@*#!?$_-][a-z]|[a-z](?:\$\(\)|``|\$@|[<>]\(\))[a-z]{0,6} +[a-z0-9/-]|\{[a-z]{1,4}\$[a-z]?[\\]?[a-z]{0,4},-|[a-z]\$[a-z]\\? ?\\[a-z]",
+        r"[a-z]\$[@*#!?$_-][a-z]{1,8}[ +]*[^ ]{0,20}/[a-z]{1,8}\$[@*#!?$_-][a-z]|\{[a-z]{1,4}\$[a-z]\\?[a-z]{0,4},-[a-z]|\b[a-z]=['\x22]?[a-z]{1,6}['\x22]?; ?[a-z]{1,6}\$[a-z]\b",
     ),
     rule(
         "variable-before",

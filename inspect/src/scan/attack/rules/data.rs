@@ -64,10 +64,11 @@ pub(super) const OBJECTS: &[Rule] = &[
     ),
     rule("node-object", 0.95, r"_\$\$nd_func\$\$_"),
     rule("json-type", 0.9, r#""@type" ?: ?"(?:l?com\.|l?org\.|java|sun\.|\[)"#),
+    // Not those that hold data (`java.util`, `java.math`, `java.time`): interfaces and their errors name them.
     rule(
         "java-class",
         0.85,
-        r"\bjava\.(?:lang|io|util|net|nio|beans|rmi|sql|naming|security|awt|applet|math|text|time)\.[a-z0-9_$.]*(?:[a-mo-qs-z0-9_$]|[a-np-z][nr])(?:[^a-z0-9_$.]|$)|\bjavax\.(?:el|script|naming|management|servlet|swing|xml|imageio)\b|\bcom\.(?:sun\.|mchange\.|opensymphony|alibaba\.fastjson|caucho|thoughtworks)|\bsun\.(?:misc|reflect|rmi)\.|\borg\.(?:apache\.(?:commons|xalan|struts|wicket|logging|catalina|tomcat|velocity|xbean|bcel|felix|ibatis)|springframework|codehaus\.groovy|hibernate|mozilla\.javascript|jboss|omg|python\.core|reflections)\b",
+        r"\bjava\.(?:lang|io|net|nio|beans|rmi|sql|naming|security|awt|applet)\.[a-z0-9_$.]*(?:[a-mo-qs-z0-9_$]|[a-np-z][nr])(?:[^a-z0-9_$.]|$)|\bjavax\.(?:el|script|naming|management|servlet|swing|xml|imageio)\b|\bcom\.(?:sun\.|mchange\.|opensymphony|alibaba\.fastjson|caucho|thoughtworks)|\bsun\.(?:misc|reflect|rmi)\.|\borg\.(?:apache\.(?:commons|xalan|struts|wicket|logging|catalina|tomcat|velocity|xbean|bcel|felix|ibatis)|springframework|codehaus\.groovy|hibernate|mozilla\.javascript|jboss|omg|python\.core|reflections)\b",
     ),
     rule(
         "java-gadget",

@@ -7,6 +7,7 @@ mod jndi;
 mod network;
 mod path;
 mod script;
+mod shell;
 mod sql;
 mod template;
 mod tool;
@@ -32,10 +33,24 @@ pub(super) struct Rule {
     /// How sure it is by itself.
     pub confidence: f32,
     regex: &'static str,
+    /// What else a match must be, where its form alone is met by chance.
+    also: Option<fn(&[u8]) -> bool>,
 }
 
 const fn rule(name: &'static str, confidence: f32, regex: &'static str) -> Rule {
-    Rule { name, confidence, regex }
+    Rule { name, confidence, regex, also: None }
+}
+
+impl Rule {
+    const fn if_also(self, also: fn(&[u8]) -> bool) -> Rule {
+        Rule { also: Some(also), ..self }
+    }
+
+    /// Whether a text matches; `exact` is its pattern.
+    fn matches(&self, exact: &Regex, text: &[u8]) -> bool {
+        let Some(also) = self.also else { return exact.is_match(text) };
+        exact.find_iter(text).any(|found| text.get(found.range()).is_some_and(also))
+    }
 }
 
 /// The rules by detector, in the sets that are searched together.
@@ -144,7 +159,7 @@ pub(super) fn each(text: &[u8], mut each: impl FnMut(&'static str, &'static Rule
         set.relaxed.which_overlapping_matches(&Input::new(text), &mut candidates);
         for candidate in candidates.iter() {
             if let Some((detector, rule, exact)) = set.exact.get(candidate.as_usize())
-                && exact.is_match(text)
+                && rule.matches(exact, text)
             {
                 each(detector, rule);
             }

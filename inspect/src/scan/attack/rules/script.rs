@@ -31,7 +31,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "script-url",
         0.9,
-        r#"(?:^|[=:("'`, <>])(?:j ?a ?v ?a|v ?b|live) ?s ?c ?r ?i ?p ?t ?: ?(?:[^ ;v]|v[^o])"#,
+        r#"(?:^|[=:("'`, <>])(?:j ?a ?v ?a|v ?b|live) ?s ?c ?r ?i ?p ?t ?:(?:[^ ;v]|v[^o]| (?:[a-z0-9_.$]{1,30}[(`=\[]|[/'"`(\[{\\]))"#,
     ),
     rule("data-url", 0.9, r"\bdata:(?:text/html|image/svg\+xml|application/x?html)[^ ]{0,40},"),
     rule(

@@ -187,11 +187,11 @@ pub(super) const RULES: &[Rule] = &[
         0.93,
         r"(?:^|[=\x22])[0-9]{1,10}['\x22]? (?:or|and|xor|\|\||&&) (?:true|false|null|not [a-z0-9]|exists ?\(|[0-9]{1,6}(?: ?(?:--|#|/\*))?(?:$|[&\x22])|\{ ?[a-z]+ )",
     ),
-    // One quote, what the statement goes on with, and a comment at the end.
+    // One quote, what the statement goes on with, and a comment at the end. Dashes alone are a line (`"-----BEGIN`).
     rule(
         "quote-to-comment",
-        0.95,
-        r#"['"`] ?[=<>|*^/&!+%~-]{1,3} ?[a-z0-9_]{0,20} ?(?:--|#|/\*) ?-?(?:$|[&"])|['"`] ?(?:is (?:not )?|sounds like|collate|not|div|mod|rlike|regexp|glob|like)\b[^'"`]{0,30}(?:--|#|/\*) ?(?:$|[&"])"#,
+        0.93,
+        r#"['"`] ?(?:[=<>|*^/&!+%~]{1,3}-? ?[a-z0-9_]{0,20}|- ?[a-z0-9_]{1,20}) ?(?:--|#|/\*) ?-?(?:$|[&"])|['"`] ?(?:is (?:not )?|sounds like|collate|not|div|mod|rlike|regexp|glob|like)\b[^'"`]{0,30}(?:--|#|/\*) ?(?:$|[&"])"#,
     ),
     rule(
         "waits",
