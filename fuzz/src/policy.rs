@@ -33,6 +33,7 @@ fn consistent(policy: &Policy) {
                 src: [10, 20, 0, 1].into(),
                 dst: [10, 20, 7, 1].into(),
                 port: 80,
+                vlans: Default::default(),
                 host: Some(b"billing.internal:80"),
                 method: method.as_bytes(),
                 path: path.as_bytes(),

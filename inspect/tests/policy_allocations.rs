@@ -37,6 +37,7 @@ fn nothing_is_allocated_per_message() {
         src: [10, 0, 0, 1].into(),
         dst: [10, 0, 0, 2].into(),
         port: 80,
+        vlans: Default::default(),
         host: Some(b"api.internal:80"),
         method: b"DELETE",
         path: b"/x/../admin/users/7",
@@ -47,8 +48,8 @@ fn nothing_is_allocated_per_message() {
     let response = policy.select(&message);
     let request = policy.select(&Message { direction: Direction::Request, ..message });
     let decision = policy.decide(&response, Part::Body, detector);
-    let relevant = policy.flow_relevant(message.dst, message.port);
-    let service = policy.service_of(message.dst, message.port, message.host);
+    let relevant = policy.flow_relevant(message.dst, message.port, message.vlans);
+    let service = policy.service_of(message.dst, message.port, message.vlans, message.host);
     assert_eq!(ALLOCATIONS.get(), before);
     assert!(decision.is_some_and(|d| d.acts()) && request.verdict().is_some());
     assert!(relevant && service.is_some());

@@ -51,6 +51,27 @@ pub enum ParseError {
     Malformed(&'static str),
 }
 
+/// The VLANs of a frame: the ids of its outer and inner tag (IEEE 802.1Q), 0 where there is none. A tag that only gives a priority has
+/// id 0 and is no VLAN.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Vlans {
+    /// The only tag, or of two that of the provider (802.1ad).
+    pub outer: u16,
+    /// The second tag.
+    pub inner: u16,
+}
+
+impl Vlans {
+    /// Takes in the next tag's control information.
+    fn tag(&mut self, control: u16) {
+        let id = control & 0x0fff;
+        match self.outer {
+            0 => self.outer = id,
+            _ => self.inner = id,
+        }
+    }
+}
+
 /// Where things are in a frame. All offsets are from the start of the frame and lie within it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
@@ -62,6 +83,8 @@ pub struct Packet {
     pub src_port: u16,
     /// Destination port.
     pub dst_port: u16,
+    /// Its VLANs.
+    pub vlans: Vlans,
     /// Offset of the IP header.
     pub ip: usize,
     /// Offset of the TCP header.
@@ -116,12 +139,13 @@ impl Packet {
 
 /// Finds the TCP segment in an Ethernet frame.
 pub fn parse(frame: &[u8]) -> Result<Packet, ParseError> {
-    let (ethertype, ip) = ethernet(frame)?;
-    match ethertype {
-        0x0800 => ipv4(frame, ip),
-        0x86dd => ipv6(frame, ip),
-        _ => Err(ParseError::NotIp),
-    }
+    let (ethertype, ip, vlans) = ethernet(frame)?;
+    let packet = match ethertype {
+        0x0800 => ipv4(frame, ip)?,
+        0x86dd => ipv6(frame, ip)?,
+        _ => return Err(ParseError::NotIp),
+    };
+    Ok(Packet { vlans, ..packet })
 }
 
 fn be16(b: &[u8], at: usize) -> Option<u16> {
@@ -133,13 +157,15 @@ fn be32(b: &[u8], at: usize) -> Option<u32> {
 }
 
 /// EtherType and offset of what follows, past 802.1Q (0x8100) and 802.1ad (0x88a8, 0x9100) tags.
-fn ethernet(frame: &[u8]) -> Result<(u16, usize), ParseError> {
-    let mut at = 12;
+fn ethernet(frame: &[u8]) -> Result<(u16, usize, Vlans), ParseError> {
+    const BAD: ParseError = ParseError::Malformed("Ethernet");
+    let (mut at, mut vlans) = (12, Vlans::default());
     for _ in 0..=MAX_VLAN_TAGS {
-        match be16(frame, at).ok_or(ParseError::Malformed("Ethernet"))? {
-            0x8100 | 0x88a8 | 0x9100 => at += 4,
-            kind => return Ok((kind, at + 2)),
+        match be16(frame, at).ok_or(BAD)? {
+            0x8100 | 0x88a8 | 0x9100 => vlans.tag(be16(frame, at + 2).ok_or(BAD)?),
+            kind => return Ok((kind, at + 2, vlans)),
         }
+        at += 4;
     }
     Err(ParseError::NotIp)
 }
@@ -224,6 +250,7 @@ fn tcp(
         dst,
         src_port: u16::from_be_bytes([head[0], head[1]]),
         dst_port: u16::from_be_bytes([head[2], head[3]]),
+        vlans: Vlans::default(),
         ip,
         tcp,
         data,
@@ -316,6 +343,25 @@ mod tests {
             assert_eq!((p.src_port, p.dst_port, p.seq, p.ack), (12345, 80, 5, 9));
         }
         assert_eq!(parse(&v4(&[0x8100; 3], b"")), Err(ParseError::NotIp));
+    }
+
+    #[test]
+    fn vlans_are_the_ids_of_the_tags() {
+        let of = |tags: &[(u16, u16)]| {
+            let mut f = v4(&tags.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), b"");
+            for (n, (_, control)) in tags.iter().enumerate() {
+                f[14 + 4 * n..16 + 4 * n].copy_from_slice(&control.to_be_bytes());
+            }
+            let Vlans { outer, inner } = parse(&f).unwrap().vlans;
+            (outer, inner)
+        };
+        assert_eq!(of(&[]), (0, 0));
+        // Priority and drop eligibility are no part of the id.
+        assert_eq!(of(&[(0x8100, 0xf064)]), (100, 0));
+        assert_eq!(of(&[(0x88a8, 0x0fff), (0x8100, 7)]), (4095, 7));
+        // A tag that only gives a priority is no VLAN.
+        assert_eq!(of(&[(0x8100, 0xe000)]), (0, 0));
+        assert_eq!(of(&[(0x8100, 0xe000), (0x8100, 7)]), (7, 0));
     }
 
     #[test]

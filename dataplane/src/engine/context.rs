@@ -220,7 +220,7 @@ impl Context {
 
     /// The connection's client has named a host: what follows is that service's, until it names another.
     pub fn name_service(&mut self, conn: &Conn, host: Option<&[u8]>) {
-        self.named = Some(self.services.find(&self.policy, conn.server, host));
+        self.named = Some(self.services.find(&self.policy, conn.server, conn.vlans, host));
     }
 
     /// Called before payload is read; what it returns goes to [`Context::count_payload`].
@@ -241,7 +241,7 @@ impl Context {
         if bytes > 0 {
             let to_server = opens || p.dst_port <= p.src_port;
             let server = if to_server { (p.dst, p.dst_port) } else { (p.src, p.src_port) };
-            let row = self.services.find(&self.policy, server, None);
+            let row = self.services.find(&self.policy, server, p.vlans, None);
             self.services.add(row, Reading::NoRule, bytes);
         }
     }
@@ -261,8 +261,8 @@ impl Context {
         let (client, server) = if toward_server { (src, dst) } else { (dst, src) };
         let mut flow = Flow {
             key,
-            service: self.services.find(&self.policy, server, None),
-            conn: Conn { id: self.next_flow_id, client, server },
+            service: self.services.find(&self.policy, server, p.vlans, None),
+            conn: Conn { id: self.next_flow_id, client, server, vlans: p.vlans },
             client_side: if toward_server { from } else { from.peer() },
             state: State::Inspected,
             to_server: Lane::default(),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use hashbrown::HashMap;
 use weir_inspect::policy::Direction;
-use weir_reassembly::packet::Packet;
+use weir_reassembly::packet::{Packet, Vlans};
 use weir_reassembly::tcp::Half;
 use weir_reassembly::time::Time;
 
@@ -42,11 +42,12 @@ impl Dir {
     }
 }
 
-/// Two ends, whichever of them sends: the smaller one first.
+/// Two ends, whichever of them sends: the smaller one first; and the VLANs, each of which may have the same addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FlowKey {
-    low: (u128, u16),
-    high: (u128, u16),
+    addresses: [u128; 2],
+    ports: [u16; 2],
+    vlans: Vlans,
 }
 
 fn number(ip: IpAddr) -> u128 {
@@ -60,7 +61,8 @@ impl FlowKey {
     /// The key of a packet's flow.
     pub fn of(p: &Packet) -> FlowKey {
         let (a, b) = ((number(p.src), p.src_port), (number(p.dst), p.dst_port));
-        FlowKey { low: a.min(b), high: a.max(b) }
+        let (low, high) = (a.min(b), a.max(b));
+        FlowKey { addresses: [low.0, high.0], ports: [low.1, high.1], vlans: p.vlans }
     }
 }
 
@@ -140,6 +142,8 @@ pub struct Conn {
     pub client: (IpAddr, u16),
     /// Address and port of the side that accepted it.
     pub server: (IpAddr, u16),
+    /// The VLANs in which they do.
+    pub vlans: Vlans,
 }
 
 /// One connection.

@@ -209,8 +209,8 @@ impl<B: Buffer> Engine<B> {
             self.forget(io, slot, "tcp_reuse");
         }
         let policy = &self.cx.policy;
-        let to_server = policy.flow_relevant(p.dst, p.dst_port);
-        let to_client = !opens && policy.flow_relevant(p.src, p.src_port);
+        let to_server = policy.flow_relevant(p.dst, p.dst_port, p.vlans);
+        let to_client = !opens && policy.flow_relevant(p.src, p.src_port, p.vlans);
         if !to_server && !to_client {
             self.cx.no_rule(p, opens);
             return Opening::None(Reason::NotInspected);

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use weir_inspect::policy::{MAX_SERVICES, Policy, ServiceId};
+use weir_reassembly::packet::Vlans;
 
 use super::Counters;
 
@@ -103,8 +104,14 @@ impl ServiceBytes {
     }
 
     /// The row of a server, and of the host that a client asked it for if that is known.
-    pub fn find(&self, policy: &Policy, (ip, port): (IpAddr, u16), host: Option<&[u8]>) -> Row {
-        self.row(policy.service_of(ip, port, host))
+    pub fn find(
+        &self,
+        policy: &Policy,
+        (ip, port): (IpAddr, u16),
+        vlans: Vlans,
+        host: Option<&[u8]>,
+    ) -> Row {
+        self.row(policy.service_of(ip, port, vlans, host))
     }
 
     /// Counts bytes of a service.
@@ -166,9 +173,9 @@ mod tests {
         let first = policy((0..2).map(|n| format!("s{n}")));
         let mut services = ServiceBytes::new(&first);
         let server = ([10, 0, 0, 1].into(), 80);
-        let s0 = services.find(&first, server, None);
+        let s0 = services.find(&first, server, Vlans::default(), None);
         services.add(s0, Reading::Read, 7);
-        let other = services.find(&first, ([10, 0, 0, 1].into(), 81), None);
+        let other = services.find(&first, ([10, 0, 0, 1].into(), 81), Vlans::default(), None);
         assert_eq!(other, Row::default());
 
         // As many new names as a policy may have: one of them finds no row of its own.
@@ -176,7 +183,7 @@ mod tests {
         services.follow(&second);
         assert_eq!(services.rows().count(), MAX_ROWS);
         assert_eq!(services.of.last(), Some(&Row::default()));
-        assert_ne!(services.find(&second, server, None), s0);
+        assert_ne!(services.find(&second, server, Vlans::default(), None), s0);
         let (name, bytes) = services.rows().nth(1).unwrap();
         assert_eq!((name, bytes[0]), ("s0", 7));
     }

@@ -114,8 +114,9 @@ impl Behaviour {
             return false;
         }
         let (dst, host) = (message.dst.into(), message.host.map(bare_host));
-        let covers =
-            |index: usize| services.get(index).is_some_and(|s| s.covers(dst, message.port, host));
+        let covers = |index: usize| {
+            services.get(index).is_some_and(|s| s.covers(dst, message.port, message.vlans, host))
+        };
         self.services.as_ref().is_none_or(|named| named.iter().any(covers))
     }
 
@@ -391,6 +392,7 @@ behaviour:
             src: src.into(),
             dst: [10, 0, 0, 2].into(),
             port,
+            vlans: Default::default(),
             host: Some(b"shop"),
             method: b"GET",
             path: path.as_bytes(),
@@ -488,8 +490,11 @@ behaviour:
         {
             assert_eq!(policy.watches(&message(src, port, "/")), watched, "{src:?} {port}");
         }
-        assert!(policy.flow_relevant([10, 0, 0, 2].into(), 80), "also without a rule");
-        assert!(!policy.flow_relevant([10, 0, 0, 2].into(), 81));
+        assert!(
+            policy.flow_relevant([10, 0, 0, 2].into(), 80, Default::default()),
+            "also without a rule"
+        );
+        assert!(!policy.flow_relevant([10, 0, 0, 2].into(), 81, Default::default()));
         assert_eq!(policy.challenge_location(), Some("/wait?x=1"));
     }
 

@@ -1,11 +1,12 @@
-//! A policy of several files: the main one, those that it includes, those of its tenants, and descriptor sets. It travels as one
-//! text, in which each further file follows a line that names it, a descriptor set in base64.
+//! A policy of several files: the main one, those that it includes, those of its tenants, descriptor sets, and an inventory. It travels
+//! as one text, in which each further file follows a line that names it, a descriptor set in base64.
 
 use std::fs;
 use std::path::Path;
 
 use super::descriptors;
 use super::diagnostic::Report;
+use super::inventory;
 use super::yaml::{self, Node, Value};
 
 /// What stands before a file's name between two files: a document's beginning in YAML, and a comment.
@@ -37,16 +38,25 @@ pub(super) fn parts(source: &str) -> (&str, Vec<(&str, &str)>) {
     (main, further)
 }
 
-/// A file that a main file names.
-struct Named {
-    tenant: Option<String>,
-    file: String,
-    /// It is a descriptor set.
-    binary: bool,
+/// What a file that a main file names holds.
+#[derive(PartialEq, Eq)]
+enum Holds {
+    /// More of the policy.
+    Rules,
+    /// A tenant's part, by its name.
+    Tenant(String),
+    Descriptors,
+    Inventory,
 }
 
-/// The files that a main file names, in the order in which they follow: what it includes, its tenants', then
-/// descriptor sets.
+/// A file that a main file names.
+struct Named {
+    file: String,
+    holds: Holds,
+}
+
+/// The files that a main file names, in the order in which they follow: what it includes, its tenants', descriptor sets, the
+/// inventory.
 fn named(main: &str) -> Vec<Named> {
     // What is wrong with it is said when it is compiled.
     let Some(root) = yaml::parse(main, &mut Report::default()) else { return Vec::new() };
@@ -54,18 +64,16 @@ fn named(main: &str) -> Vec<Named> {
         Value::Text(text) => Some(text.clone()),
         _ => None,
     };
-    let of = |key: &str, binary: bool| {
-        let files = root.items(key).iter().filter_map(text);
-        files.map(|file| Named { tenant: None, file, binary }).collect::<Vec<_>>()
-    };
+    let of = |key: &str| root.items(key).iter().filter_map(text).collect::<Vec<_>>();
+    let rules = of("include").into_iter().map(|file| Named { file, holds: Holds::Rules });
+    let sets = of("descriptors").into_iter().map(|file| Named { file, holds: Holds::Descriptors });
     let tenants = root.items("tenants").iter().filter_map(|t| {
         let (tenant, file) = (text(t.get("name")?)?, text(t.get("file")?)?);
-        Some(Named { tenant: Some(tenant), file, binary: false })
+        Some(Named { file, holds: Holds::Tenant(tenant) })
     });
-    let mut all = of("include", false);
-    all.extend(tenants);
-    all.extend(of("descriptors", true));
-    all
+    let inventory = root.get("inventory").and_then(text);
+    let inventory = inventory.map(|file| Named { file, holds: Holds::Inventory });
+    rules.chain(tenants).chain(sets).chain(inventory).collect()
 }
 
 fn join(main: &str, further: &[(String, String)]) -> String {
@@ -95,11 +103,14 @@ pub fn read_files(file: &Path) -> Result<String, String> {
     };
     let main = read(file)?;
     let directory = file.parent().unwrap_or(Path::new(""));
-    let further = named(&main).into_iter().map(|Named { file: name, binary, .. }| {
+    let further = named(&main).into_iter().map(|Named { file: name, holds }| {
         let path = directory.join(&name);
-        let text = match binary {
-            true => read_bytes(&path).map(|bytes| descriptors::to_text(&bytes)),
-            false => read(&path),
+        let text = match holds {
+            Holds::Descriptors => read_bytes(&path).map(|bytes| descriptors::to_text(&bytes)),
+            Holds::Inventory => read(&path).and_then(|text| {
+                inventory::to_text(&text).map_err(|e| format!("{}: {e}", path.display()))
+            }),
+            Holds::Rules | Holds::Tenant(_) => read(&path),
         };
         Ok((name, text.map_err(|e| format!("{}: {e}", file.display()))?))
     });
@@ -112,17 +123,30 @@ pub fn read_files(file: &Path) -> Result<String, String> {
 /// # Errors
 /// A sentence, if the policy has no such tenant.
 pub fn replace_tenant(source: &str, tenant: &str, text: &str) -> Result<String, String> {
+    replace(source, &Holds::Tenant(tenant.to_owned()), text)
+        .ok_or_else(|| format!("the policy in force has no tenant `{tenant}`"))
+}
+
+/// The policy with another inventory, as [`read_files`] would read it; all else stays.
+///
+/// # Errors
+/// A sentence, if the policy has none, or if the file is none.
+pub fn replace_inventory(source: &str, file: &str) -> Result<String, String> {
+    let text = inventory::to_text(file)?;
+    replace(source, &Holds::Inventory, &text)
+        .ok_or_else(|| "the policy in force has no `inventory`".to_owned())
+}
+
+/// The policy with another text for the file that holds this; none if there is no such file.
+fn replace(source: &str, holds: &Holds, text: &str) -> Option<String> {
     let (main, further) = parts(source);
     let named = named(main);
-    let file = named.iter().find(|named| named.tenant.as_deref() == Some(tenant));
-    let Some(Named { file, .. }) = file else {
-        return Err(format!("the policy in force has no tenant `{tenant}`"));
-    };
+    let Named { file, .. } = named.iter().find(|named| named.holds == *holds)?;
     let replaced = further.iter().map(|(name, old)| {
         let new = if name == file { text } else { old };
         ((*name).to_owned(), new.to_owned())
     });
-    Ok(join(main, &replaced.collect::<Vec<_>>()))
+    Some(join(main, &replaced.collect::<Vec<_>>()))
 }
 
 #[cfg(test)]
@@ -144,6 +168,17 @@ mod tests {
         let other = replace_tenant(&source, "t", "y: 2\n").unwrap();
         assert_eq!(parts(&other).1, [("a.yaml", "rules: []\n"), ("t.yaml", "y: 2\n")]);
         assert!(replace_tenant(&source, "u", "").unwrap_err().contains("no tenant `u`"));
+        assert!(replace_inventory(&source, "").unwrap_err().contains("no `inventory`"));
+    }
+
+    #[test]
+    fn an_inventory_is_replaced_alone() {
+        let main = "version: 1\ninventory: pods.json\n";
+        let source = join(main, &[("pods.json".to_owned(), "10.0.0.1 a\n".to_owned())]);
+        let pod = r#"{"items": [{"metadata": {"namespace": "b"}, "status": {"podIPs": [{"ip": "10.0.0.2"}]}}]}"#;
+        let other = replace_inventory(&source, pod).unwrap();
+        assert_eq!(parts(&other), (main, vec![("pods.json", "10.0.0.2 b\n")]));
+        assert!(replace_inventory(&source, "{").unwrap_err().contains("not JSON"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 /// An address in the form in which ranges compare it: made once a message, compared with many ranges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Address {
     v4: bool,
     bits: u128,
@@ -77,22 +77,70 @@ impl Cidr {
         Ok(Cidr { network, mask: network.mask(length) })
     }
 
-    /// The first address of the range.
-    pub fn address(&self) -> IpAddr {
-        match self.network.v4 {
-            true => IpAddr::V4((self.network.bits as u32).into()),
-            false => IpAddr::V6(self.network.bits.into()),
-        }
-    }
-
-    /// Whether an address is in both ranges.
-    pub fn overlaps(&self, other: &Cidr) -> bool {
-        self.contains(other.network) || other.contains(self.network)
+    /// Its last address.
+    fn last(&self) -> Address {
+        let all = self.network.mask(self.network.width());
+        Address { bits: self.network.bits | (all & !self.mask), ..self.network }
     }
 
     /// Whether the address is in the range.
     pub fn contains(&self, address: Address) -> bool {
         self.network.v4 == address.v4 && address.bits & self.mask == self.network.bits
+    }
+}
+
+/// Addresses, as ranges in order that do not overlap: many of them are asked as fast as a few.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ranges(Vec<(Address, Address)>);
+
+impl FromIterator<Cidr> for Ranges {
+    fn from_iter<I: IntoIterator<Item = Cidr>>(cidrs: I) -> Ranges {
+        Ranges::merged(cidrs.into_iter().map(|c| (c.network, c.last())).collect())
+    }
+}
+
+impl Ranges {
+    /// Brings ranges in order, and makes those that overlap one.
+    fn merged(mut all: Vec<(Address, Address)>) -> Ranges {
+        all.sort_unstable();
+        let mut ranges: Vec<(Address, Address)> = Vec::with_capacity(all.len());
+        for (first, last) in all {
+            match ranges.last_mut() {
+                Some(before) if first <= before.1 => before.1 = before.1.max(last),
+                _ => ranges.push((first, last)),
+            }
+        }
+        Ranges(ranges)
+    }
+
+    /// The addresses of both.
+    pub fn with(&self, other: &Ranges) -> Ranges {
+        Ranges::merged([self.0.as_slice(), &other.0].concat())
+    }
+
+    /// The first address.
+    pub fn first(&self) -> Option<IpAddr> {
+        self.0.first().map(|(first, _)| match first.v4 {
+            true => IpAddr::V4((first.bits as u32).into()),
+            false => IpAddr::V6(first.bits.into()),
+        })
+    }
+
+    /// Whether the address is in one of the ranges.
+    pub fn contains(&self, address: Address) -> bool {
+        self.meets(address, address)
+    }
+
+    /// Whether an address is in both.
+    pub fn overlaps(&self, other: &Ranges) -> bool {
+        self.0.iter().any(|(first, last)| other.meets(*first, *last))
+    }
+
+    /// Whether an address from `first` to `last`, which are of one family, is among them.
+    fn meets(&self, first: Address, last: Address) -> bool {
+        let after = self.0.partition_point(|(begin, _)| *begin <= last);
+        let before = after.checked_sub(1).and_then(|at| self.0.get(at));
+        before.is_some_and(|(_, end)| *end >= first)
     }
 }
 
@@ -117,9 +165,36 @@ mod tests {
         }
     }
 
+    fn ranges(texts: &[&str]) -> Ranges {
+        texts.iter().map(|text| Cidr::parse(text).unwrap()).collect()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn many_ranges_contain_what_one_of_them_contains(
+            cidrs in proptest::collection::vec((proptest::prelude::any::<bool>(), 0..64u32, 24..=32u8), 0..12),
+            v4: bool,
+            at in 0..64u32,
+        ) {
+            let address = |v4: bool, bits: u32| -> IpAddr {
+                if v4 { IpAddr::V4(bits.into()) } else { IpAddr::V6(u128::from(bits).into()) }
+            };
+            let cidrs: Vec<_> = cidrs.iter().map(|(v4, bits, length)| {
+                let length = if *v4 { *length } else { length + 96 };
+                let cut = 32 - u32::from(if *v4 { length } else { length - 96 });
+                Cidr::parse(&format!("{}/{length}", address(*v4, bits >> cut << cut))).unwrap()
+            }).collect();
+            let all: Ranges = cidrs.iter().copied().collect();
+            let asked = Address::from(address(v4, at));
+            proptest::prop_assert_eq!(all.contains(asked), cidrs.iter().any(|c| c.contains(asked)));
+            let one: Ranges = cidrs.iter().take(1).copied().collect();
+            proptest::prop_assert_eq!(one.overlaps(&all), one.first().is_some());
+        }
+    }
+
     #[test]
     fn ranges_overlap_if_one_holds_the_other() {
-        let overlap = |a: &str, b: &str| Cidr::parse(a).unwrap().overlaps(&Cidr::parse(b).unwrap());
+        let overlap = |a: &str, b: &str| ranges(&[a]).overlaps(&ranges(&[b]));
         assert!(overlap("10.0.0.0/8", "10.2.0.0/16") && overlap("10.2.0.0/16", "10.0.0.0/8"));
         assert!(!overlap("10.1.0.0/16", "10.2.0.0/16") && !overlap("0.0.0.0/0", "::/0"));
     }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::bits::{self, Bits};
 use super::cel::{CelError, Condition};
-use super::cidr::Cidr;
+use super::cidr::{Cidr, Ranges};
 use super::descriptors::Descriptors;
 use super::diagnostic::{Diagnostic, Pos, Report, did_you_mean};
 use super::given::Given;
 use super::glob::Glob;
 use super::identity::{Extract, Place};
+use super::inventory::{self, Inventory, Selector};
 use super::limit::{Limit, Measure};
 use super::parts::{Parts, Scope, Tests};
 use super::rule::{self, Host, Rule, Service};
@@ -37,6 +38,7 @@ pub(super) fn compile(source: &str) -> Result<(Policy, Vec<Diagnostic>), Vec<Dia
         report: Report::default(),
         scope: Scope::default(),
         catalog: Catalog::builtin(),
+        inventory: None,
         refused: Vec::new(),
     };
     match compiler.compile(source) {
@@ -51,6 +53,8 @@ pub(super) struct Compiler {
     /// Whose file is being compiled.
     pub(super) scope: Scope,
     pub(super) catalog: Catalog,
+    /// The workloads that are known.
+    inventory: Option<Inventory>,
     /// Names of own detectors with errors: rules that name them are not wrong too.
     pub(super) refused: Vec<String>,
 }
@@ -62,6 +66,10 @@ impl Compiler {
         let (mut main, root) = self.read::<Source>(main, schema::check)?;
         let identities =
             main.identities.take().map(|tokens| self.identities(tokens, root.items("identities")));
+        self.inventory = main
+            .inventory
+            .take()
+            .map(|file| self.inventory(&file, root.pos_of("inventory"), source));
         let Parts { services, rules, tests } = self.parts(&mut main, &root, source);
         let behaviour = main.behaviour.take().zip(root.get("behaviour"));
         let behaviour = behaviour.map(|(source, node)| self.behaviour(source, node, &services));
@@ -106,6 +114,21 @@ impl Compiler {
         all
     }
 
+    /// The workloads that the policy brings along. What is wrong with them is reported.
+    fn inventory(&mut self, file: &str, pos: Pos, source: &str) -> Inventory {
+        let (_, texts) = bundle::parts(source);
+        let read = match texts.iter().find(|(name, _)| *name == file) {
+            Some((_, text)) => {
+                Inventory::read(text).map_err(|problem| format!("`{file}`: {problem}"))
+            }
+            None => Err(bundle::missing(file)),
+        };
+        read.unwrap_or_else(|message| {
+            self.report.error(pos, message);
+            Inventory::default()
+        })
+    }
+
     /// Runs the tests that the policy brings along.
     fn tests(&mut self, sources: Vec<source::Test>, nodes: &[Node], policy: &Policy) {
         for (test, node) in sources.into_iter().zip(nodes) {
@@ -142,10 +165,10 @@ impl Compiler {
     ) {
         self.limit("services", nodes, MAX_SERVICES.saturating_sub(services.len()));
         let mut names = services.iter().map(|s| s.name.clone()).collect();
-        services.extend(sources.into_iter().zip(nodes).map(|(source, node)| Service {
-            name: self.name(source.name, node, "service", &mut names),
-            scope: self.scope.addresses.clone(),
-            addresses: self.each(source.addresses, node, "addresses", Cidr::parse),
+        services.extend(sources.into_iter().zip(nodes).map(|(mut source, node)| Service {
+            name: self.name(source.name.take(), node, "service", &mut names),
+            scope: self.scope.domain.clone(),
+            addresses: self.service_addresses(&mut source, node),
             ports: source.ports.unwrap_or_default(),
             hosts: self.each(source.hosts, node, "hosts", Host::parse),
         }));
@@ -169,7 +192,7 @@ impl Compiler {
                 name: self.name(source.name, node, "rule", &mut names),
                 about,
                 direction,
-                scope: self.scope.addresses.clone(),
+                scope: self.scope.domain.clone(),
                 services: source.services.map(|named| self.service_set(&named, node, services)),
                 methods: self.each(source.methods, node, "methods", method),
                 paths: self.each(source.paths, node, "paths", Glob::parse),
@@ -298,20 +321,71 @@ impl Compiler {
         identity: &mut source::Identity,
         node: &Node,
         services: &[Service],
-    ) -> Vec<Cidr> {
-        let mut all = self.each(identity.source.take(), node, "source", Cidr::parse);
+    ) -> Option<Ranges> {
+        if identity.source.is_none() && identity.services.is_none() {
+            return None;
+        }
+        let sources = self.each(identity.source.take(), node, "source", Cidr::parse);
+        let mut all: Ranges = sources.into_iter().collect();
         let named = identity.services.take().unwrap_or_default();
         let set = self.service_set(&named, node, services);
         for (index, item) in set.iter().zip(node.items("services")) {
             let Some(service) = services.get(index) else { continue };
-            if service.addresses.is_empty() {
-                let message =
-                    "a client is known by its address, and this service has no `addresses`";
-                self.report.error(item.pos, message);
+            match &service.addresses {
+                Some(addresses) => all = all.with(addresses),
+                None => {
+                    let message =
+                        "a client is known by its address, and this service has no `addresses`";
+                    self.report.error(item.pos, message);
+                }
             }
-            all.extend(service.addresses.iter().copied());
         }
-        all
+        Some(all)
+    }
+
+    /// A service's addresses; none: any.
+    fn service_addresses(&mut self, source: &mut source::Service, node: &Node) -> Option<Ranges> {
+        let labels = source.labels.take().unwrap_or_default();
+        let selector = Selector { namespace: source.namespace.take(), labels };
+        self.addresses(source.addresses.take(), &selector, node)
+    }
+
+    /// The addresses that are given, and those of the workloads that are meant; none if nothing is said of them.
+    pub(super) fn addresses(
+        &mut self,
+        given: Option<Vec<String>>,
+        selector: &Selector,
+        node: &Node,
+    ) -> Option<Ranges> {
+        if given.is_none() && selector.is_empty() {
+            return None;
+        }
+        let mut all = self.each(given, node, "addresses", Cidr::parse);
+        if selector.is_empty() {
+            return Some(all.into_iter().collect());
+        }
+        let key = if selector.namespace.is_some() { "namespace" } else { "labels" };
+        for (label, item) in selector.labels.iter().zip(node.items("labels")) {
+            if !inventory::is_label(label) {
+                self.report.error(item.pos, format!("`{label}` is no label; write `key=value`"));
+            }
+        }
+        match &self.inventory {
+            None => {
+                let message =
+                    "which workloads those are, an `inventory` says, and the policy has none";
+                self.report.error(node.pos_of(key), message);
+            }
+            Some(inventory) => {
+                let before = all.len();
+                all.extend(inventory.select(selector));
+                if all.len() == before {
+                    let message = "the inventory has no such workload";
+                    self.report.warning(node.pos_of(key), message);
+                }
+            }
+        }
+        Some(all.into_iter().collect())
     }
 
     /// A rule's limit; none if it has none, or if something is wrong with it, which is reported.

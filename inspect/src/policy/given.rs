@@ -2,6 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use weir_reassembly::packet::Vlans;
+
+use super::cidr::Ranges;
 use super::parts::Scope;
 use super::rule::Host;
 use super::source::Given as Source;
@@ -21,6 +24,7 @@ pub(super) struct Given {
     host: Option<String>,
     client: IpAddr,
     server: SocketAddr,
+    vlans: Vlans,
     headers: Fields,
     body: Option<String>,
     response: Option<String>,
@@ -56,7 +60,7 @@ impl Given {
         if let Some(name) = &source.service {
             let named = policy.compiled.services.iter().find(|s| s.name == scope.full(name));
             let service = named.ok_or_else(|| format!("there is no service `{name}`"))?;
-            let address = service.addresses.first().map_or(server.ip(), |cidr| cidr.address());
+            let address = service.addresses.as_ref().and_then(Ranges::first).unwrap_or(server.ip());
             server = SocketAddr::new(address, service.ports.first().copied().unwrap_or(80));
             host = host.or_else(|| {
                 service.hosts.first().map(|host| match host {
@@ -81,6 +85,7 @@ impl Given {
             host,
             client,
             server,
+            vlans: tags(source.vlans),
             headers: Fields::read(source.headers)?,
             body: source.body,
             response: source.response,
@@ -99,6 +104,7 @@ impl Given {
             src: self.client,
             dst: self.server.ip(),
             port: self.server.port(),
+            vlans: self.vlans,
             host: self.host.as_deref().map(str::as_bytes),
             method: self.method.as_bytes(),
             path: &path,
@@ -120,6 +126,12 @@ impl Given {
         });
         asked.verdict().into_iter().chain(found).reduce(Decision::stronger)
     }
+}
+
+/// The ids of a frame's tags.
+fn tags(ids: Option<Vec<u16>>) -> Vlans {
+    let mut ids = ids.unwrap_or_default().into_iter();
+    Vlans { outer: ids.next().unwrap_or(0), inner: ids.next().unwrap_or(0) }
 }
 
 /// What is done about each finding in a part.

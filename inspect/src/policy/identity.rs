@@ -51,7 +51,7 @@ pub(super) fn caller(
     query: &[u8],
     key: &[u8; 16],
 ) -> Caller {
-    let source = source(message.src, key);
+    let source = source(message, key);
     let token = extracts.iter().enumerate().find_map(|(n, extract)| {
         let token = extract.token(message, query).filter(|t| !t.is_empty())?;
         // What stands in another place is another token, even if it reads the same.
@@ -75,11 +75,18 @@ fn hash(key: &[u8; 16], kind: u8, bytes: &[u8]) -> u64 {
     hasher.finish().max(1)
 }
 
-fn source(ip: IpAddr, key: &[u8; 16]) -> u64 {
-    match ip {
-        IpAddr::V4(v4) => hash(key, 0, &v4.to_ipv6_mapped().octets()),
-        IpAddr::V6(v6) => hash(key, 0, &v6.octets()),
-    }
+/// Of the address and its VLANs: another network may have the same addresses.
+fn source(message: &Message<'_>, key: &[u8; 16]) -> u64 {
+    let ip = match message.src {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        IpAddr::V6(v6) => v6,
+    };
+    let mut hasher = SipHasher13::new_with_key(key);
+    hasher.write_u8(0);
+    hasher.write(&ip.octets());
+    hasher.write_u16(message.vlans.outer);
+    hasher.write_u16(message.vlans.inner);
+    hasher.finish().max(1)
 }
 
 impl Extract {
@@ -162,6 +169,7 @@ mod tests {
             src: [10, 0, 0, 1].into(),
             dst: [10, 0, 0, 2].into(),
             port: 80,
+            vlans: Default::default(),
             host: None,
             method: b"GET",
             path: b"/",

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use weir_reassembly::packet::Vlans;
 
 /// Which way a message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -184,6 +185,8 @@ pub struct Message<'a> {
     pub dst: IpAddr,
     /// The server's port.
     pub port: u16,
+    /// The VLANs in which they talk.
+    pub vlans: Vlans,
     /// `Host` or `:authority`, as sent.
     pub host: Option<&'a [u8]>,
     /// The request method.

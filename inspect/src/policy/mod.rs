@@ -17,9 +17,11 @@ mod compile;
 mod descriptors;
 mod detect;
 mod diagnostic;
+mod domain;
 mod given;
 mod glob;
 mod identity;
+mod inventory;
 mod limit;
 mod message;
 mod parts;
@@ -38,13 +40,14 @@ use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use behaviour::{BEHAVIOUR_RULE, LadderStep, Observed, Refusal, Rise};
-pub use bundle::{read_files, replace_tenant};
+pub use bundle::{read_files, replace_inventory, replace_tenant};
 pub use cidr::parse_cidr;
 pub use compile::{MAX_NAME, MAX_RULES, MAX_SERVICES};
 pub use descriptors::MAX_DESCRIPTOR_BYTES;
 pub use diagnostic::{Diagnostic, Pos, Severity};
 pub use glob::MAX_SEGMENTS;
 pub use identity::Caller;
+pub use inventory::MAX_INVENTORY_BYTES;
 pub use limit::Counted;
 pub use message::{
     Action, Cause, Direction, ExceptionAction, HeaderLookup, Message, Mode, NoHeaders, Part,
@@ -54,6 +57,8 @@ pub use schema::json_schema;
 pub use selection::{Decision, RuleId, Selection};
 pub use usage::{CALLERS, MAX_DISTINCT};
 pub use yaml::MAX_SOURCE_BYTES;
+
+use weir_reassembly::packet::Vlans;
 
 use crate::behaviour::Model;
 use crate::detector::{DetectorId, DetectorSet};
@@ -206,7 +211,7 @@ impl Policy {
             methods: Vec::new(),
             paths: Vec::new(),
             except: Vec::new(),
-            sources: Vec::new(),
+            sources: None,
             header: None,
             when: None,
             detectors: Some(every),
@@ -305,15 +310,23 @@ impl Policy {
 
     /// The first service of the file to which a message to this address, port and host belongs, by whose name events
     /// call it. (For rules it belongs to every service that covers it.)
-    pub fn service_of(&self, dst: IpAddr, port: u16, host: Option<&[u8]>) -> Option<ServiceId> {
-        let host = host.map(bare_host);
-        let first = self.compiled.services.iter().position(|s| s.covers(dst.into(), port, host));
+    pub fn service_of(
+        &self,
+        dst: IpAddr,
+        port: u16,
+        vlans: Vlans,
+        host: Option<&[u8]>,
+    ) -> Option<ServiceId> {
+        let (dst, host) = (dst.into(), host.map(bare_host));
+        let covers = |s: &Service| s.covers(dst, port, vlans, host);
+        let first = self.compiled.services.iter().position(covers);
         first.map(|index| ServiceId(index as u16))
     }
 
     /// The first service of the file that has this address among its own: who a client is that is itself a service.
     pub fn service_at(&self, ip: IpAddr) -> Option<ServiceId> {
-        let has = |s: &Service| s.addresses.iter().any(|range| range.contains(ip.into()));
+        let ip = ip.into();
+        let has = |s: &Service| s.addresses.as_ref().is_some_and(|ranges| ranges.contains(ip));
         self.compiled.services.iter().position(has).map(|index| ServiceId(index as u16))
     }
 
@@ -385,14 +398,14 @@ impl Policy {
     }
 
     /// Whether any rule could be about a message of a flow to this server: if not, the flow needs no inspection.
-    pub fn flow_relevant(&self, dst: IpAddr, port: u16) -> bool {
+    pub fn flow_relevant(&self, dst: IpAddr, port: u16, vlans: Vlans) -> bool {
         let (dst, mut covering) = (dst.into(), Bits::default());
         for (index, service) in self.compiled.services.iter().enumerate() {
-            if service.covers_flow(dst, port) {
+            if service.covers_flow(dst, port, vlans) {
                 covering.insert(index);
             }
         }
-        self.compiled.rules.iter().any(|rule| rule.covers_flow(dst, &covering))
+        self.compiled.rules.iter().any(|rule| rule.covers_flow(dst, vlans, &covering))
             || self.compiled.behaviour.as_ref().is_some_and(|b| b.covers_flow(&covering))
     }
 
@@ -412,7 +425,7 @@ impl Policy {
         let host = message.host.map(bare_host);
         let (dst, mut services) = (message.dst.into(), Bits::default());
         for (index, service) in self.compiled.services.iter().enumerate() {
-            if service.covers(dst, message.port, host) {
+            if service.covers(dst, message.port, message.vlans, host) {
                 services.insert(index);
             }
         }

@@ -1,11 +1,12 @@
-//! Compiling the files of a policy one after the other: whose names are whose, and about whose addresses its rules are.
+//! Compiling the files of a policy one after the other: whose names are whose, and about whose traffic its rules are.
 
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::cidr::Cidr;
 use super::compile::Compiler;
+use super::domain::Domain;
+use super::inventory::Selector;
 use super::rule::{Rule, Service};
 use super::source::{self, Further, Source};
 use super::yaml::{self, Node};
@@ -21,8 +22,8 @@ pub(super) struct Scope {
     file: Option<String>,
     /// The name of a tenant; none: the operator's own files.
     pub tenant: Option<String>,
-    /// The tenant's addresses.
-    pub addresses: Option<Arc<[Cidr]>>,
+    /// The tenant's traffic.
+    pub domain: Option<Arc<Domain>>,
     max_rules: Option<u32>,
 }
 
@@ -115,10 +116,16 @@ impl Compiler {
             let most = self.scope.max_rules.unwrap_or(TENANT_RULES) as usize;
             self.limit("rules of this tenant", root.items("rules"), most);
             for (rule, node) in file.rules.iter().flatten().zip(root.items("rules")) {
-                if rule.action == Some(Action::Bypass) {
-                    let message = "a tenant can't bypass: it would overrule the operator's rules; use `except`";
-                    self.report.error(node.pos_of("action"), message);
-                }
+                let message = match rule.action {
+                    Some(Action::Bypass) => {
+                        "a tenant can't bypass: it would overrule the operator's rules; use `except`"
+                    }
+                    Some(Action::DropSource) => {
+                        "a tenant can't drop a source: others may talk to that address too; use `quarantine`"
+                    }
+                    _ => continue,
+                };
+                self.report.error(node.pos_of("action"), message);
             }
         }
         self.rules(file.rules.unwrap_or_default(), root.items("rules"), parts);
@@ -164,13 +171,29 @@ impl Compiler {
     ) -> Option<Scope> {
         let mut taken = before.iter().filter_map(|(scope, _)| scope.tenant.clone()).collect();
         let name = self.name(source.name.clone(), node, "tenant", &mut taken);
-        let addresses = self.each(source.addresses.clone(), node, "addresses", Cidr::parse);
+        let selector = Selector {
+            namespace: source.namespace.clone(),
+            labels: source.labels.clone().unwrap_or_default(),
+        };
+        let domain = Domain {
+            addresses: self.addresses(source.addresses.clone(), &selector, node),
+            vlans: source.vlans.clone().unwrap_or_default(),
+            inner_vlans: source.inner_vlans.clone().unwrap_or_default(),
+        };
+        let all = domain.vlans.is_empty() && domain.inner_vlans.is_empty();
+        if all && domain.addresses.is_none() {
+            let message = "a tenant needs `addresses`, `namespace`, `labels` or `vlans`: which traffic is its own";
+            self.report.error(node.pos, message);
+            return None;
+        }
         for (other, _) in before {
-            let mut theirs = other.addresses.iter().flat_map(|a| a.iter());
-            if theirs.any(|t| addresses.iter().any(|own| own.overlaps(t))) {
+            if other.domain.as_ref().is_some_and(|theirs| theirs.overlaps(&domain)) {
                 let other = other.tenant.as_deref().unwrap_or_default();
-                let message = format!("some of these addresses are those of the tenant `{other}`");
-                self.report.error(node.pos_of("addresses"), message);
+                let (key, message) = match domain.addresses.is_some() {
+                    true => ("addresses", "some of these addresses are those of the tenant"),
+                    false => ("vlans", "some of what is in these VLANs is that of the tenant"),
+                };
+                self.report.error(node.pos_of(key), format!("{message} `{other}`"));
             }
         }
         let file = Some(source.file.clone()?);
@@ -179,6 +202,6 @@ impl Compiler {
             return None;
         }
         let max_rules = source.max_rules;
-        Some(Scope { file, tenant: Some(name), addresses: Some(addresses.into()), max_rules })
+        Some(Scope { file, tenant: Some(name), domain: Some(Arc::new(domain)), max_rules })
     }
 }

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use weir_reassembly::packet::Vlans;
+
 use super::bits::Bits;
 use super::cel::Condition;
-use super::cidr::{Address, Cidr};
+use super::cidr::{Address, Ranges};
+use super::domain::Domain;
 use super::glob::{Glob, Path};
 use super::limit::Limit;
 use super::source::RuleDirection;
@@ -15,32 +18,33 @@ use crate::detector::DetectorSet;
 #[derive(Debug, Default)]
 pub(super) struct Service {
     pub name: String,
-    /// The addresses of its tenant, if it has one.
-    pub scope: Option<Arc<[Cidr]>>,
-    pub addresses: Vec<Cidr>,
+    /// What is its tenant's, if it has one.
+    pub scope: Option<Arc<Domain>>,
+    /// None: any.
+    pub addresses: Option<Ranges>,
     pub ports: Vec<u16>,
     pub hosts: Vec<Host>,
 }
 
 impl Service {
     /// Whether a flow to this address can carry messages of the service.
-    pub fn covers_flow(&self, dst: Address, port: u16) -> bool {
+    pub fn covers_flow(&self, dst: Address, port: u16, vlans: Vlans) -> bool {
         (self.ports.is_empty() || self.ports.contains(&port))
-            && (self.addresses.is_empty() || self.addresses.iter().any(|c| c.contains(dst)))
-            && within(&self.scope, dst)
+            && self.addresses.as_ref().is_none_or(|ranges| ranges.contains(dst))
+            && within(&self.scope, dst, vlans)
     }
 
     /// Whether a message to this address and host belongs to the service. `host` is without port.
-    pub fn covers(&self, dst: Address, port: u16, host: Option<&[u8]>) -> bool {
-        self.covers_flow(dst, port)
+    pub fn covers(&self, dst: Address, port: u16, vlans: Vlans, host: Option<&[u8]>) -> bool {
+        self.covers_flow(dst, port, vlans)
             && (self.hosts.is_empty()
                 || host.is_some_and(|host| self.hosts.iter().any(|h| h.covers(host))))
     }
 }
 
-/// Whether an address belongs to a tenant, if there is one.
-fn within(scope: &Option<Arc<[Cidr]>>, dst: Address) -> bool {
-    scope.as_ref().is_none_or(|addresses| addresses.iter().any(|c| c.contains(dst)))
+/// Whether traffic to an address is a tenant's, if there is one.
+fn within(scope: &Option<Arc<Domain>>, dst: Address, vlans: Vlans) -> bool {
+    scope.as_ref().is_none_or(|domain| domain.holds(dst, vlans))
 }
 
 /// A host name, or all names below a domain.
@@ -119,14 +123,15 @@ pub(super) struct Rule {
     /// Its conditions in words.
     pub about: String,
     pub direction: RuleDirection,
-    /// The addresses of its tenant, if it has one.
-    pub scope: Option<Arc<[Cidr]>>,
+    /// What is its tenant's, if it has one.
+    pub scope: Option<Arc<Domain>>,
     /// None: any, also none of the named ones.
     pub services: Option<Bits>,
     pub methods: Vec<String>,
     pub paths: Vec<Glob>,
     pub except: Vec<Glob>,
-    pub sources: Vec<Cidr>,
+    /// None: any.
+    pub sources: Option<Ranges>,
     pub header: Option<Header>,
     pub when: Option<Condition>,
     /// None: the rule is about the call itself.
@@ -154,8 +159,9 @@ pub(super) struct Header {
 
 impl Rule {
     /// Whether it could be about a message to this address, of services that cover it.
-    pub fn covers_flow(&self, dst: Address, covering: &Bits) -> bool {
-        within(&self.scope, dst) && self.services.is_none_or(|named| named.intersects(covering))
+    pub fn covers_flow(&self, dst: Address, vlans: Vlans, covering: &Bits) -> bool {
+        within(&self.scope, dst, vlans)
+            && self.services.is_none_or(|named| named.intersects(covering))
     }
 
     /// Whether the rule's conditions hold for the message. Cheap ones first; `path` is split when it is first needed.
@@ -166,13 +172,10 @@ impl Rule {
         path: &mut Option<Path<'a>>,
     ) -> bool {
         self.direction.includes(message.direction)
-            && self.covers_flow(message.dst.into(), services)
+            && self.covers_flow(message.dst.into(), message.vlans, services)
             && (self.methods.is_empty()
                 || self.methods.iter().any(|m| m.as_bytes() == message.method))
-            && (self.sources.is_empty() || {
-                let client = Address::from(message.src);
-                self.sources.iter().any(|c| c.contains(client))
-            })
+            && self.sources.as_ref().is_none_or(|ranges| ranges.contains(message.src.into()))
             && (self.paths.is_empty() && self.except.is_empty() || {
                 let path = path.get_or_insert_with(|| Path::new(message.path));
                 (self.paths.is_empty() || path.fits_any(&self.paths))

@@ -36,6 +36,10 @@ pub(super) struct Source {
     /// they describe have names.
     #[schemars(length(min = 1))]
     pub descriptors: Option<Vec<String>>,
+    /// A file beside this one that says which workloads there are, for the `namespace` and `labels` of services and tenants: what
+    /// `kubectl get pods,services -A -o json` prints, or lines of an address, a namespace and labels.
+    #[schemars(length(min = 1))]
+    pub inventory: Option<String>,
     /// The services behind Weir, for rules to name.
     #[schemars(length(min = 1))]
     pub services: Option<Vec<Service>>,
@@ -75,16 +79,30 @@ pub(super) struct Further {
     pub tests: Option<Vec<Test>>,
 }
 
-/// A tenant: whatever its file says is about its addresses alone, and what it names is its own.
+/// A tenant: whatever its file says is about its own traffic alone, and what it names is its own. Its traffic is what goes to its
+/// addresses AND in its VLANs; what is left out is any, but not all of it. No two tenants share traffic.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Tenant {
     /// Its name; events call its rules and services `NAME/…`.
     #[schemars(required, length(min = 1))]
     pub name: Option<String>,
-    /// The addresses of its services: IPs or CIDR ranges. No two tenants share one.
-    #[schemars(required, length(min = 1))]
+    /// The addresses of its services: IPs or CIDR ranges.
+    #[schemars(length(min = 1))]
     pub addresses: Option<Vec<String>>,
+    /// Addresses, too: those of the inventory's workloads of this namespace.
+    #[schemars(length(min = 1))]
+    pub namespace: Option<String>,
+    /// Addresses, too: those of the inventory's workloads that have all these labels, as `key=value` (and that namespace, if one is
+    /// given).
+    #[schemars(length(min = 1), inner(length(min = 1)))]
+    pub labels: Option<Vec<String>>,
+    /// Its VLANs: ids of the outer tag; 0: without a tag.
+    #[schemars(length(min = 1), inner(range(min = 0, max = 4094)))]
+    pub vlans: Option<Vec<u16>>,
+    /// Ids of the inner of two tags; 0: without one.
+    #[schemars(length(min = 1), inner(range(min = 0, max = 4094)))]
+    pub inner_vlans: Option<Vec<u16>>,
     /// Its file, beside this one.
     #[schemars(required, length(min = 1))]
     pub file: Option<String>,
@@ -119,6 +137,13 @@ pub(super) struct Service {
     /// Server addresses: IPs or CIDR ranges.
     #[schemars(length(min = 1))]
     pub addresses: Option<Vec<String>>,
+    /// Addresses, too: those of the inventory's workloads of this namespace.
+    #[schemars(length(min = 1))]
+    pub namespace: Option<String>,
+    /// Addresses, too: those of the inventory's workloads that have all these labels, as `key=value` (and that namespace, if one is
+    /// given).
+    #[schemars(length(min = 1), inner(length(min = 1)))]
+    pub labels: Option<Vec<String>>,
     /// Server ports.
     #[schemars(length(min = 1), inner(range(min = 1)))]
     pub ports: Option<Vec<u16>>,
@@ -512,6 +537,9 @@ pub(super) struct Given {
     /// The client's address.
     #[schemars(length(min = 1))]
     pub source: Option<String>,
+    /// The VLAN in which they talk: the outer tag's id, and the inner one's if there are two.
+    #[schemars(length(min = 1, max = 2), inner(range(min = 1, max = 4094)))]
+    pub vlans: Option<Vec<u16>>,
     /// Request headers: `Name: value`.
     #[schemars(length(min = 1))]
     pub headers: Option<Vec<String>>,

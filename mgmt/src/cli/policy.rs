@@ -8,7 +8,8 @@ use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use weir_inspect::behaviour::Mitigation;
 use weir_inspect::policy::{
-    Diagnostic, LadderStep, Mode, Policy, RuleOrder, Severity, read_files, replace_tenant,
+    Diagnostic, LadderStep, Mode, Policy, RuleOrder, Severity, read_files, replace_inventory,
+    replace_tenant,
 };
 
 use super::client::Client;
@@ -33,6 +34,10 @@ pub(super) enum Command {
         /// The file is that of this tenant of the policy in force: all else of it stays
         #[arg(long, value_name = "NAME")]
         tenant: Option<String>,
+        /// The file is the inventory of the policy in force, as `kubectl get pods,services -A -o json` prints it: all else of it
+        /// stays
+        #[arg(long, conflicts_with = "tenant")]
+        inventory: bool,
         /// The answer as JSON
         #[arg(long)]
         json: bool,
@@ -71,15 +76,19 @@ pub(super) enum ModeName {
 pub(super) fn run(client: &Client, command: Command) -> Outcome {
     match command {
         Command::Check { file, json } => check(&file, json),
-        Command::Apply { file, tenant, json } => {
+        Command::Apply { file, tenant, inventory, json } => {
+            let part = tenant.is_some() || inventory;
+            let now = if part { in_force(client)? } else { String::new() };
             let source = match tenant {
-                Some(tenant) => {
-                    let now = client.get("/api/v1/policy")?;
-                    let now = now.get("source").and_then(Value::as_str).unwrap_or_default();
-                    replace_tenant(now, &tenant, &source(&file)?).map_err(Failure::new)?
-                }
-                None => source(&file)?,
+                Some(tenant) => replace_tenant(&now, &tenant, &source(&file)?),
+                None if inventory => replace_inventory(&now, &text(read(&file)?)?),
+                None => Ok(source(&file)?),
             };
+            let source = source.map_err(Failure::new)?;
+            if part && source == now {
+                // Whoever applies an inventory each minute does not make a revision each minute.
+                return Ok(ExitCode::SUCCESS);
+            }
             apply(client, source, &file.display().to_string(), json)
         }
         Command::Explain { file, json } => explain(&file, json),
@@ -89,9 +98,7 @@ pub(super) fn run(client: &Client, command: Command) -> Outcome {
                 ModeName::Monitor => Mode::Monitor,
                 ModeName::Enforce => Mode::Enforce,
             };
-            let now = client.get("/api/v1/policy")?;
-            let now = now.get("source").and_then(Value::as_str).unwrap_or_default();
-            apply(client, with_mode(now, mode)?, "policy", false)
+            apply(client, with_mode(&in_force(client)?, mode)?, "policy", false)
         }
         Command::Show { json } => {
             let policy = client.get("/api/v1/policy")?;
@@ -108,10 +115,20 @@ pub(super) fn source(file: &Path) -> Result<String, Failure> {
     if file != Path::new("-") {
         return read_files(file).map_err(Failure::new);
     }
-    String::from_utf8(read(file)?).map_err(|e| {
+    text(read(file)?)
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, Failure> {
+    String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         Failure::new(format!("this is not a policy: not UTF-8 at byte {at}"))
     })
+}
+
+/// The source of the policy in force.
+fn in_force(client: &Client) -> Result<String, Failure> {
+    let policy = client.get("/api/v1/policy")?;
+    Ok(policy.get("source").and_then(Value::as_str).unwrap_or_default().to_owned())
 }
 
 fn check(file: &Path, as_json: bool) -> Outcome {

@@ -36,7 +36,7 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use weir_inspect::behaviour::MAX_MODEL_BYTES;
-use weir_inspect::policy::{MAX_DESCRIPTOR_BYTES, MAX_SOURCE_BYTES};
+use weir_inspect::policy::{MAX_DESCRIPTOR_BYTES, MAX_INVENTORY_BYTES, MAX_SOURCE_BYTES};
 
 use super::access::Wanted;
 use super::eventlog::Line;
@@ -50,7 +50,8 @@ type HubState = State<Arc<Hub>>;
 type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What may be sent: a policy with what belongs to it, or a model.
-const LARGEST: usize = MAX_SOURCE_BYTES + MAX_DESCRIPTOR_BYTES + MAX_MODEL_BYTES;
+const LARGEST: usize =
+    MAX_SOURCE_BYTES + MAX_DESCRIPTOR_BYTES + MAX_INVENTORY_BYTES + MAX_MODEL_BYTES;
 
 /// What only reads: for the TCP port.
 pub(super) fn public(hub: Arc<Hub>) -> Router {

@@ -40,6 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         src: [10, 0, 0, 1].into(),
         dst: [10, 0, 0, 2].into(),
         port: 80,
+        vlans: Default::default(),
         host: Some(b"api.example"),
         method: b"GET",
         path: b"/",

@@ -108,7 +108,7 @@ pub(super) fn grpc(request: &Request) -> Option<proto::Grpc> {
 pub(super) fn service(feed: &Feed<'_>, request: &Request) -> String {
     let (ip, port) = feed.conn.server;
     let policy = &request.policy;
-    let id = policy.service_of(ip, port, Some(&request.host));
+    let id = policy.service_of(ip, port, feed.conn.vlans, Some(&request.host));
     id.map(|id| policy.service_name(id).to_owned()).unwrap_or_default()
 }
 

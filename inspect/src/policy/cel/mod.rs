@@ -206,6 +206,7 @@ mod tests {
             src: [10, 1, 2, 3].into(),
             dst: [10, 9, 0, 1].into(),
             port: 8080,
+            vlans: Default::default(),
             host: Some(b"orders.internal:8080"),
             method: b"POST",
             path: b"/api/v2/orders",

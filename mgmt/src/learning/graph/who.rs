@@ -34,7 +34,9 @@ impl Who {
         let at = request.dst.as_deref().and_then(|dst| dst.parse::<SocketAddr>().ok());
         let host = request.host.as_deref();
         let named = self.policy.as_ref().zip(at).and_then(|(policy, at)| {
-            let id = policy.service_of(at.ip(), at.port(), host.map(str::as_bytes))?;
+            // Records tell no VLAN.
+            let vlans = Default::default();
+            let id = policy.service_of(at.ip(), at.port(), vlans, host.map(str::as_bytes))?;
             Some(policy.service_name(id).to_owned())
         });
         let name = named.or_else(|| host.map(str::to_owned)).or_else(|| request.dst.clone())?;

@@ -31,6 +31,7 @@ pub fn selection(policy: &Policy, request: &Request) -> Selection {
         src,
         dst,
         port,
+        vlans: Default::default(),
         host: request.host.as_deref().map(str::as_bytes),
         method: request.method.as_bytes(),
         path: &path,
