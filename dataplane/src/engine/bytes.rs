@@ -5,8 +5,8 @@ use weir_reassembly::tcp::{Arrival, Segment};
 use weir_reassembly::time::Time;
 
 use super::context::Context;
-use super::flow::{Dir, Flow, Slot, State};
-use super::release::{drop_segment, drop_waiting, release, release_or_hold};
+use super::flow::{Dir, Flow, Lane, Slot, State};
+use super::release::{drop_segment, drop_waiting, release, release_or_hold, take_turn};
 use super::segment::{Arriving, missed};
 use super::session::{Action, Outcome};
 use super::{Buffer, Io, edit, tombstone};
@@ -23,6 +23,7 @@ pub fn data<I: Io>(
     mut a: Arriving<I>,
 ) {
     let way_out = flow.way_out(dir);
+    let full = is_full(cx, flow.lane(dir));
     let half = &mut flow.lane(dir).half;
     let fin = a.packet.flags.has(Flags::FIN);
     let len = (a.packet.end - a.packet.data) as u32;
@@ -37,6 +38,9 @@ pub fn data<I: Io>(
     match half.classify(at, len, fin) {
         Arrival::OutOfWindow => cx.finish(io, way_out, a.buf, Reason::OutOfWindow),
         Arrival::Old => old(cx, io, flow, dir, at, a),
+        Arrival::Early | Arrival::InOrder { .. } if full => {
+            cx.finish(io, way_out, a.buf, Reason::Absorbed);
+        }
         Arrival::Early if cx.waiting >= cx.settings.limits.waiting => {
             cx.finish(io, way_out, a.buf, Reason::Absorbed);
         }
@@ -75,6 +79,11 @@ pub fn data<I: Io>(
             }
         }
     }
+}
+
+/// Whether so much waits behind a throttled request that its sender is to send the rest later.
+fn is_full<B>(cx: &Context, lane: &Lane<B>) -> bool {
+    !lane.turns.is_empty() && lane.half.next - lane.half.sent > cx.settings.limits.hold_bytes
 }
 
 /// A retransmission or a keep-alive: what was forwarded first is the only version (design rule 1).
@@ -169,6 +178,9 @@ fn in_order<I: Io>(
         outcome = flow.session.finish(cx, &flow.conn, now, dir, segment.end());
     }
     cx.count_payload(flow, len, unread);
+    if let Some(turn) = cx.turn.take() {
+        take_turn(cx, slot, flow, dir, turn);
+    }
     flow.lane(dir).half.held.push_back(segment);
     apply_edits(cx, flow, dir);
     act(cx, io, now, slot, flow, dir, outcome);

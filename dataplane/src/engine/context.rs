@@ -24,6 +24,13 @@ use crate::reason::Reason;
 /// Orders of one turn of the worker about addresses, a system call each.
 const MAX_ORDERS: usize = 64;
 
+/// Bytes from a stream offset on wait until then.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    pub at: u64,
+    pub until: Time,
+}
+
 /// Something that is to happen to a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due {
@@ -37,6 +44,8 @@ pub struct Due {
 pub enum Timer {
     /// What was held in this direction up to an offset must go.
     Hold(Dir, u64),
+    /// The turn of a throttled request has come.
+    Turn(Dir),
     /// A refusal waits no longer, or a tombstone repeats its answer.
     Refusal,
 }
@@ -97,6 +106,8 @@ pub struct Context {
     pub sampling: Sampling,
     /// What the XDP program is to be told, and the worker has not told it yet.
     pub orders: VecDeque<Order>,
+    /// Scratch: the turn for which the request waits that the last fed bytes hold.
+    pub turn: Option<Turn>,
     /// Scratch: the edits that the last fed bytes ask for.
     pub edits: Vec<Edit>,
     /// Scratch: findings of one scan.
@@ -131,6 +142,7 @@ impl Context {
             policy,
             counters: Counters::default(),
             named: None,
+            turn: None,
             events: VecDeque::new(),
             records: VecDeque::new(),
             sampling: Sampling::default(),

@@ -69,6 +69,10 @@ counters! {
     etags_kept,
     /// Requests, responses or streams refused or ended.
     blocked,
+    /// Requests that waited for their turn.
+    throttled,
+    /// Requests that did not wait for their turn, since too many packets waited.
+    throttle_skipped,
     /// Connections reset by Weir.
     resets,
     /// Tails released at the bound of a hold.

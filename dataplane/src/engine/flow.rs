@@ -10,6 +10,7 @@ use weir_reassembly::time::Time;
 
 use super::Side;
 use super::bypass::Bypassed;
+use super::context::Turn;
 use super::edit::Template;
 use super::services::Row;
 use super::session::Session;
@@ -100,6 +101,8 @@ pub struct Lane<B> {
     pub timestamp: Option<u32>,
     /// Everything before this offset of the stream may leave as far as it is decided.
     pub clear: u64,
+    /// Throttled requests that wait for their turns, in order.
+    pub turns: Vec<Turn>,
     /// Something is held, and the end of the batch decides what becomes of it.
     pub undecided: bool,
     /// The receiver has acknowledged up to here what never passed Weir.
@@ -123,6 +126,7 @@ impl<B> Default for Lane<B> {
             scale: None,
             timestamp: None,
             clear: 0,
+            turns: Vec::new(),
             undecided: false,
             elsewhere: 0,
             bypassed: None,
@@ -130,6 +134,13 @@ impl<B> Default for Lane<B> {
             packets: 0,
             bytes: 0,
         }
+    }
+}
+
+impl<B> Lane<B> {
+    /// Up to where what is decided may leave: what waits for its turn may not.
+    pub fn may_leave(&self) -> u64 {
+        self.turns.first().map_or(self.clear, |turn| turn.at.min(self.clear))
     }
 }
 

@@ -19,6 +19,14 @@ pub struct Limits {
     pub hold: Duration,
     /// Bytes that may wait behind an undecided tail, per direction. Beyond: released and counted (`hold_expired`).
     pub hold_bytes: u64,
+    /// Longest wait of a request that `throttle` holds back. Beyond: it goes.
+    pub throttle: Duration,
+    /// Packets that may wait in this worker for `throttle` to begin. Beyond: requests are not held back, and counted
+    /// (`throttle_skipped`), since what is undecided needs the room. A request's own direction holds no more than `hold_bytes`
+    /// then; what comes beyond is dropped, and its sender sends it again.
+    pub throttled: usize,
+    /// Turns that requests of one connection may wait for. Beyond: with the last of them.
+    pub turns: usize,
     /// Messages whose content coding is undone at a time; one takes 40 KB (gzip) to 16 MB (br, by its window). Beyond:
     /// exception `overload`.
     pub decoders: usize,
@@ -52,6 +60,9 @@ impl Default for Limits {
             waiting: 1024,
             hold: Duration::from_millis(5),
             hold_bytes: 64 * 1024,
+            throttle: Duration::from_secs(1),
+            throttled: 256,
+            turns: 64,
             decoders: 256,
             paths: 64 << 20,
             refusal_wait: Duration::from_secs(1),

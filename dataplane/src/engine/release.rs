@@ -4,7 +4,7 @@ use weir_inspect::policy::{Cause, ExceptionAction};
 use weir_reassembly::tcp::Segment;
 use weir_reassembly::time::Time;
 
-use super::context::{Context, Due, Timer};
+use super::context::{Context, Due, Timer, Turn};
 use super::flow::{Dir, Flow, Slot, State};
 use super::session::Action;
 use super::{Buffer, Io, Side, bytes, edit, tombstone};
@@ -27,22 +27,24 @@ pub fn release_or_hold<I: Io>(
     dir: Dir,
     clear: u64,
 ) {
-    let clear = if cx.settings.passive { u64::MAX } else { clear };
-    release_whole(cx, io, flow, dir, clear);
+    let lane = flow.lane(dir);
+    lane.clear = if cx.settings.passive { u64::MAX } else { clear };
+    let leaves = lane.may_leave();
+    release_whole(cx, io, flow, dir, leaves);
     let lane = flow.lane(dir);
     if lane.half.held.is_empty() {
         return;
     }
     // A head may leave, and the rest waits for a time. Mostly the next segment is in the same batch and decides the
     // tail, so that nothing needs to be split or timed: the end of the batch is soon enough.
-    lane.clear = clear;
     if !lane.undecided {
         lane.undecided = true;
         cx.undecided.push((slot, dir));
     }
-    let half = &flow.lane(dir).half;
+    let (half, throttled) = (&lane.half, !lane.turns.is_empty());
     let limits = &cx.settings.limits;
-    if half.next - half.sent > limits.hold_bytes || cx.waiting > limits.waiting {
+    let long = !throttled && half.next - half.sent > limits.hold_bytes;
+    if long || cx.waiting > limits.waiting {
         let upto = half.next;
         expire(cx, io, now, slot, flow, dir, upto);
     }
@@ -59,6 +61,7 @@ fn expire<I: Io>(
     upto: u64,
 ) {
     cx.counters.hold_expired += 1;
+    flow.lane(dir).turns.clear();
     let half = &flow.lane(dir).half;
     let offsets = (half.next, half.sent);
     let outcome = flow.session.expire(cx, &flow.conn, now, dir, offsets);
@@ -83,6 +86,23 @@ fn release_whole<I: Io>(
     }
 }
 
+/// A request in the last bytes waits for its turn.
+pub fn take_turn<B>(cx: &mut Context, slot: Slot, flow: &mut Flow<B>, dir: Dir, mut turn: Turn) {
+    if cx.waiting > cx.settings.limits.throttled {
+        cx.counters.throttle_skipped += 1;
+        return;
+    }
+    cx.counters.throttled += 1;
+    let turns = &mut flow.lane(dir).turns;
+    if turns.len() >= cx.settings.limits.turns {
+        return;
+    }
+    // Requests of a connection keep their order.
+    turn.until = turns.last().map_or(turn.until, |last| last.until.max(turn.until));
+    turns.push(turn);
+    cx.schedule(turn.until, slot, Timer::Turn(dir));
+}
+
 /// The end of a batch: the head of a segment whose tail is still undecided leaves alone, and the tail waits.
 pub fn split_undecided<I: Io>(
     cx: &mut Context,
@@ -96,10 +116,12 @@ pub fn split_undecided<I: Io>(
     if !matches!(flow.state, State::Inspected) {
         return;
     }
-    let clear = flow.lane(dir).clear;
-    release(cx, io, flow, dir, clear);
-    let half = &flow.lane(dir).half;
-    if !half.held.is_empty() {
+    let leaves = flow.lane(dir).may_leave();
+    release(cx, io, flow, dir, leaves);
+    let lane = flow.lane(dir);
+    let half = &lane.half;
+    // What waits for its turn has a timer of its own.
+    if !half.held.is_empty() && lane.turns.is_empty() {
         cx.schedule(now + cx.settings.limits.hold, slot, Timer::Hold(dir, half.next));
     }
 }
@@ -161,9 +183,19 @@ fn forward<I: Io>(
 pub fn due<I: Io>(cx: &mut Context, io: &mut I, now: Time, flow: &mut Flow<I::Buf>, due: &Due) {
     match due.what {
         Timer::Hold(dir, upto) => {
-            let half = &flow.lane(dir).half;
-            if half.sent < upto && !half.held.is_empty() && matches!(flow.state, State::Inspected) {
+            let lane = flow.lane(dir);
+            let (half, throttled) = (&lane.half, !lane.turns.is_empty());
+            let waits = half.sent < upto && !half.held.is_empty() && !throttled;
+            if waits && matches!(flow.state, State::Inspected) {
                 expire(cx, io, now, due.slot, flow, dir, upto);
+            }
+        }
+        Timer::Turn(dir) => {
+            let lane = flow.lane(dir);
+            lane.turns.retain(|turn| turn.until > now);
+            let clear = lane.clear;
+            if matches!(flow.state, State::Inspected) {
+                release_or_hold(cx, io, now, due.slot, flow, dir, clear);
             }
         }
         Timer::Refusal => tombstone::due(cx, io, now, due.slot, flow),

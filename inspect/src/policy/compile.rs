@@ -276,8 +276,13 @@ impl Compiler {
             Action::Quarantine | Action::DropSource if !lasts => {
                 Some(("action", "needs `for`: for how long"))
             }
-            Action::RateLimit if !limited => Some(("action", "needs `limit`: how much is allowed")),
-            Action::RateLimit if rule.detect.is_some() => {
+            Action::RateLimit | Action::Throttle if !limited => {
+                Some(("action", "needs `limit`: how much is allowed"))
+            }
+            Action::Throttle if rule.limit.as_ref().is_some_and(|l| l.distinct.is_some()) => {
+                Some(("limit", "paces calls, so its limit is a `count`"))
+            }
+            Action::RateLimit | Action::Throttle if rule.detect.is_some() => {
                 Some(("action", "is about calls, so it has no `detect`"))
             }
             Action::Bypass if limited => Some(("action", "has no `limit`")),

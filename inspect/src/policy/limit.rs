@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::source::By;
 use super::usage::Usage;
-use super::{Caller, Decision, Part, Policy, Selection};
+use super::{Caller, Decision, Part, Policy, RuleId, Selection};
 use crate::detector::DetectorId;
 
 /// What is counted.
@@ -113,6 +113,15 @@ impl Policy {
         let counted = Counted::Value(part, detector, value());
         let limited = self.count(selection, caller, counted, now);
         decision.into_iter().chain(limited).reduce(Decision::stronger)
+    }
+
+    /// How many milliseconds a call waits that is over the limit of a rule, `most` at most: calls over it follow each other as the
+    /// limit allows, evenly.
+    pub fn turn(&self, rule: RuleId, caller: Caller, now: u64, most: u64) -> u64 {
+        let rule = self.compiled.rules.get(usize::from(rule.0));
+        let Some(limit) = rule.and_then(|rule| rule.limit.as_ref()) else { return 0 };
+        let step = limit.per.div_ceil(u64::from(limit.most.max(1)));
+        limit.usage.turn(limit.key(caller), now, step, most)
     }
 
     /// What is done about a call of a caller that a rule about it has locked out.

@@ -36,6 +36,8 @@ pub enum Part {
 pub enum Action {
     /// Report it.
     Alert,
+    /// Let the requests of a caller over the rule's limit wait for their turn.
+    Throttle,
     /// Overwrite the match in place with one that looks alike: the same value always becomes the same token.
     Tokenize,
     /// Overwrite the match in place.
@@ -57,6 +59,7 @@ impl Action {
     pub fn name(self) -> &'static str {
         match self {
             Action::Alert => "alert",
+            Action::Throttle => "throttle",
             Action::Tokenize => "tokenize",
             Action::Mask => "mask",
             Action::RateLimit => "rate-limit",

@@ -53,7 +53,7 @@ pub(super) struct Source {
     #[schemars(length(min = 1))]
     pub detectors: Option<Vec<CustomDetector>>,
     /// What to do about what. Of several rules that apply, the strongest decides: an enforced one before a monitored
-    /// one, then by its action (bypass, drop-source, quarantine, block, rate-limit, mask, tokenize, alert), then the first in the file.
+    /// one, then by its action (bypass, drop-source, quarantine, block, rate-limit, mask, tokenize, throttle, alert), then the first in the file.
     #[schemars(length(min = 1))]
     pub rules: Option<Vec<Rule>>,
     /// What the policy has to do about messages; one that it does something else about is an error.
@@ -558,6 +558,7 @@ pub(super) struct Given {
 pub(super) enum Expected {
     Pass,
     Alert,
+    Throttle,
     Tokenize,
     Mask,
     RateLimit,
@@ -572,6 +573,7 @@ impl Expected {
         match action {
             Action::Bypass => Expected::Pass,
             Action::Alert => Expected::Alert,
+            Action::Throttle => Expected::Throttle,
             Action::Tokenize => Expected::Tokenize,
             Action::Mask => Expected::Mask,
             Action::RateLimit => Expected::RateLimit,
@@ -587,6 +589,7 @@ impl std::fmt::Display for Expected {
         f.write_str(match self {
             Expected::Pass => "`pass`",
             Expected::Alert => "`alert`",
+            Expected::Throttle => "`throttle`",
             Expected::Tokenize => "`tokenize`",
             Expected::Mask => "`mask`",
             Expected::RateLimit => "`rate-limit`",

@@ -93,6 +93,15 @@ impl Usage {
         }
     }
 
+    /// Takes a caller's next turn, `step` milliseconds after the one before and `most` from now at most. Says how long it is until
+    /// then. (What waits for its turn is kept where a lock is: who has turns to come is not forgotten for others.)
+    pub fn turn(&self, key: u64, now: u64, step: u64, most: u64) -> u64 {
+        let Some((_, slot)) = self.slot(key, now) else { return 0 };
+        let next = |before: u64| before.max(now).saturating_add(step).min(now + most);
+        let before = slot.locked.fetch_update(Relaxed, Relaxed, |before| Some(next(before)));
+        next(before.unwrap_or(now)) - now
+    }
+
     /// Whether a caller is locked out.
     pub fn is_locked(&self, key: u64, now: u64) -> bool {
         self.set(key).is_some_and(|(_, set)| {
@@ -193,6 +202,20 @@ mod tests {
         assert!(usage.is_locked(hash(0), MINUTE - 1));
         assert!(!usage.is_locked(hash(0), MINUTE));
         assert!(!usage.is_locked(hash(1), 5));
+    }
+
+    #[test]
+    fn turns_follow_each_other_at_an_even_pace() {
+        let usage = Usage::new(MINUTE, false);
+        let turn = |now| usage.turn(7, now, 100, 350);
+        assert_eq!(
+            [0, 0, 0, 0, 0].map(turn),
+            [100, 200, 300, 350, 350],
+            "no longer than is bearable"
+        );
+        assert_eq!(turn(300), 150, "behind the last of them");
+        assert_eq!(turn(1000), 100);
+        assert_eq!(usage.turn(8, 1000, 100, 350), 100, "another caller");
     }
 
     #[test]

@@ -247,6 +247,7 @@ impl Messages {
         if let Some(answer) = verdict.refused.or(unreadable) {
             return Next::Refuse(head.start, answer);
         }
+        feed.wait_for(verdict.turn, head.start);
         if known { Next::Go } else { Next::Exception(Cause::Memory) }
     }
 

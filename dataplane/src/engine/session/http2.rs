@@ -325,6 +325,9 @@ impl Streams {
             // The server will answer by itself that the request is malformed; that answer is nobody's secret.
             t.response_rules = Default::default();
         }
+        if !refuse {
+            feed.wait_for(verdict.turn, block.frame_at);
+        }
         let make_readable = acts && t.response_rules.edits_body();
         BlockEdits { refuse, make_readable, etag: None }
     }

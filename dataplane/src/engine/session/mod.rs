@@ -31,7 +31,7 @@ use weir_reassembly::tls::ClientHello;
 
 pub use super::answer::Answer;
 use super::bypass::Order;
-use super::context::Context;
+use super::context::{Context, Turn};
 use super::flow::{Conn, Dir};
 use crate::reason::Reason;
 pub use edits::Edit;
@@ -96,6 +96,14 @@ impl Feed<'_> {
             Reset => Action::Reset,
         };
         Outcome::action(clear, action)
+    }
+
+    /// What begins at `at` waits until then, if it has to; of several requests in these bytes the first says where, the last until
+    /// when.
+    fn wait_for(&mut self, until: Option<Time>, at: u64) {
+        let Some(until) = until else { return };
+        let at = self.cx.turn.map_or(at, |first| first.at);
+        self.cx.turn = Some(Turn { at, until });
     }
 
     /// The client's address is to be dropped, if that is what a rule says that acts.

@@ -147,8 +147,8 @@ pub fn finding(feed: &mut Feed<'_>, request: &Request, f: &Finding<'_>) {
             policy::Action::Block => proto::Action::Block,
             policy::Action::Quarantine => proto::Action::Quarantine,
             policy::Action::DropSource => proto::Action::DropSource,
-            // Nothing is found where it is not looked for.
-            policy::Action::Bypass => proto::Action::Alert,
+            // Nothing is found where it is not looked for, and nothing by a rule about calls.
+            policy::Action::Bypass | policy::Action::Throttle => proto::Action::Alert,
         }
         .into(),
         enforced: f.acts,
@@ -209,6 +209,7 @@ pub fn blocked(
 ) {
     let how = match (acts, request.stream, decision.action) {
         (false, ..) => "alert",
+        (true, _, policy::Action::Throttle) => "throttled",
         (true, 0, policy::Action::RateLimit) => "http429",
         (true, 0, _) => "http403",
         (true, ..) => "h2-malformed",

@@ -50,6 +50,8 @@ pub struct Request {
     pub watched: bool,
     /// When it was complete as far as it was seen, and how long its server then took to begin its answer.
     pub asked: Time,
+    /// When it went to the server, if it was throttled.
+    pub goes: Time,
     pub took: Option<Duration>,
     pub status: u16,
     pub content_type: Vec<u8>,
@@ -104,6 +106,8 @@ impl HeaderLookup for Lookup<'_> {
 pub struct HeadVerdict {
     /// An enforced rule refuses it, with this answer.
     pub refused: Option<Answer>,
+    /// An enforced rule lets it wait until then.
+    pub turn: Option<Time>,
 }
 
 impl HeadVerdict {
@@ -138,7 +142,7 @@ impl Transaction {
             buffer.clear();
         }
         (r.stream, r.status, r.grpc, r.alerted) = (0, 0, false, false);
-        (r.websocket, r.watched, r.took) = (false, false, None);
+        (r.websocket, r.watched, r.took, r.goes) = (false, false, None, Time::default());
         (r.response_length, r.request_length) = (0, 0);
         self.upload.begin(Selection::default(), Reading::Skip, false);
         self.download.begin(Selection::default(), Reading::Skip, false);
@@ -205,7 +209,7 @@ impl Transaction {
         let over = self.over_limit(feed, &rules, &path);
         feed.cx.decoded = path;
         self.upload.selection = rules;
-        let mut verdict = HeadVerdict { refused };
+        let mut verdict = HeadVerdict { refused, turn: None };
         if refused.is_some() {
             return verdict;
         }
@@ -215,6 +219,7 @@ impl Transaction {
         if let Some(decision) = over {
             let answer = self.call(feed, decision, "its caller is over the limit");
             verdict.refused = verdict.refused.or(answer);
+            verdict.turn = self.turn(feed, decision);
         }
         if rules.scans(Part::Url) {
             verdict.forbids(self.url(feed, &rules, url));
@@ -231,7 +236,7 @@ impl Transaction {
     pub fn begin_answer(&mut self, feed: &Feed<'_>, status: u16) {
         self.answered = true;
         self.request.status = status;
-        self.request.took = Some(feed.now.since(self.request.asked));
+        self.request.took = Some(feed.now.since(self.request.asked.max(self.request.goes)));
     }
 
     /// Request and response are over, as far as they ever will be.
@@ -285,6 +290,19 @@ impl Transaction {
             Action::RateLimit => Answer::TooManyRequests { retry_after },
             _ => Answer::Forbidden,
         })
+    }
+
+    /// When a request goes that a rule throttles.
+    fn turn(&mut self, feed: &Feed<'_>, decision: Decision) -> Option<Time> {
+        let acts = decision.acts() && !feed.cx.settings.passive;
+        if !acts || decision.action != Action::Throttle {
+            return None;
+        }
+        let (request, most) = (&mut self.request, feed.cx.settings.limits.throttle);
+        let (now, most) = (feed.now.millis(), most.as_millis() as u64);
+        let wait = request.policy.turn(decision.rule, request.caller, now, most);
+        request.goes = feed.now + Duration::from_millis(wait);
+        Some(request.goes)
     }
 
     /// What the rule that ended the response says if its stream can't be ended any more.

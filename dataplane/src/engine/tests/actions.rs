@@ -47,6 +47,100 @@ fn a_token_is_the_same_wherever_the_value_is_cut() {
     assert_ne!(asked(&mut p, &body("5555 5555 5555 4444"), 2000), whole);
 }
 
+const PACE: &str = "  - {name: r, limit: {count: 2, per: 1s}, action: throttle}\n";
+
+#[test]
+fn beyond_its_pace_a_request_waits_for_its_turn_however_it_is_cut() {
+    for size in [1, 7, 2000] {
+        let mut p = Play::open(&rules(PACE));
+        for _ in 0..2 {
+            assert_eq!(asked(&mut p, "ok", 2000), "ok", "within the limit at once");
+        }
+        let before = p.seq;
+        for piece in GET.as_bytes().chunks(size) {
+            p.say(Dir::ToServer, piece);
+        }
+        p.wait(498);
+        // Its sender sends it again.
+        p.packet(Dir::ToServer, before.0, before.1, Flags::ACK, GET.as_bytes());
+        assert_eq!(p.bytes(Dir::ToServer), "", "by {size}");
+        p.wait(3);
+        assert_eq!(p.bytes(Dir::ToServer), GET, "by {size}");
+        p.say(Dir::ToClient, answer("ok"));
+        assert!(p.bytes(Dir::ToClient).ends_with("ok"));
+        let counters = p.engine.counters();
+        assert_eq!((counters.throttled, counters.hold_expired), (1, 0));
+    }
+}
+
+#[test]
+fn pipelined_requests_go_one_by_one_and_none_waits_longer_than_the_bound() {
+    let mut p = Play::open(&rules(PACE));
+    for _ in 0..6 {
+        p.say(Dir::ToServer, GET);
+    }
+    let mut gone = Vec::new();
+    for _ in 0..12 {
+        gone.push(p.bytes(Dir::ToServer).len() / GET.len());
+        p.wait(101);
+    }
+    // Two at once, the third after half a second; the others' turns would come after more than the bound of one.
+    assert_eq!(gone, [2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 3, 0]);
+}
+
+#[test]
+fn what_comes_behind_a_throttled_request_waits_too_and_takes_no_more_than_its_room() {
+    let mut p = Play::open(&rules(PACE));
+    for _ in 0..2 {
+        asked(&mut p, "ok", 2000);
+    }
+    p.say(Dir::ToServer, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n");
+    let first = p.seq.0;
+    for _ in 0..100 {
+        p.say(Dir::ToServer, [b'x'; 1400]);
+    }
+    assert_eq!(p.bytes(Dir::ToServer), "");
+    assert!((46..50).contains(&p.engine.held()), "{} packets", p.engine.held());
+    p.wait(501);
+    let went = p.bytes(Dir::ToServer);
+    assert!(went.starts_with("POST") && went.len() > 65_000);
+    // What was dropped comes again.
+    p.seq.0 = first + (went.len() - went.find("xx").unwrap()) as u32;
+    p.say(Dir::ToServer, [b'y'; 1400]);
+    assert_eq!(p.bytes(Dir::ToServer), "y".repeat(1400));
+}
+
+#[test]
+fn when_too_much_waits_nobody_is_throttled() {
+    let mut settings = EngineSettings::default();
+    settings.limits.throttled = 0;
+    let mut p = Play::open_with(&rules(PACE), settings);
+    for _ in 0..4 {
+        p.say(Dir::ToServer, GET);
+    }
+    let counters = p.engine.counters();
+    assert_eq!((counters.throttled, counters.throttle_skipped), (1, 1));
+    p.take();
+    p.wait(501);
+    assert_eq!(p.bytes(Dir::ToServer), GET.repeat(2));
+}
+
+#[test]
+fn over_http2_a_stream_waits_for_its_turn_and_what_came_before_it_does_not() {
+    let mut p = super::http2::open(&rules(PACE));
+    let all = [1, 3, 5].map(|stream| super::http2::request(stream, "/"));
+    p.say(Dir::ToServer, all.concat());
+    let sent = |p: &mut Play| {
+        let of = p.take().into_iter().filter(|t| t.0 == Dir::ToServer);
+        of.map(|t| t.2.len()).sum::<usize>()
+    };
+    assert_eq!(sent(&mut p), all[0].len() + all[1].len());
+    p.wait(499);
+    assert_eq!(sent(&mut p), 0);
+    p.wait(2);
+    assert_eq!(sent(&mut p), all[2].len());
+}
+
 #[test]
 fn beyond_a_rate_the_client_is_told_when_to_come_again() {
     let mut p =
