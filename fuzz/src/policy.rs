@@ -34,6 +34,7 @@ fn consistent(policy: &Policy) {
                 dst: [10, 20, 7, 1].into(),
                 port: 80,
                 vlans: Default::default(),
+                ja4: None,
                 host: Some(b"billing.internal:80"),
                 method: method.as_bytes(),
                 path: path.as_bytes(),

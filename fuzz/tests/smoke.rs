@@ -240,9 +240,14 @@ fn tls() {
         let body =
             [&[3, 3][..], &[7; 32], &[0, 0, 2, 1, 2, 1, 0], &vector(2, &extensions)].concat();
         let hello = [vec![1], vector(3, &body)].concat();
-        seeds.push([vec![0x16, 3, 1], vector(2, &hello), b"more".to_vec()].concat());
+        for cut in [0, 3, 40] {
+            let (first, second) = hello.split_at(20);
+            let records = [first, second].map(|part| [vec![0x16, 3, 1], vector(2, part)].concat());
+            seeds.push([vec![cut], records.concat(), b"more".to_vec()].concat());
+        }
     }
-    assert!(seeds.iter().all(|seed| weir_reassembly::tls::ClientHello::read(seed).is_some()));
+    let whole = |seed: &[u8]| weir_reassembly::tls::HelloReader::default().push(seed);
+    assert!(seeds.iter().all(|seed| whole(&seed[1..]) == weir_reassembly::tls::Progress::Whole));
     smoke("tls", weir_fuzz::tls, &seeds);
 }
 

@@ -38,6 +38,7 @@ fn nothing_is_allocated_per_message() {
         dst: [10, 0, 0, 2].into(),
         port: 80,
         vlans: Default::default(),
+        ja4: None,
         host: Some(b"api.internal:80"),
         method: b"DELETE",
         path: b"/x/../admin/users/7",

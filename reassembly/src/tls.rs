@@ -16,16 +16,99 @@ pub struct ClientHello<'a> {
     extensions: &'a [u8],
 }
 
-impl<'a> ClientHello<'a> {
-    /// Reads one that is whole in `bytes`, the first bytes of the connection.
-    pub fn read(bytes: &'a [u8]) -> Option<ClientHello<'a>> {
-        let mut record = Reader(bytes);
-        if record.take(1)? != [0x16] {
-            return None;
+/// Longest ClientHello that is gathered, with its type and length. Browsers send up to 2 KB; beyond it there is none
+/// ([`Progress::Broken`]).
+pub const MAX_HELLO: usize = 16 << 10;
+/// Bytes in front of a record's fragment: type, version, length (RFC 8446 §5.1).
+const RECORD_HEADER: usize = 5;
+/// The record type of handshakes, and the message type of a ClientHello.
+const HANDSHAKE: u8 = 22;
+const CLIENT_HELLO: u8 = 1;
+
+/// How far a [`HelloReader`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// More bytes are needed.
+    More,
+    /// The message is whole.
+    Whole,
+    /// There is none.
+    Broken,
+}
+
+/// Gathers the ClientHello from a client's first bytes, however they and the records are cut.
+#[derive(Debug, Default)]
+pub struct HelloReader {
+    header: [u8; RECORD_HEADER],
+    /// How much of the header is there.
+    have: usize,
+    /// Bytes of the record's fragment that have not come.
+    left: usize,
+    message: Vec<u8>,
+}
+
+impl HelloReader {
+    /// Takes the client's next bytes; what follows the message is left alone.
+    pub fn push(&mut self, mut bytes: &[u8]) -> Progress {
+        loop {
+            match self.needed() {
+                Some(0) => return Progress::Whole,
+                Some(_) => {}
+                None => return Progress::Broken,
+            }
+            if self.left == 0 {
+                let Some((next, rest)) = bytes.split_first() else { return Progress::More };
+                bytes = rest;
+                if let Some(place) = self.header.get_mut(self.have) {
+                    *place = *next;
+                }
+                self.have += 1;
+                if self.have < RECORD_HEADER {
+                    continue;
+                }
+                self.have = 0;
+                let [kind, major, _, high, low] = self.header;
+                self.left = usize::from(u16::from_be_bytes([high, low]));
+                // An empty fragment of a handshake must not be sent (RFC 8446 §5.1).
+                if kind != HANDSHAKE || major != 3 || self.left == 0 {
+                    return Progress::Broken;
+                }
+            }
+            let take = self.left.min(self.needed().unwrap_or(0)).min(bytes.len());
+            let (taken, rest) = bytes.split_at_checked(take).unwrap_or((bytes, &[]));
+            self.message.extend_from_slice(taken);
+            self.left -= taken.len();
+            bytes = rest;
+            if bytes.is_empty() && self.needed() != Some(0) {
+                return if self.needed().is_none() { Progress::Broken } else { Progress::More };
+            }
         }
-        record.take(2)?;
-        let mut hello = Reader(record.vector(2)?);
-        if hello.take(1)? != [1] {
+    }
+
+    /// The message as far as it is there.
+    pub fn message(&self) -> &[u8] {
+        &self.message
+    }
+
+    /// How many bytes are certain to be a part of the message and have not come; none: it is no ClientHello, or too long.
+    fn needed(&self) -> Option<usize> {
+        match self.message.as_slice() {
+            [] => Some(1),
+            [kind, ..] if *kind != CLIENT_HELLO => None,
+            [_, a, b, c, ..] => {
+                let len = 4 + (usize::from(*a) << 16 | usize::from(*b) << 8 | usize::from(*c));
+                (len <= MAX_HELLO).then(|| len.saturating_sub(self.message.len()))
+            }
+            begun => Some(4 - begun.len()),
+        }
+    }
+}
+
+impl<'a> ClientHello<'a> {
+    /// Reads a whole message, as [`HelloReader`] gathers it.
+    pub fn parse(message: &'a [u8]) -> Option<ClientHello<'a>> {
+        let mut hello = Reader(message);
+        if hello.take(1)? != [CLIENT_HELLO] {
             return None;
         }
         let mut hello = Reader(hello.vector(3)?);
@@ -170,11 +253,63 @@ mod tests {
             vector(2, &extensions),
         ];
         let hello = [vec![1], vector(3, &body.concat())].concat();
-        let record = [vec![0x16, 3, 1], vector(2, &hello)].concat();
-        let read = ClientHello::read(&record).unwrap();
+        let read = ClientHello::parse(&hello).unwrap();
         assert_eq!(read.server_name(), Some(&b"api.example"[..]));
-        for cut in 0..record.len() {
-            assert!(ClientHello::read(&record[..cut]).is_none(), "cut at {cut}");
+        for cut in 0..hello.len() {
+            assert!(ClientHello::parse(&hello[..cut]).is_none(), "cut at {cut}");
+        }
+    }
+
+    fn gathered(stream: &[u8], piece: usize) -> (Progress, Vec<u8>) {
+        let mut reader = HelloReader::default();
+        let mut progress = Progress::More;
+        for bytes in stream.chunks(piece) {
+            progress = reader.push(bytes);
+            if progress != Progress::More {
+                break;
+            }
+        }
+        (progress, reader.message().to_vec())
+    }
+
+    #[test]
+    fn what_is_no_hello_is_told_at_once() {
+        let record = |fragment: &[u8]| [vec![0x16, 3, 1], vector(2, fragment)].concat();
+        let too_long = record(&[vec![1], (MAX_HELLO as u32).to_be_bytes()[1..].to_vec()].concat());
+        for (stream, progress) in [
+            (record(&[2, 0, 0, 0]), Progress::Broken),
+            (vec![0x17, 3, 3, 0, 1, 1], Progress::Broken),
+            (vec![0x16, 2, 0, 0, 1, 1], Progress::Broken),
+            (vec![0x16, 3, 1, 0, 0], Progress::Broken),
+            (too_long, Progress::Broken),
+            (record(&[1, 0, 0, 2, 7]), Progress::More),
+            (vec![], Progress::More),
+        ] {
+            for piece in 1..8 {
+                assert_eq!(gathered(&stream, piece).0, progress, "{stream:?} by {piece}");
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_hello_is_the_same_however_segments_and_records_are_cut(
+            body in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..600),
+            records in proptest::collection::vec(1..300usize, 1..8),
+            piece in 1..700usize,
+        ) {
+            let hello = [vec![1], vector(3, &body)].concat();
+            let (mut rest, mut stream) = (hello.as_slice(), Vec::new());
+            for size in records.iter().cycle() {
+                let (fragment, after) = rest.split_at(rest.len().min(*size));
+                if fragment.is_empty() {
+                    break;
+                }
+                stream.extend([vec![0x16, 3, 1], vector(2, fragment)].concat());
+                rest = after;
+            }
+            stream.extend(b"what follows");
+            proptest::prop_assert_eq!(gathered(&stream, piece), (Progress::Whole, hello));
         }
     }
 
@@ -212,8 +347,7 @@ mod tests {
             vector(2, &extensions.concat()),
         ];
         let hello = [vec![1], vector(3, &body.concat())].concat();
-        let record = [vec![0x16, 3, 1], vector(2, &hello)].concat();
-        let ja4 = ClientHello::read(&record).unwrap().ja4();
+        let ja4 = ClientHello::parse(&hello).unwrap().ja4();
         assert_eq!(ja4, "t13d1516h2_8daaf6152771_e5627efa2ab1");
     }
 }

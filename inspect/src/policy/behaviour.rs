@@ -393,6 +393,7 @@ behaviour:
             dst: [10, 0, 0, 2].into(),
             port,
             vlans: Default::default(),
+            ja4: None,
             host: Some(b"shop"),
             method: b"GET",
             path: path.as_bytes(),

@@ -14,7 +14,7 @@ use super::identity::{Extract, Place};
 use super::inventory::{self, Inventory, Selector};
 use super::limit::{Limit, Measure};
 use super::parts::{Parts, Scope, Tests};
-use super::rule::{self, Host, Rule, Service};
+use super::rule::{self, Host, Ja4, Rule, Service};
 use super::source::{self, Expected, RuleDirection, Source};
 use super::usage::Usage;
 use super::yaml::Node;
@@ -199,6 +199,7 @@ impl Compiler {
                 except: self.each(source.except, node, "except", Glob::parse),
                 sources: self.clients(&mut identity, identity_node, services),
                 header: identity.header.map(|header| self.header(header, identity_node)),
+                ja4: self.each(identity.ja4, identity_node, "ja4", Ja4::parse),
                 when: source.when.and_then(|text| self.condition(&text, node.pos_of("when"))),
                 detectors: source.detect.map(|names| self.detector_set(&names, action, node)),
                 parts: looked_at(source.parts, action),
@@ -226,6 +227,7 @@ impl Compiler {
             self.report.error(node.pos_of("too-late"), message);
         }
         self.check_penalty(rule, node);
+        self.check_tls(rule, node);
         let parts = rule.parts.as_deref().unwrap_or_default();
         let url = || {
             let at = parts.iter().position(|p| *p == Part::Url);
@@ -268,6 +270,27 @@ impl Compiler {
         }
     }
 
+    /// A rule about TLS connections has no condition about what is inside.
+    fn check_tls(&mut self, rule: &source::Rule, node: &Node) {
+        if rule.identity.as_ref().is_none_or(|identity| identity.ja4.is_none()) {
+            return;
+        }
+        for key in ["methods", "paths", "except", "detect"] {
+            if node.has(key) {
+                let message = format!("of a TLS connection nothing is read, so it has no `{key}`");
+                self.report.error(node.pos_of(key), message);
+            }
+        }
+        if rule.identity.as_ref().is_some_and(|identity| identity.header.is_some()) {
+            let message = "of a TLS connection nothing is read, so it has no `header`";
+            self.report.error(node.pos_of("identity"), message);
+        }
+        if let Some(action @ (Action::Throttle | Action::Bypass)) = rule.action {
+            let message = format!("a TLS connection can't have `{}`", action.name());
+            self.report.error(node.pos_of("action"), message);
+        }
+    }
+
     /// Which actions go with `limit` and `for`.
     fn check_penalty(&mut self, rule: &source::Rule, node: &Node) {
         let Some(action) = rule.action else { return };
@@ -304,16 +327,19 @@ impl Compiler {
         let mut extracts = Vec::new();
         for (token, node) in sources.into_iter().zip(nodes) {
             let lower = |name: String| name.to_ascii_lowercase();
-            let place = match (token.header, token.cookie, token.query, token.certificate) {
-                (Some(name), None, None, None) => Place::Header(lower(name)),
-                (None, Some(name), None, None) => Place::Cookie(name),
-                (None, None, Some(name), None) => Place::Query(name),
-                (None, None, None, Some(name)) => Place::Certificate(lower(name)),
-                _ => {
-                    let message = "a token stands in exactly one of `header`, `cookie`, `query` and `certificate`";
-                    self.report.error(node.pos, message);
-                    continue;
-                }
+            let mut places = [
+                token.header.map(|name| Place::Header(lower(name))),
+                token.cookie.map(Place::Cookie),
+                token.query.map(Place::Query),
+                token.certificate.map(|name| Place::Certificate(lower(name))),
+                token.ja4.map(|name| Place::Ja4(lower(name))),
+            ]
+            .into_iter()
+            .flatten();
+            let (Some(place), None) = (places.next(), places.next()) else {
+                let message = "a token stands in exactly one of `header`, `cookie`, `query`, `certificate` and `ja4`";
+                self.report.error(node.pos, message);
+                continue;
             };
             extracts.push(Extract { place, claim: token.claim });
         }

@@ -28,6 +28,8 @@ pub(super) enum Place {
     Query(String),
     /// A header, in lower case, with the client's certificate.
     Certificate(String),
+    /// A header, in lower case, with the JA4 fingerprint of the client, which counts together with its address.
+    Ja4(String),
 }
 
 /// A caller, told apart from others by keyed hashes.
@@ -52,8 +54,14 @@ pub(super) fn caller(
     key: &[u8; 16],
 ) -> Caller {
     let source = source(message, key);
+    if let Some(ja4) = message.ja4 {
+        return Caller { identity: of_client(ja4.as_bytes(), source, key), source };
+    }
     let token = extracts.iter().enumerate().find_map(|(n, extract)| {
         let token = extract.token(message, query).filter(|t| !t.is_empty())?;
+        if let Place::Ja4(_) = extract.place {
+            return Some(of_client(token, source, key));
+        }
         // What stands in another place is another token, even if it reads the same.
         let hash = |bytes: &[u8]| hash(key, n as u8 + 1, bytes);
         Some(match &extract.claim {
@@ -65,6 +73,15 @@ pub(super) fn caller(
         })
     });
     Caller { identity: token.unwrap_or(source), source }
+}
+
+/// A kind of client at an address, whether Weir has seen its TLS or a proxy tells of it.
+fn of_client(ja4: &[u8], source: u64, key: &[u8; 16]) -> u64 {
+    let mut hasher = SipHasher13::new_with_key(key);
+    hasher.write_u8(u8::MAX);
+    hasher.write(ja4);
+    hasher.write_u64(source);
+    hasher.finish().max(1)
 }
 
 /// Never 0, which is nobody.
@@ -102,6 +119,7 @@ impl Extract {
             }
             Place::Cookie(name) => pair(message.headers.get("cookie")?, b';', name.as_bytes()),
             Place::Certificate(name) => Some(certificate(message.headers.get(name)?.trim_ascii())),
+            Place::Ja4(name) => Some(message.headers.get(name)?.trim_ascii()),
             Place::Query(name) => pair(query, b'&', name.as_bytes()),
         }
     }
@@ -170,6 +188,7 @@ mod tests {
             dst: [10, 0, 0, 2].into(),
             port: 80,
             vlans: Default::default(),
+            ja4: None,
             host: None,
             method: b"GET",
             path: b"/",
@@ -213,6 +232,33 @@ mod tests {
         let of = |value| of(&chain, &[("xfcc", value)], "").identity;
         assert_eq!(of("Hash=1;URI=spiffe://p/b"), of("By=x;Hash=2;URI=spiffe://p/b"), "renewed");
         assert_ne!(of("Hash=1;URI=spiffe://p/b"), of("Hash=1;URI=spiffe://p/c"));
+    }
+
+    #[test]
+    fn a_kind_of_client_counts_with_its_address() {
+        let chain = [Extract { place: Place::Ja4("x-ja4".to_owned()), claim: None }];
+        let message = |ja4, last| Message {
+            direction: Direction::Request,
+            src: [10, 0, 0, last].into(),
+            dst: [10, 0, 0, 9].into(),
+            port: 443,
+            vlans: Default::default(),
+            ja4,
+            host: None,
+            method: b"",
+            path: b"",
+            headers: &super::super::NoHeaders,
+        };
+        let seen = |ja4, last| caller(&chain, &message(Some(ja4), last), b"", &[7; 16]).identity;
+        assert_ne!(seen("t13d", 1), seen("t13d", 2));
+        assert_ne!(seen("t13d", 1), seen("t13i", 1));
+        assert_eq!(
+            of(&chain, &[("x-ja4", " t13d ")], "").identity,
+            seen("t13d", 1),
+            "told by a proxy"
+        );
+        let without = of(&chain, &[], "");
+        assert_eq!(without.identity, without.source);
     }
 
     #[test]

@@ -190,6 +190,8 @@ pub struct Message<'a> {
     pub port: u16,
     /// The VLANs in which they talk.
     pub vlans: Vlans,
+    /// The JA4 fingerprint of a TLS client, of whose connection nothing else is read than the name that it asks for (`host`).
+    pub ja4: Option<&'a str>,
     /// `Host` or `:authority`, as sent.
     pub host: Option<&'a [u8]>,
     /// The request method.

@@ -110,6 +110,8 @@ pub struct Policy {
 struct Compiled {
     /// Callers have to be told apart: a rule has a limit, their behaviour counts, or the policy says where their tokens stand.
     callers: bool,
+    /// A rule is about TLS connections.
+    judges_tls: bool,
     services: Vec<Service>,
     rules: Vec<Rule>,
     /// As [`Cause::ALL`]; none where the default of the mode holds.
@@ -143,6 +145,7 @@ impl Compiled {
         let identities = identities.unwrap_or_else(identity::default);
         Compiled {
             callers,
+            judges_tls: rules.iter().any(|rule| !rule.ja4.is_empty()),
             services,
             rules,
             exceptions,
@@ -213,6 +216,7 @@ impl Policy {
             except: Vec::new(),
             sources: None,
             header: None,
+            ja4: Vec::new(),
             when: None,
             detectors: Some(every),
             parts: [Part::Headers, Part::Url, Part::Body]
@@ -407,6 +411,11 @@ impl Policy {
         }
         self.compiled.rules.iter().any(|rule| rule.covers_flow(dst, vlans, &covering))
             || self.compiled.behaviour.as_ref().is_some_and(|b| b.covers_flow(&covering))
+    }
+
+    /// Whether a rule is about the clients of TLS connections.
+    pub fn judges_tls(&self) -> bool {
+        self.compiled.judges_tls
     }
 
     /// What happens to traffic that cannot be inspected: as the policy says, else open in `monitor` and closed in

@@ -133,6 +133,8 @@ pub(super) struct Rule {
     /// None: any.
     pub sources: Option<Ranges>,
     pub header: Option<Header>,
+    /// The rule is about TLS connections of these clients. Empty: about requests.
+    pub ja4: Vec<Ja4>,
     pub when: Option<Condition>,
     /// None: the rule is about the call itself.
     pub detectors: Option<DetectorSet>,
@@ -157,6 +159,38 @@ pub(super) struct Header {
     pub values: Vec<String>,
 }
 
+/// JA4 fingerprints: one, or all that begin so.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Ja4 {
+    begins: String,
+    whole: bool,
+}
+
+impl Ja4 {
+    /// Characters of a fingerprint: `t13d1516h2_8daaf6152771_e5627efa2ab1`.
+    const LENGTH: usize = 36;
+
+    /// Reads a fingerprint, or its beginning and `*`.
+    pub fn parse(text: &str) -> Result<Ja4, String> {
+        let begins = text.strip_suffix('*');
+        let (whole, begins) = (begins.is_none(), begins.unwrap_or(text));
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        // The characters of a protocol's name (ALPN) stand as they are.
+        let known = begins.chars().all(|c| plain(c) || c.is_ascii_uppercase());
+        let fits = if whole { text.len() == Ja4::LENGTH } else { begins.len() < Ja4::LENGTH };
+        match known && fits {
+            true => Ok(Ja4 { begins: begins.to_owned(), whole }),
+            false => Err(format!(
+                "`{text}` is no JA4 fingerprint; write it as `t13d1516h2_8daaf6152771_e5627efa2ab1`, or its beginning and `*`"
+            )),
+        }
+    }
+
+    fn fits(&self, ja4: &str) -> bool {
+        if self.whole { ja4 == self.begins } else { ja4.starts_with(&self.begins) }
+    }
+}
+
 impl Rule {
     /// Whether it could be about a message to this address, of services that cover it.
     pub fn covers_flow(&self, dst: Address, vlans: Vlans, covering: &Bits) -> bool {
@@ -171,7 +205,12 @@ impl Rule {
         services: &Bits,
         path: &mut Option<Path<'a>>,
     ) -> bool {
-        self.direction.includes(message.direction)
+        let is_meant = match message.ja4 {
+            Some(ja4) => self.ja4.iter().any(|own| own.fits(ja4)),
+            None => self.ja4.is_empty(),
+        };
+        is_meant
+            && self.direction.includes(message.direction)
             && self.covers_flow(message.dst.into(), message.vlans, services)
             && (self.methods.is_empty()
                 || self.methods.iter().any(|m| m.as_bytes() == message.method))
@@ -210,6 +249,17 @@ mod tests {
         ] {
             let found = Host::parse(pattern).unwrap().covers(bare_host(host.as_bytes()));
             assert_eq!(found, covered, "{pattern} {host}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_is_meant_whole_or_by_its_beginning() {
+        const CHROME: &str = "t13d1516h2_8daaf6152771_e5627efa2ab1";
+        let fits = |pattern: &str| Ja4::parse(pattern).unwrap().fits(CHROME);
+        assert!(fits(CHROME) && fits("*") && fits("t13d*") && fits("t13d1516h2_8daaf6152771_*"));
+        assert!(!fits("t12d*") && !fits("t13d1516h2_8daaf6152771_000000000000"));
+        for bad in ["t13d", "", "t13 *", "*t13d", "t13d1516h2_8daaf6152771_e5627efa2ab1*"] {
+            assert!(Ja4::parse(bad).is_err(), "{bad}");
         }
     }
 

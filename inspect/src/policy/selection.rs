@@ -37,7 +37,7 @@ impl Decision {
 
     /// The stronger of two decisions: one that acts before one that only reports (a rule on trial must not weaken one
     /// in force), then the stronger [`Action`], then `first`.
-    pub(super) fn stronger(first: Decision, second: Decision) -> Decision {
+    pub fn stronger(first: Decision, second: Decision) -> Decision {
         if second.strength() > first.strength() { second } else { first }
     }
 

@@ -295,6 +295,9 @@ impl Rule {
     pub fn about(&self) -> String {
         let mut words = vec![
             match (&self.detect, self.direction) {
+                (None, _) if self.identity.as_ref().is_some_and(|i| i.ja4.is_some()) => {
+                    "connections"
+                }
                 (None, _) => "calls",
                 (_, Some(RuleDirection::Request)) => "requests",
                 (_, Some(RuleDirection::Response)) => "responses",
@@ -316,6 +319,9 @@ impl Rule {
             let name = header.name.as_deref().unwrap_or_default();
             let values = header.values.as_ref().map(|v| format!(": {}", v.join(", ")));
             words.push(format!("with {name}{}", values.unwrap_or_default()));
+        }
+        if let Some(ja4) = identity.and_then(|i| i.ja4.as_ref()) {
+            words.push(format!("over TLS from clients of the fingerprint {}", ja4.join(", ")));
         }
         words.extend(self.when.as_ref().map(|when| format!("when {when}")));
         words.extend(self.detect.as_ref().map(|names| format!("that hold {}", names.join(", "))));
@@ -374,6 +380,10 @@ pub(super) struct Identity {
     pub services: Option<Vec<String>>,
     /// A request header that names the client.
     pub header: Option<HeaderCondition>,
+    /// The rule is about TLS connections, of which Weir sees no more than how the client begins: JA4 fingerprints, of which `*` at the
+    /// end is any that begins so.
+    #[schemars(length(min = 1), inner(length(min = 1)))]
+    pub ja4: Option<Vec<String>>,
 }
 
 /// A request header and the values it may have; any value if none is given.
@@ -388,7 +398,7 @@ pub(super) struct HeaderCondition {
     pub values: Option<Vec<String>>,
 }
 
-/// Where a caller's token stands: exactly one of `header`, `cookie`, `query` and `certificate`.
+/// Where a caller's token stands: exactly one of `header`, `cookie`, `query`, `certificate` and `ja4`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Token {
@@ -405,6 +415,10 @@ pub(super) struct Token {
     /// URI, else its subject, else its hash counts; of any other (`client-cert`, `x-ssl-client-s-dn`) the whole.
     #[schemars(length(min = 1))]
     pub certificate: Option<String>,
+    /// A request header in which a proxy that terminates TLS forwards the client's JA4 fingerprint; it counts together with the
+    /// client's address.
+    #[schemars(length(min = 1))]
+    pub ja4: Option<String>,
     /// The token is a JWT, and this claim of it tells callers apart: `sub`.
     #[schemars(length(min = 1))]
     pub claim: Option<String>,
@@ -537,6 +551,9 @@ pub(super) struct Given {
     /// The client's address.
     #[schemars(length(min = 1))]
     pub source: Option<String>,
+    /// A TLS connection of a client with this JA4 fingerprint, in place of a request; `host` is the name that it asks for.
+    #[schemars(length(min = 1))]
+    pub ja4: Option<String>,
     /// The VLAN in which they talk: the outer tag's id, and the inner one's if there are two.
     #[schemars(length(min = 1, max = 2), inner(range(min = 1, max = 4094)))]
     pub vlans: Option<Vec<u16>>,

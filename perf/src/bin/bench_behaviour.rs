@@ -41,6 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         dst: [10, 0, 0, 2].into(),
         port: 80,
         vlans: Default::default(),
+        ja4: None,
         host: Some(b"api.example"),
         method: b"GET",
         path: b"/",

@@ -3,7 +3,7 @@
 //! ```text
 //!  bytes ─► Detecting ─┬─► Http1 ──101, CONNECT──► Tunnel (h2c: Http2; WebSocket)
 //!                      ├─► Http2
-//!                      ├─► TLS: passed, counted
+//!                      ├─► TLS: its client judged, then passed, counted
 //!                      └─► unknown: passed, counted
 //! ```
 
@@ -19,6 +19,7 @@ mod http2;
 mod reading;
 mod record;
 mod report;
+mod tls;
 mod transaction;
 mod websocket;
 
@@ -27,7 +28,7 @@ use std::time::Duration;
 use weir_inspect::policy::{self, Decision, Policy};
 use weir_proto::AppProto;
 use weir_reassembly::time::Time;
-use weir_reassembly::tls::ClientHello;
+use weir_reassembly::tls::HelloReader;
 
 pub use super::answer::Answer;
 use super::bypass::Order;
@@ -132,6 +133,8 @@ pub enum Session {
     Http2(Box<Http2Session>),
     /// WebSocket, after a handshake in HTTP/1.
     WebSocket(Box<WebSocketSession>),
+    /// TLS whose client has not yet said all of its first message.
+    Tls(Box<HelloReader>),
     /// Passed unread, for the reason that the counters name.
     Unread(Unread),
 }
@@ -182,6 +185,13 @@ impl Session {
             Session::Http1(http1) => http1.feed(feed, bytes),
             Session::Http2(http2) => http2.feed(feed, bytes),
             Session::WebSocket(websocket) => websocket.feed(feed, bytes),
+            Session::Tls(hello) => {
+                let outcome = tls::feed(hello, feed, bytes);
+                if outcome.action != Action::Continue {
+                    *self = Session::Unread(Unread::Tls);
+                }
+                return outcome;
+            }
             Session::Unread(_) => Outcome::clear(at + bytes.len() as u64),
         };
         self.after(feed, outcome, bytes)
@@ -263,12 +273,7 @@ impl Session {
             detect::Protocol::Http1 => *self = Session::Http1(Box::default()),
             detect::Protocol::Http2 => *self = Session::Http2(Box::new(Http2Session::new(true))),
             detect::Protocol::Tls => {
-                feed.cx.counters.unread_tls_bytes += bytes.len() as u64;
-                let host = ClientHello::read(bytes).and_then(|hello| hello.server_name());
-                feed.cx.name_service(feed.conn, host);
-                report::tls(feed, bytes);
-                *self = Session::Unread(Unread::Tls);
-                return Outcome::action(end, Action::Pass(Reason::NotInspected));
+                *self = Session::Tls(Box::default());
             }
             detect::Protocol::Unknown if midstream => {
                 return feed.exception(weir_inspect::policy::Cause::Midstream, end);
@@ -344,7 +349,7 @@ impl Session {
             Session::Http1(_) => AppProto::Http,
             Session::Http2(_) => AppProto::Http2,
             Session::WebSocket(_) => AppProto::Websocket,
-            Session::Unread(Unread::Tls) => AppProto::Tls,
+            Session::Tls(_) | Session::Unread(Unread::Tls) => AppProto::Tls,
             _ => AppProto::Unknown,
         }
     }

@@ -4,11 +4,10 @@ use std::net::IpAddr;
 
 use weir_inspect::behaviour::Mitigation;
 use weir_inspect::detector::{Category, DetectorId};
-use weir_inspect::policy::{self, Decision, Part, Rise};
+use weir_inspect::policy::{self, Caller, Decision, Part, Policy, Rise};
 use weir_inspect::scan::sample;
 use weir_proto::event::Body;
 use weir_proto::{self as proto, AppProto, Endpoint, Event};
-use weir_reassembly::tls::ClientHello;
 
 use super::transaction::Request;
 use super::{Conn, Dir, Feed, record};
@@ -285,17 +284,41 @@ pub fn tell(feed: &mut Feed<'_>, request: &Request, body: Body) {
     feed.cx.tell(event(now, feed.conn, app_proto(request), body));
 }
 
-/// Tells a TLS connection: whom the client asks for and what kind of client it is, if the first bytes hold it.
-pub fn tls(feed: &mut Feed<'_>, hello: &[u8]) {
+/// Tells a TLS connection: whom the client asks for, and what kind of client it is.
+pub fn tls(feed: &mut Feed<'_>, name: Option<&[u8]>, ja4: &str) {
     if !feed.cx.settings.log_requests {
         return;
     }
-    let hello = ClientHello::read(hello);
-    let sni = hello.and_then(|h| h.server_name()).map(text).unwrap_or_default();
-    let ja4 = hello.map(|h| h.ja4()).unwrap_or_default();
-    let tls = proto::Tls { sni, ja4, ..Default::default() };
+    let sni = name.map(text).unwrap_or_default();
+    let tls = proto::Tls { sni, ja4: ja4.to_owned(), ..Default::default() };
     let now = feed.cx.wall_clock(feed.now);
     feed.cx.tell(event(now, feed.conn, AppProto::Tls, Body::Tls(tls)));
+}
+
+/// Tells what a rule says of a TLS client.
+pub fn tls_client(
+    feed: &mut Feed<'_>,
+    policy: &Policy,
+    decision: Decision,
+    (name, ja4, caller): (Option<&[u8]>, &str, Caller),
+    acts: bool,
+) {
+    let (ip, port) = feed.conn.server;
+    let service = policy.service_of(ip, port, feed.conn.vlans, name);
+    let block = proto::Block {
+        rule: policy.rule_name(decision.rule).to_owned(),
+        how: if acts && decision.action.refuses() { "reset" } else { "alert" }.to_owned(),
+        reason: format!(
+            "its TLS client is {ja4} and asks for `{}`",
+            name.map(text).unwrap_or_default()
+        ),
+        severity: policy.severity(decision.rule).name().to_owned(),
+        service: service.map(|id| policy.service_name(id).to_owned()).unwrap_or_default(),
+        identity: if caller.identity == 0 { Vec::new() } else { shown(feed, caller.identity) },
+        ..Default::default()
+    };
+    let now = feed.cx.wall_clock(feed.now);
+    feed.cx.tell(event(now, feed.conn, AppProto::Tls, Body::Block(block)));
 }
 
 /// Tells that a direction can't be followed any more.

@@ -11,6 +11,7 @@ mod paths;
 mod records;
 mod services;
 mod tcp;
+mod tls;
 mod vlans;
 mod websocket;
 

@@ -207,6 +207,7 @@ mod tests {
             dst: [10, 9, 0, 1].into(),
             port: 8080,
             vlans: Default::default(),
+            ja4: None,
             host: Some(b"orders.internal:8080"),
             method: b"POST",
             path: b"/api/v2/orders",

@@ -32,6 +32,7 @@ pub fn selection(policy: &Policy, request: &Request) -> Selection {
         dst,
         port,
         vlans: Default::default(),
+        ja4: None,
         host: request.host.as_deref().map(str::as_bytes),
         method: request.method.as_bytes(),
         path: &path,
