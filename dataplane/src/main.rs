@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand};
 use nix::sys::signal::{SigSet, Signal};
 use tracing_subscriber::EnvFilter;
 use weir_dataplane::control::{
-    Control, ControlSettings, OUTBOX, Shared, initial_model, initial_policy,
+    Control, ControlSettings, OUTBOX, Shared, initial_endpoints, initial_model, initial_policy,
 };
 use weir_dataplane::engine::Side;
 use weir_dataplane::linkstate::{self, LinkState};
@@ -295,7 +295,8 @@ fn starting_policy(settings: &Settings) -> Result<Shared, (Failure, String)> {
     let start = initial_policy(&settings.state_dir, given).map_err(as_failure(Failure::Usage))?;
     let (policy, revision) = start.unwrap_or_else(|| (Policy::monitor_all(), 0));
     let shared = Shared::new(policy, revision, settings.workers.get() as usize);
-    Ok(shared.with_model(initial_model(&settings.state_dir)))
+    let shared = shared.with_model(initial_model(&settings.state_dir));
+    Ok(shared.with_endpoints(initial_endpoints(&settings.state_dir)))
 }
 
 fn detach(config: &Path) -> Result<(), (Failure, String)> {

@@ -22,6 +22,7 @@ pub fn behaviour(data: &[u8]) {
             method: METHODS[usize::from(*method) % METHODS.len()],
             host: b"h",
             target,
+            endpoint: None,
             referer: [None, Some(false), Some(true)][usize::from(*answer) % 3],
             status: STATUSES[usize::from(*answer) % STATUSES.len()],
             bytes: u64::from(*answer) << (*method % 64),

@@ -5,6 +5,7 @@
 
 mod behaviour;
 mod decode;
+mod endpoints;
 mod grpc;
 mod http1;
 mod http2;
@@ -17,6 +18,7 @@ mod websocket;
 
 pub use behaviour::behaviour;
 pub use decode::{CODINGS, decode};
+pub use endpoints::endpoints;
 pub use grpc::grpc;
 pub use http1::http1;
 pub use http2::{hpack, http2};

@@ -38,6 +38,7 @@ fn consistent(policy: &Policy) {
                 host: Some(b"billing.internal:80"),
                 method: method.as_bytes(),
                 path: path.as_bytes(),
+                endpoint: None,
                 headers: &NoHeaders,
             });
             let enforce = policy.mode() == Mode::Enforce;

@@ -396,3 +396,10 @@ fn websocket() {
     let seeds: Vec<_> = streams.iter().map(|stream| [&[3], *stream].concat()).collect();
     smoke("websocket", weir_fuzz::websocket, &seeds);
 }
+
+#[test]
+fn endpoints() {
+    let list = r#"{"version":1,"hosts":{"h":[{"template":"/users/{id}/cart","parameters":["integer"]},{"template":"/users/me"},{"template":"/{a}/{b}"}]}}"#;
+    let paths = "\n/users/7/cart\n/users/me\n//x/y/\n/../x";
+    smoke("endpoints", weir_fuzz::endpoints, &[format!("{list}{paths}").into()]);
+}

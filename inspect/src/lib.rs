@@ -6,6 +6,7 @@ pub mod behaviour;
 pub mod decode;
 pub mod detector;
 pub mod duration;
+pub mod endpoints;
 pub mod linear_counting;
 pub mod path;
 pub mod policy;

@@ -36,6 +36,8 @@ pub struct Request {
     pub sent: Vec<String>,
     /// In its answer.
     pub received: Vec<String>,
+    /// The template of the learnt endpoint that it goes to, if one was known.
+    pub endpoint: Option<String>,
     /// In a sample: it stands for so many requests; 0 and 1: for itself.
     pub weight: u32,
 }
@@ -80,6 +82,7 @@ struct Line {
     response_body_b64: Option<String>,
     response_length: Option<u64>,
     caller: Option<String>,
+    endpoint: Option<String>,
     #[serde(default)]
     sensitive_sent: Vec<String>,
     #[serde(default)]
@@ -142,6 +145,7 @@ impl Request {
             user: line.user.or(line.session),
             response,
             caller: line.caller,
+            endpoint: line.endpoint,
             sent: line.sensitive_sent,
             received: line.sensitive_received,
             weight: line.weight,

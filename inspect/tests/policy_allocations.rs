@@ -42,6 +42,7 @@ fn nothing_is_allocated_per_message() {
         host: Some(b"api.internal:80"),
         method: b"DELETE",
         path: b"/x/../admin/users/7",
+        endpoint: None,
         headers: &NoHeaders,
     };
     let before = ALLOCATIONS.get();

@@ -90,6 +90,8 @@ fn what_passes_is_learnt_and_becomes_an_allow_list() {
         serde_json::from_str(&weir.said(&["services", "graph", "--json"]).unwrap()).unwrap();
     assert_eq!(graph["edges"][0]["service"], SERVER_V4, "{graph}");
 
+    payments_are_known_by_their_endpoint(&topology, &weir);
+
     let allow_list = weir.said(&["endpoints", "--policy"]).unwrap();
     let enforced = allow_list.replace("mode: monitor", "mode: enforce");
     let (accepted, why) = weir.apply(&enforced).unwrap();
@@ -103,4 +105,25 @@ fn what_passes_is_learnt_and_becomes_an_allow_list() {
             "{path}\n{enforced}"
         );
     }
+}
+
+/// In the data plane, which was told of it: in events, in who touched what, and by rules.
+fn payments_are_known_by_their_endpoint(topology: &Topology, weir: &Weir<'_>) {
+    let payment = || ask(topology, std::iter::once("/orders/5/payment".to_owned()));
+    let template = "/orders/{order_id}/payment";
+    wait_for("a leak that names its endpoint", SOON, || {
+        payment();
+        let is_one =
+            |event: &Value| event["event_type"] == "leak" && event["http"]["endpoint"] == template;
+        weir.events().ok()?.iter().any(is_one).then_some(())
+    })
+    .unwrap();
+    let access = weir.said(&["access", "--json"]).unwrap();
+    assert!(access.contains(&format!("\"GET {template}\"")), "{access}");
+    let rule = "{name: payments, endpoints: ['/orders/{id}/payment'], action: block}";
+    let (accepted, why) =
+        weir.apply(&format!("version: 1\nmode: enforce\nrules: [{rule}]\n")).unwrap();
+    assert!(accepted, "{why}");
+    assert_eq!(payment(), [403]);
+    assert_eq!(ask(topology, std::iter::once("/orders/5".to_owned())), [200]);
 }

@@ -169,6 +169,7 @@ impl Client {
             policy_revision: self.shared.revision.load(Ordering::Relaxed),
             policy_mode: self.mode(),
             model_revision: self.shared.model_revision.load(Ordering::Relaxed),
+            endpoints_revision: self.shared.endpoints_revision.load(Ordering::Relaxed),
         }
     }
 
@@ -182,6 +183,10 @@ impl Client {
                 Some(to_data_plane::Message::ApplyModel(model)) => {
                     let result = self.apply_model(model);
                     wire.send(to_management::Message::ModelResult(result))?;
+                }
+                Some(to_data_plane::Message::ApplyEndpoints(list)) => {
+                    let result = self.apply_endpoints(list);
+                    wire.send(to_management::Message::EndpointsResult(result))?;
                 }
                 Some(to_data_plane::Message::EventsAck(a)) => self.outbox.acknowledge(a.next_seq),
                 Some(to_data_plane::Message::BlockRequest(request)) => {

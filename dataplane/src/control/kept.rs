@@ -18,6 +18,8 @@ impl Kept {
     pub const POLICY: &'static str = "policy.yaml";
     /// and that of the behaviour model.
     pub const MODEL: &'static str = "behaviour-model.json";
+    /// The list of learnt endpoints.
+    pub const ENDPOINTS: &'static str = "endpoints.json";
 
     /// Reads what was kept in a file of `dir`; none if nothing ever was.
     pub fn load(dir: &Path, file: &str) -> io::Result<Option<Kept>> {

@@ -5,6 +5,7 @@
 //! absent, stopped or killed: the thread reconnects for ever, and keeps the last events meanwhile.
 
 mod client;
+mod endpoints;
 mod kept;
 mod model;
 mod outbox;
@@ -24,6 +25,7 @@ use weir_inspect::policy::{Diagnostic, Policy};
 use weir_proto::event::Body;
 use weir_proto::{Access, Anomaly, BlockAnswer, BlockRequest, Event, Sample};
 
+pub use endpoints::initial_endpoints;
 pub use kept::Kept;
 pub use model::initial_model;
 
@@ -64,6 +66,8 @@ pub struct Shared {
     pub revision: AtomicU64,
     /// The revision of the behaviour model, which is a part of the policy's handle; 0: not from the management process.
     pub model_revision: AtomicU64,
+    /// The list of learnt endpoints, likewise.
+    pub endpoints_revision: AtomicU64,
     /// One queue a worker.
     pub events: Vec<ArrayQueue<Event>>,
     /// Events that found their queue, or the outbox, full.
@@ -83,6 +87,7 @@ impl Shared {
             policy: ArcSwap::from_pointee(policy),
             revision: AtomicU64::new(revision),
             model_revision: AtomicU64::new(0),
+            endpoints_revision: AtomicU64::new(0),
             events: (0..workers).map(|_| ArrayQueue::new(WORKER_QUEUE)).collect(),
             events_lost: AtomicU64::new(0),
             sampled: AtomicU32::new(0),

@@ -12,11 +12,13 @@ use weir_inspect::policy::{Mode, Policy};
 use weir_proto::frame::{Decoder, encode};
 use weir_proto::to_management::Message;
 use weir_proto::{
-    ApplyModel, ApplyPolicy, BlockAnswer, BlockRequest, Event, EventBatch, EventsAck, Hello,
-    PolicyResult, Sample, ToDataPlane, ToManagement, to_data_plane,
+    ApplyEndpoints, ApplyModel, ApplyPolicy, BlockAnswer, BlockRequest, Event, EventBatch,
+    EventsAck, Hello, PolicyResult, Sample, ToDataPlane, ToManagement, to_data_plane,
 };
 
-use super::{Control, ControlSettings, Kept, Shared, initial_model, initial_policy};
+use super::{
+    Control, ControlSettings, Kept, Shared, initial_endpoints, initial_model, initial_policy,
+};
 
 /// A policy that compiles; `mode` tells one from another.
 fn policy(mode: &str) -> String {
@@ -334,4 +336,36 @@ fn a_good_model_is_in_force_and_kept_and_a_bad_one_changes_nothing() {
         0,
         "a damaged one does not keep the data plane from starting"
     );
+}
+
+#[test]
+fn good_endpoints_are_known_and_kept_and_bad_ones_change_nothing() {
+    let bench = Bench::new("endpoints", 100);
+    let (mut m, hello) = Management::accept(&bench.listen());
+    assert_eq!(hello.endpoints_revision, 0);
+    let mut push = |revision, endpoints: &str| {
+        let endpoints = endpoints.to_owned();
+        m.send(to_data_plane::Message::ApplyEndpoints(ApplyEndpoints { revision, endpoints }));
+        loop {
+            if let Message::EndpointsResult(result) = m.message() {
+                return result;
+            }
+        }
+    };
+    let list = r#"{"version":1,"hosts":{"shop":[{"template":"/users/{login}"}]}}"#;
+    let result = push(7, list);
+    assert!(result.ok && result.revision == 7, "{result:?}");
+    let found = |bench: &Bench| bench.shared.policy.load().endpoints().find(b"shop", b"/users/ann");
+    assert_eq!(found(&bench), Some(0));
+    let result = push(8, "{}");
+    assert!(!result.ok && result.error.contains("not a list of endpoints"), "{result:?}");
+    assert_eq!(bench.shared.endpoints_revision.load(Ordering::Relaxed), 7);
+    assert_eq!(m.apply(1, &policy("enforce")).revision, 1);
+    assert_eq!(found(&bench), Some(0), "a new policy knows them");
+
+    let state = bench.dir.join("state");
+    let (kept, revision) = initial_endpoints(&state);
+    assert_eq!((kept.len(), revision), (1, 7), "the kept ones start");
+    std::fs::write(state.join(Kept::ENDPOINTS), "# weir: revision 9\n{").unwrap();
+    assert_eq!(initial_endpoints(&state).1, 0, "damaged ones do not keep it from starting");
 }

@@ -43,6 +43,8 @@ pub struct Seen<'a> {
     pub host: &'a [u8],
     /// Path and query, as sent.
     pub target: &'a [u8],
+    /// The template of the endpoint that it goes to, if one was learnt.
+    pub endpoint: Option<&'a str>,
     /// Whether it names the page it came from; None if header fields are not known.
     pub referer: Option<bool>,
     /// The answer's status; zero if there was none.
@@ -150,7 +152,7 @@ struct News {
 impl Identity {
     /// Takes a request into account. A time before the last one's counts as the last one's.
     pub fn observe(&mut self, seen: &Seen<'_>, model: &Model) {
-        let shape = Shape::of(seen.method, seen.host, seen.target);
+        let shape = Shape::at(seen.method, seen.host, seen.target, seen.endpoint);
         let news = self.news(&shape, seen.status);
         self.pass_time(seen.time);
         // A part of a file that was asked for before (206) is no choice of the caller's either.

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::judge::Limits;
 use super::measure::{MEASURES, Measure};
 use super::shape::{Shape, mixed};
+use crate::endpoints::{Endpoints, is_parameter};
 
 /// The version of the file's form.
 const VERSION: u32 = 1;
@@ -63,10 +65,15 @@ pub struct Template {
 }
 
 impl Template {
-    /// The same as [`Shape::template`] of its requests.
-    pub fn hash(&self) -> u64 {
+    /// The same as [`Shape::template`] of its requests, where these endpoints are known.
+    pub fn hash(&self, endpoints: &Endpoints) -> u64 {
         let Template { method, host, path, .. } = self;
-        Shape::of(method.as_bytes(), host.as_bytes(), path.as_bytes()).template
+        let (host, path) = (host.as_bytes(), path.as_bytes());
+        let learnt = endpoints.find(host, path).and_then(|number| endpoints.get(number));
+        // Of a list that is not at hand: its parameters have names.
+        let named = || self.path.split('/').any(is_parameter).then_some(&*self.path);
+        let template = learnt.map(|endpoint| &*endpoint.template).or_else(named);
+        Shape::at(method.as_bytes(), host, path, template).template
     }
 }
 
@@ -127,6 +134,8 @@ pub struct Model {
     steps: HashMap<u64, f32, AsItIs>,
     /// Where what is usual ends.
     pub(super) limits: Limits,
+    /// As it was read.
+    site: Arc<SiteModel>,
 }
 
 impl Model {
@@ -151,25 +160,9 @@ impl Model {
         if site.steps.len() > MAX_STEPS {
             return Err(ModelError::TooLarge("steps", MAX_STEPS));
         }
-        let mut model = Model::default();
-        let total: f32 = site.templates.iter().map(|t| t.count as f32).sum();
-        let mut hashes = Vec::with_capacity(site.templates.len());
-        for template in &site.templates {
-            let (hash, share) = (template.hash(), template.count as f32 / total.max(1.0));
-            model.templates.insert(hash, surprise(0.0, share));
-            hashes.push((hash, share));
-        }
-        let mut leaving: HashMap<u32, f32> = HashMap::new();
-        for (from, _, count) in &site.steps {
-            *leaving.entry(*from).or_default() += *count as f32;
-        }
-        for (from, to, count) in &site.steps {
-            let ends = (hashes.get(*from as usize), hashes.get(*to as usize));
-            let (Some((a, _)), Some((b, share))) = ends else {
-                return Err(ModelError::Damaged("a step between templates that it does not hold"));
-            };
-            let all = leaving.get(from).copied().unwrap_or(1.0).max(1.0);
-            model.steps.insert(step(*a, *b), surprise(*count as f32 / all, *share));
+        let holds = |place: &u32| (*place as usize) < site.templates.len();
+        if !site.steps.iter().all(|(from, to, _)| holds(from) && holds(to)) {
+            return Err(ModelError::Damaged("a step between templates that it does not hold"));
         }
         let mut norms = [None; MEASURES];
         for (measure, norm) in Measure::ALL.iter().zip(&mut norms) {
@@ -180,8 +173,38 @@ impl Model {
                 return Err(ModelError::Damaged("a norm that is no number"));
             }
         }
-        model.limits = Limits::of(&norms);
-        Ok(model)
+        let model =
+            Model { limits: Limits::of(&norms), site: Arc::new(site.clone()), ..Model::default() };
+        Ok(model.on(&Endpoints::default()))
+    }
+
+    /// The same model where these endpoints are known: what it calls otherwise is the endpoint that it fits.
+    pub fn on(&self, endpoints: &Endpoints) -> Model {
+        let site = &self.site;
+        let mut model =
+            Model { limits: self.limits.clone(), site: Arc::clone(site), ..Model::default() };
+        let hashes: Vec<u64> = site.templates.iter().map(|t| t.hash(endpoints)).collect();
+        // Several templates of the model may be one endpoint.
+        let mut counts: HashMap<u64, f32, AsItIs> = HashMap::default();
+        for (hash, template) in hashes.iter().zip(&site.templates) {
+            *counts.entry(*hash).or_default() += template.count as f32;
+        }
+        let total: f32 = counts.values().sum::<f32>().max(1.0);
+        let share = |hash: &u64| counts.get(hash).copied().unwrap_or(0.0) / total;
+        model.templates.extend(counts.keys().map(|hash| (*hash, surprise(0.0, share(hash)))));
+        let (mut leaving, mut steps) =
+            (HashMap::<u64, f32>::new(), HashMap::<(u64, u64), f32>::new());
+        for (from, to, count) in &site.steps {
+            let ends = (hashes.get(*from as usize), hashes.get(*to as usize));
+            let (Some(from), Some(to)) = ends else { continue };
+            *leaving.entry(*from).or_default() += *count as f32;
+            *steps.entry((*from, *to)).or_default() += *count as f32;
+        }
+        for ((from, to), count) in steps {
+            let all = leaving.get(&from).copied().unwrap_or(1.0).max(1.0);
+            model.steps.insert(step(from, to), surprise(count / all, share(&to)));
+        }
+        model
     }
 
     /// How surprising a step is, in nats: −ln p. None: nothing is known of where it comes from or goes to.

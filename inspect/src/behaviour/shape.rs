@@ -1,5 +1,7 @@
 //! What one URL says about what is asked for: by its looks alone, in two passes, without allocating.
 
+use crate::endpoints::is_parameter;
+
 /// From this length on a segment with digits in it is an id.
 const LONG: usize = 16;
 /// Suffixes of what a browser fetches by itself for a page.
@@ -116,6 +118,11 @@ pub struct Shape {
 impl Shape {
     /// Looks at a request's method, host and target (path and query), as they were sent.
     pub fn of(method: &[u8], host: &[u8], target: &[u8]) -> Shape {
+        Shape::at(method, host, target, None)
+    }
+
+    /// The same of a request whose endpoint was learnt: its template says which segments are ids, and not their looks.
+    pub fn at(method: &[u8], host: &[u8], target: &[u8], template: Option<&str>) -> Shape {
         let (path, query, odd) = parts(target);
         let site = hash(hash(BASIS, method), host);
         let mut shape = Shape {
@@ -131,8 +138,13 @@ impl Shape {
         };
         let mut last: &[u8] = b"";
         for segment in path.split(|b| *b == b'/') {
-            shape.segment(segment);
+            if template.is_none() {
+                shape.segment(segment);
+            }
             last = segment;
+        }
+        if let Some(template) = template {
+            shape.along(template, path);
         }
         let suffix = last.iter().rposition(|b| *b == b'.').and_then(|at| last.get(at + 1..));
         if suffix.map(word_of).is_some_and(|suffix| suffix != 0 && ASSETS.contains(&suffix)) {
@@ -162,6 +174,21 @@ impl Shape {
             self.surface = Surface::Api;
         }
         self.login |= looks.login;
+    }
+
+    /// Goes along a learnt template. What comes of it is what its segments' looks would say, if these said the same.
+    fn along(&mut self, template: &str, path: &[u8]) {
+        let mut values = path.split(|b| *b == b'/').filter(|segment| !segment.is_empty());
+        self.segment(b"");
+        for component in template.split('/').filter(|component| !component.is_empty()) {
+            let value = values.next().unwrap_or_default();
+            if is_parameter(component) {
+                self.take_id(value);
+                self.template = hash(self.template, b"{id}");
+            } else {
+                self.segment(component.as_bytes());
+            }
+        }
     }
 
     fn query(&mut self, query: &[u8]) {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::endpoints::Endpoints;
 
 fn seen(time: f64, target: &str, status: u16) -> Seen<'_> {
     Seen {
@@ -6,6 +7,7 @@ fn seen(time: f64, target: &str, status: u16) -> Seen<'_> {
         method: b"GET",
         host: b"h",
         target: target.as_bytes(),
+        endpoint: None,
         referer: None,
         status,
         bytes: 1000,
@@ -104,4 +106,37 @@ fn a_step_that_was_learnt_is_no_surprise() {
     let unknown = model.surprise(hash("/a"), hash("/c")).unwrap();
     assert!(learnt < 0.2 && back > 2.0 && unknown > 6.0, "{learnt} {back} {unknown}");
     assert_eq!(model.surprise(hash("/c"), hash("/d")), None);
+}
+
+#[test]
+fn a_learnt_template_says_what_an_id_is() {
+    let template = Some("/users/{login}/keys");
+    let at = |target: &str, template| Shape::at(b"GET", b"h", target.as_bytes(), template);
+    let (ann, bob) = (at("/users/ann/keys?x", template), at("/users/bob/keys", template));
+    assert_eq!(ann.template, bob.template);
+    assert!(ann.id.is_some() && ann.id != bob.id);
+    // As the looks of a number say it: who is known already goes on being known when the template is learnt.
+    assert_eq!(at("/users/17/keys", template).template, at("/users/17/keys", None).template);
+    assert_ne!(at("/users/ann/keys", None).template, ann.template);
+}
+
+#[test]
+fn a_model_knows_its_endpoints_by_the_templates_that_were_learnt() {
+    let template = |path: &str, count| Template {
+        method: "GET".to_owned(),
+        host: "h".to_owned(),
+        path: path.to_owned(),
+        count,
+    };
+    let mut site = SiteModel::new();
+    site.templates =
+        vec![template("/", 100), template("/users/ann", 30), template("/users/bob", 30)];
+    site.steps = vec![(0, 1, 30), (0, 2, 30)];
+    let model = Model::new(&site).unwrap();
+    let list = r#"{"version": 1, "hosts": {"h": [{"template": "/users/{login}"}]}}"#;
+    let on = model.on(&Endpoints::parse(list.as_bytes()).unwrap());
+    let hash = |target: &str, t| Shape::at(b"GET", b"h", target.as_bytes(), t).template;
+    let (home, eve) = (hash("/", None), hash("/users/eve", Some("/users/{login}")));
+    let surprised = model.surprise(home, hash("/users/eve", None)).unwrap();
+    assert!(on.surprise(home, eve).unwrap() < 0.5 && surprised > 3.0, "both steps are one");
 }

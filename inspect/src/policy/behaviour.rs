@@ -247,8 +247,10 @@ impl Policy {
         &self.model
     }
 
-    /// The same rules with another model; cheap.
+    /// The same rules with another model.
     pub fn with_model(&self, model: Arc<Model>) -> Policy {
+        let known = self.endpoints.is_empty();
+        let model = if known { model } else { Arc::new(model.on(&self.endpoints)) };
         Policy { model, ..self.clone() }
     }
 }
@@ -397,13 +399,24 @@ behaviour:
             host: Some(b"shop"),
             method: b"GET",
             path: path.as_bytes(),
+            endpoint: None,
             headers: &NoHeaders,
         }
     }
 
     fn seen(time: f64, target: &str, status: u16) -> Seen<'_> {
         let (method, host, target) = (&b"GET"[..], &b"shop"[..], target.as_bytes());
-        Seen { time, method, host, target, referer: None, status, bytes: 500, duration: None }
+        Seen {
+            time,
+            method,
+            host,
+            target,
+            endpoint: None,
+            referer: None,
+            status,
+            bytes: 500,
+            duration: None,
+        }
     }
 
     /// Goes through ids, ten a second; what refused each request, and the levels it rose to.

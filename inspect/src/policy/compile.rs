@@ -14,7 +14,7 @@ use super::identity::{Extract, Place};
 use super::inventory::{self, Inventory, Selector};
 use super::limit::{Limit, Measure};
 use super::parts::{Parts, Scope, Tests};
-use super::rule::{self, Host, Ja4, Rule, Service};
+use super::rule::{self, Endpoint, Host, Ja4, Rule, Service};
 use super::source::{self, Expected, RuleDirection, Source};
 use super::usage::Usage;
 use super::yaml::Node;
@@ -196,6 +196,7 @@ impl Compiler {
                 services: source.services.map(|named| self.service_set(&named, node, services)),
                 methods: self.each(source.methods, node, "methods", method),
                 paths: self.each(source.paths, node, "paths", Glob::parse),
+                endpoints: self.each(source.endpoints, node, "endpoints", Endpoint::parse),
                 except: self.each(source.except, node, "except", Glob::parse),
                 sources: self.clients(&mut identity, identity_node, services),
                 header: identity.header.map(|header| self.header(header, identity_node)),
@@ -248,8 +249,16 @@ impl Compiler {
                                only be `request`";
                 self.report.error(node.pos_of("direction"), message);
             }
-            let conditions =
-                ["services", "methods", "paths", "except", "identity", "when", "limit"];
+            let conditions = [
+                "services",
+                "methods",
+                "paths",
+                "endpoints",
+                "except",
+                "identity",
+                "when",
+                "limit",
+            ];
             if conditions.iter().any(|c| node.has(c)) {
                 return;
             }

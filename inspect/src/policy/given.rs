@@ -111,6 +111,7 @@ impl Given {
             host: self.host.as_deref().map(str::as_bytes),
             method: self.method.as_bytes(),
             path: &path,
+            endpoint: None,
             headers: &self.headers,
         };
         let asked = policy.select(&message(Direction::Request));

@@ -192,6 +192,7 @@ mod tests {
             host: None,
             method: b"GET",
             path: b"/",
+            endpoint: None,
             headers: &fields,
         };
         caller(extracts, &message, query.as_bytes(), &[7; 16])
@@ -247,6 +248,7 @@ mod tests {
             host: None,
             method: b"",
             path: b"",
+            endpoint: None,
             headers: &super::super::NoHeaders,
         };
         let seen = |ja4, last| caller(&chain, &message(Some(ja4), last), b"", &[7; 16]).identity;

@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use weir_reassembly::packet::Vlans;
 
+use crate::endpoints::Endpoint;
+
 /// Which way a message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -198,6 +200,8 @@ pub struct Message<'a> {
     pub method: &'a [u8],
     /// The path: percent-decoded, without the query.
     pub path: &'a [u8],
+    /// The learnt endpoint to which it goes, if that is known.
+    pub endpoint: Option<&'a Endpoint>,
     /// The request's headers.
     pub headers: &'a dyn HeaderLookup,
 }

@@ -62,12 +62,14 @@ use weir_reassembly::packet::Vlans;
 
 use crate::behaviour::Model;
 use crate::detector::{DetectorId, DetectorSet};
+use crate::endpoints::Endpoints;
 use crate::scan::{Catalog, Scanner};
 use behaviour::Behaviour;
 use bits::Bits;
 use descriptors::Descriptors;
 use identity::Extract;
-use rule::{Parts, Rule, Service, bare_host};
+pub(crate) use rule::bare_host;
+use rule::{Parts, Rule, Service};
 use source::RuleDirection;
 
 /// A YAML text of this crate as JSON, by the same rules as a policy. The error has line and column.
@@ -103,6 +105,8 @@ pub struct Policy {
     expired: Bits,
     /// What was learnt of the sites; it comes and goes apart from the source.
     model: Arc<Model>,
+    /// The endpoints of the sites, likewise.
+    endpoints: Arc<Endpoints>,
     compiled: Arc<Compiled>,
 }
 
@@ -213,6 +217,7 @@ impl Policy {
             services: None,
             methods: Vec::new(),
             paths: Vec::new(),
+            endpoints: Vec::new(),
             except: Vec::new(),
             sources: None,
             header: None,
@@ -234,9 +239,10 @@ impl Policy {
     }
 
     fn new(mode: Mode, compiled: Compiled) -> Policy {
-        static GENERIC: LazyLock<Arc<Model>> = LazyLock::new(Arc::default);
-        let (expired, model) = (Bits::default(), Arc::clone(&GENERIC));
-        let policy = Policy { mode, expired, model, compiled: Arc::new(compiled) };
+        static NOTHING: LazyLock<(Arc<Model>, Arc<Endpoints>)> = LazyLock::new(Default::default);
+        let (model, endpoints) = NOTHING.clone();
+        let (expired, compiled) = (Bits::default(), Arc::new(compiled));
+        let policy = Policy { mode, expired, model, endpoints, compiled };
         policy.at(SystemTime::now())
     }
 
@@ -266,6 +272,7 @@ impl Policy {
     /// before it, where a rule of the same name counts the same. To be called before there is a second handle to this policy; afterwards it does nothing.
     pub fn inherit(&mut self, before: &Policy) {
         self.model = Arc::clone(&before.model);
+        self.endpoints = Arc::clone(&before.endpoints);
         let Some(compiled) = Arc::get_mut(&mut self.compiled) else { return };
         if let (Some(new), Some(old)) = (&mut compiled.behaviour, &before.compiled.behaviour)
             && new.callers.most() == old.callers.most()
@@ -280,6 +287,17 @@ impl Policy {
                 limit.usage = Arc::clone(&old.usage);
             }
         }
+    }
+
+    /// The endpoints that were learnt of the sites.
+    pub fn endpoints(&self) -> &Arc<Endpoints> {
+        &self.endpoints
+    }
+
+    /// The same rules with other endpoints, by which the model's are known from now on. Takes as long as reading the model.
+    pub fn with_endpoints(&self, endpoints: Arc<Endpoints>) -> Policy {
+        let model = Arc::new(self.model.on(&endpoints));
+        Policy { model, endpoints, ..self.clone() }
     }
 
     /// Who sends a request, for the limits of its rules; nobody if no rule has one and the

@@ -13,6 +13,7 @@ use super::limit::Limit;
 use super::source::RuleDirection;
 use super::{Action, Message, Mode, Part, RuleSeverity, TooLate};
 use crate::detector::DetectorSet;
+use crate::endpoints;
 
 /// A service; an empty list is any.
 #[derive(Debug, Default)]
@@ -94,12 +95,32 @@ impl Host {
 }
 
 /// `Host` or `:authority` without its port and the root's dot.
-pub(super) fn bare_host(host: &[u8]) -> &[u8] {
+pub(crate) fn bare_host(host: &[u8]) -> &[u8] {
     let name = match host.iter().rposition(|b| matches!(b, b':' | b']')) {
         Some(at) if host.get(at) == Some(&b':') => host.get(..at).unwrap_or_default(),
         _ => host,
     };
     name.strip_suffix(b".").unwrap_or(name)
+}
+
+/// An endpoint by its template. While it is not known to which endpoint a request goes, whatever fits the template does.
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    /// As that of the learnt one.
+    form: Box<str>,
+    glob: Glob,
+}
+
+impl Endpoint {
+    /// Reads a template; the error says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Endpoint, String> {
+        if text.contains('*') {
+            return Err(format!(
+                "`{text}` holds `*`, but a template has parameters: `/user/{{id}}/vehicle`"
+            ));
+        }
+        Ok(Endpoint { form: endpoints::form(text).into(), glob: Glob::parse(text)? })
+    }
 }
 
 /// The parts of a message that a rule looks at, one bit each.
@@ -129,6 +150,7 @@ pub(super) struct Rule {
     pub services: Option<Bits>,
     pub methods: Vec<String>,
     pub paths: Vec<Glob>,
+    pub endpoints: Vec<Endpoint>,
     pub except: Vec<Glob>,
     /// None: any.
     pub sources: Option<Ranges>,
@@ -220,6 +242,14 @@ impl Rule {
                 (self.paths.is_empty() || path.fits_any(&self.paths))
                     && !path.is_excepted(&self.except)
             })
+            && (self.endpoints.is_empty()
+                || match message.endpoint {
+                    Some(learnt) => self.endpoints.iter().any(|e| *e.form == *learnt.form),
+                    None => {
+                        let path = path.get_or_insert_with(|| Path::new(message.path));
+                        self.endpoints.iter().any(|e| path.fits_any(std::slice::from_ref(&e.glob)))
+                    }
+                })
             && self.header.as_ref().is_none_or(|condition| {
                 message.headers.get(&condition.name).is_some_and(|value| {
                     condition.values.is_empty()

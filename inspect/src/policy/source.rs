@@ -254,6 +254,10 @@ pub(super) struct Rule {
     /// Paths it applies to: `*` is anything within a segment, `**` any number of segments.
     #[schemars(length(min = 1))]
     pub paths: Option<Vec<String>>,
+    /// Learnt endpoints it applies to, by their templates: `/user/{id}/vehicle`. The names of parameters do not count. Other than for
+    /// `paths`, `/user/me` is none of `/user/{id}` if it was learnt that it is an endpoint of its own.
+    #[schemars(length(min = 1))]
+    pub endpoints: Option<Vec<String>>,
     /// Paths it does not apply to, as in `paths`.
     #[schemars(length(min = 1))]
     pub except: Option<Vec<String>>,
@@ -311,6 +315,7 @@ impl Rule {
         list("of", self.services.as_ref());
         list("by", self.methods.as_ref());
         list("to", self.paths.as_ref());
+        list("to the endpoints", self.endpoints.as_ref());
         list("but not to", self.except.as_ref());
         let identity = self.identity.as_ref();
         list("from", identity.and_then(|i| i.source.as_ref()));

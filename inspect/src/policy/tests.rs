@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::diagnostic::Report;
 use super::*;
+use crate::endpoints::Endpoints;
 
 fn data(file: &str) -> PathBuf {
     Path::new("tests/policy").join(file)
@@ -227,6 +228,7 @@ impl CaseMessage {
             host: self.host.as_deref().map(str::as_bytes),
             method: self.method.as_deref().unwrap_or("GET").as_bytes(),
             path: self.path.as_bytes(),
+            endpoint: None,
             headers: &self.headers,
         }
     }
@@ -396,6 +398,7 @@ fn without_a_policy_everything_is_alerted_on_and_nothing_edited() {
         host: None,
         method: b"GET",
         path: b"/",
+        endpoint: None,
         headers: &NoHeaders,
     };
     for direction in [Direction::Request, Direction::Response] {
@@ -472,6 +475,7 @@ rules:
             host: None,
             method: b"GET",
             path: b"/",
+            endpoint: None,
             headers: &headers,
         };
         (policy.select(&message), policy.caller(&message, b"", &[1; 16]))
@@ -538,4 +542,44 @@ rules:
         "calls of shop by GET to /x but not to /x/y from 10.0.0.0/8 with x-role: guest beyond 5 in 1m by one address and \
          for 1h whatever else it asks"
     );
+}
+
+#[test]
+fn a_rule_is_about_a_learnt_endpoint_and_until_then_about_what_fits_it() {
+    let source = "version: 1
+mode: enforce
+rules: [{name: users, endpoints: ['/users/{id}', '/a'], action: block}]
+";
+    let before = Policy::compile(source).unwrap().0;
+    let list = r#"{"version": 1, "hosts": {"h": [{"template": "/users/{login}"}, {"template": "/users/me"}]}}"#;
+    let learnt = Arc::new(Endpoints::parse(list.as_bytes()).unwrap());
+    let after = before.with_endpoints(Arc::clone(&learnt));
+    for (path, then, now) in [
+        ("/users/7", true, true),
+        ("/users/me", true, false),
+        ("/users/me/../7", true, true),
+        ("/a", true, true),
+        ("/users", false, false),
+    ] {
+        let message = Message {
+            direction: Direction::Request,
+            src: [10, 0, 0, 1].into(),
+            dst: [10, 0, 0, 2].into(),
+            port: 80,
+            vlans: Default::default(),
+            ja4: None,
+            host: Some(b"h"),
+            method: b"GET",
+            path: path.as_bytes(),
+            endpoint: None,
+            headers: &NoHeaders,
+        };
+        let endpoint = learnt.find(b"h", path.as_bytes()).and_then(|number| learnt.get(number));
+        let is_about = |policy: &Policy, message: &Message<'_>| !policy.select(message).is_empty();
+        assert_eq!(is_about(&before, &message), then, "{path}");
+        assert_eq!(is_about(&after, &Message { endpoint, ..message }), now, "{path}");
+    }
+    let wrong = source.replace("/a", "/a/*");
+    let errors = Policy::compile(&wrong).unwrap_err();
+    assert!(errors.iter().any(|e| e.message.contains("a template has parameters")), "{errors:?}");
 }

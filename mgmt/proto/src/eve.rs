@@ -151,6 +151,7 @@ fn http(m: &Http) -> Object {
     }
     text(&mut o, "redirect", &m.redirect);
     o.insert("length".into(), m.length.into());
+    text(&mut o, "endpoint", &m.endpoint);
     if m.request_length != 0 {
         o.insert("request_length".into(), m.request_length.into());
     }

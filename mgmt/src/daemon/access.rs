@@ -160,9 +160,12 @@ impl Entry {
     }
 }
 
-/// Method and path, with what varies between calls left out.
+/// Method and learnt template; where none is known, the path with what varies between calls by its looks left out.
 fn endpoint(http: &Http) -> String {
-    format!("{} {}", http.http_method, template(&http.url))
+    match http.endpoint.is_empty() {
+        true => format!("{} {}", http.http_method, template(&http.url)),
+        false => format!("{} {}", http.http_method, http.endpoint),
+    }
 }
 
 #[cfg(test)]

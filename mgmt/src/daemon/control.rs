@@ -95,6 +95,7 @@ async fn receive(
             Message::Counters(counters) => hub.counted(counters.samples),
             Message::PolicyResult(result) => hub.answered(result),
             Message::ModelResult(result) => hub.model_answered(result),
+            Message::EndpointsResult(result) => hub.endpoints_answered(result),
             Message::BlockAnswer(answer) => hub.blocks_answered(answer),
             Message::Access(batch) => hub.records(batch),
             Message::Hello(_) => return Err(ControlError::NoHello),

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use weir_inspect::endpoints::Matcher;
 use weir_mgmt::learning::endpoints::Endpoint;
-use weir_mgmt::learning::endpoints::matcher::Matcher;
-use weir_mgmt::learning::endpoints::templates::Part;
+use weir_mgmt::learning::endpoints::templates::{Part, components};
 
 use crate::simulate::Sample;
 
@@ -78,7 +78,10 @@ impl Score {
         let mut matchers: BTreeMap<&str, Matcher> = BTreeMap::new();
         let mut put_out = BTreeSet::new();
         for (number, endpoint) in endpoints.iter().enumerate() {
-            matchers.entry(&endpoint.method.name).or_default().add(&endpoint.parts, number);
+            matchers
+                .entry(&endpoint.method.name)
+                .or_default()
+                .add(components(&endpoint.parts), number);
             put_out.insert((endpoint.method.name.to_string(), of(&endpoint.parts)));
         }
         let truth: BTreeSet<(String, String)> =
@@ -88,7 +91,7 @@ impl Score {
         let mut parts: BTreeMap<(&str, Guess<'_>), BTreeSet<usize>> = BTreeMap::new();
         for (at, sample) in samples.iter().enumerate() {
             let matcher = matchers.get(sample.method.as_str());
-            let path = sample.path.iter().map(String::as_str);
+            let path = sample.path.iter().map(String::as_bytes);
             let guess = matcher.and_then(|m| m.find(path)).ok_or(sample.path.as_slice());
             groups.entry((&sample.method, &sample.template)).or_default().insert(at);
             parts.entry((&sample.method, guess)).or_default().insert(at);

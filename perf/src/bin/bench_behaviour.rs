@@ -45,6 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         host: Some(b"api.example"),
         method: b"GET",
         path: b"/",
+        endpoint: None,
         headers: &NoHeaders,
     };
     let mut fastest = f64::MAX;
@@ -62,6 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 method: b"GET",
                 host: b"api.example",
                 target: target.as_bytes(),
+                endpoint: None,
                 referer: None,
                 status: if i % 50 == 0 { 404 } else { 200 },
                 bytes: 2_000,

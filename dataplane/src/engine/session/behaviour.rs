@@ -62,6 +62,7 @@ fn seen<'r>(feed: &Feed<'_>, request: &'r Request) -> Seen<'r> {
         method: &request.method,
         host: &request.host,
         target: &request.url,
+        endpoint: request.endpoint().map(|endpoint| &*endpoint.template),
         referer: Some(!request.referer.is_empty()),
         status: request.status,
         bytes: request.response_length,

@@ -84,6 +84,7 @@ pub(super) fn http(request: &Request) -> proto::Http {
         http_port: port,
         http2_stream_id: (request.stream != 0).then_some(request.stream),
         request_length: request.request_length,
+        endpoint: request.endpoint().map(|e| e.template.to_string()).unwrap_or_default(),
         ..Default::default()
     }
 }

@@ -52,6 +52,7 @@ fn refuses(feed: &mut Feed<'_>, policy: &Policy, name: Option<&[u8]>, ja4: &str)
         host: name,
         method: b"",
         path: b"",
+        endpoint: None,
         headers: &NoHeaders,
     };
     let rules = policy.select(&message);

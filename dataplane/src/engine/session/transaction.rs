@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use weir_inspect::endpoints::Endpoint;
 use weir_inspect::policy::{
     Action, Caller, Counted, Decision, Direction, HeaderLookup, Message, NoHeaders, Part, Policy,
     RuleId, Selection, TooLate,
@@ -34,6 +35,8 @@ pub struct Request {
     pub method: Vec<u8>,
     pub url: Vec<u8>,
     pub host: Vec<u8>,
+    /// The learnt endpoint that it goes to: its number among the policy's.
+    endpoint: Option<u32>,
     pub user_agent: Vec<u8>,
     pub referer: Vec<u8>,
     pub version: &'static str,
@@ -110,6 +113,13 @@ pub struct HeadVerdict {
     pub turn: Option<Time>,
 }
 
+impl Request {
+    /// The learnt endpoint that it goes to, if one is known.
+    pub fn endpoint(&self) -> Option<&Endpoint> {
+        self.policy.endpoints().get(self.endpoint?)
+    }
+}
+
 impl HeadVerdict {
     /// For what a part of it holds.
     fn forbids(&mut self, refuses: bool) {
@@ -143,6 +153,7 @@ impl Transaction {
         }
         (r.stream, r.status, r.grpc, r.alerted) = (0, 0, false, false);
         (r.websocket, r.watched, r.took, r.goes) = (false, false, None, Time::default());
+        r.endpoint = None;
         (r.response_length, r.request_length) = (0, 0);
         self.upload.begin(Selection::default(), Reading::Skip, false);
         self.download.begin(Selection::default(), Reading::Skip, false);
@@ -184,6 +195,9 @@ impl Transaction {
         let policy = Arc::clone(&request.policy);
         let mut path = std::mem::take(&mut feed.cx.decoded);
         decode_path(url, &mut path);
+        let endpoints = policy.endpoints();
+        let endpoint = endpoints.find(host.unwrap_or_default(), &path);
+        request.endpoint = endpoint;
         let message = Message {
             direction: Direction::Request,
             src: feed.conn.client.0,
@@ -194,6 +208,7 @@ impl Transaction {
             host,
             method,
             path: &path,
+            endpoint: endpoint.and_then(|number| endpoints.get(number)),
             headers: &Lookup(fields),
         };
         let rules = policy.select(&message);
@@ -259,6 +274,7 @@ impl Transaction {
             host: None,
             method: b"",
             path: b"/",
+            endpoint: None,
             headers: &NoHeaders,
         };
         self.response_rules = self.request.policy.select(&message);

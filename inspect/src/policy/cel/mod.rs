@@ -211,6 +211,7 @@ mod tests {
             host: Some(b"orders.internal:8080"),
             method: b"POST",
             path: b"/api/v2/orders",
+            endpoint: None,
             headers: &Headers,
         }
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use sha2::{Digest, Sha256};
 use weir_inspect::policy::Policy;
 use weir_inspect::request::Request;
 use weir_proto::event::Body;
@@ -13,7 +14,7 @@ use weir_proto::{Access, Anomaly, Event, Sample};
 
 use super::super::eventlog::EventLog;
 use super::super::rotate::Rotated;
-use super::super::store::write;
+use super::super::store::{Revision, write};
 use super::callers::Callers;
 use super::{record, state};
 use crate::learning::anomaly::{self, Engine, Kind, Observation, Report, State};
@@ -21,7 +22,7 @@ use crate::learning::endpoints::edits::Edits;
 use crate::learning::endpoints::shown::Shown;
 use crate::learning::endpoints::templates::Networks;
 use crate::learning::endpoints::trial::Trial;
-use crate::learning::endpoints::{Known, Learner as Endpoints, Learnt};
+use crate::learning::endpoints::{Known, Learner as Endpoints, Learnt, list};
 use crate::learning::graph::{Graph, Who};
 
 /// A record may be so many seconds ahead of this machine's clock; beyond it it counts as of now, and is counted.
@@ -54,6 +55,8 @@ pub(super) struct Learner {
     /// The list of endpoints as it was put together last, when, how long that took, and of how many requests.
     learnt: Arc<Learnt>,
     put_together: Option<(Instant, Duration)>,
+    /// The same as data planes are told.
+    pub(super) list: Option<Arc<Revision>>,
     requests: u64,
     shown_requests: u64,
 }
@@ -97,6 +100,7 @@ impl Learner {
             callers: Callers::new(at("behaviour.json"), period),
             learnt: Arc::default(),
             put_together: None,
+            list: None,
             requests: 1,
             shown_requests: 0,
         };
@@ -184,6 +188,7 @@ impl Learner {
             self.learnt = Arc::new(self.endpoints.learnt());
             self.put_together = Some((begin, begin.elapsed()));
             self.shown_requests = self.requests;
+            self.list = revision(&self.learnt).or(self.list.take());
             let changes = self.shown.show(&self.learnt, now() as u64, self.edited);
             self.edited = false;
             let mut lines = Vec::new();
@@ -251,6 +256,15 @@ impl Learner {
         all.push(Sample::count("learning_late_total", &[], self.anomalies.late));
         all
     }
+}
+
+/// The list of the endpoints, numbered by its digest: the same endpoints after a restart are no other list. None where there are none.
+fn revision(learnt: &Learnt) -> Option<Arc<Revision>> {
+    let list = list::list(learnt);
+    let source = serde_json::to_string(&list).ok().filter(|_| !list.hosts.is_empty())?;
+    let digest = Sha256::digest(source.as_bytes());
+    let number = digest.first_chunk().map_or(1, |first| u64::from_be_bytes(*first).max(1));
+    Some(Arc::new(Revision { number, source }))
 }
 
 /// Seconds since the Unix epoch.

@@ -28,6 +28,7 @@ use weir_proto::{Access, Sample};
 
 use super::eventlog::{EventLog, lock};
 use super::settings::LearningSettings;
+use super::store::Revision;
 pub(super) use answer::Question;
 use learner::Learner;
 
@@ -51,6 +52,7 @@ struct Seen {
     /// Lost in the data plane, as it says.
     lost: AtomicU64,
     samples: Mutex<Vec<Sample>>,
+    endpoints: Mutex<Option<Arc<Revision>>>,
 }
 
 /// The thread, from outside.
@@ -126,6 +128,11 @@ impl Learning {
         }
     }
 
+    /// The endpoints that data planes should know, as a list that is numbered by what it holds; none before any was learnt.
+    pub(super) fn endpoints(&self) -> Option<Arc<Revision>> {
+        lock(&self.seen.endpoints).clone()
+    }
+
     /// For the metrics.
     pub(super) fn samples(&self) -> Vec<Sample> {
         let count =
@@ -152,6 +159,7 @@ fn run(learner: &mut Learner, messages: &Receiver<Message>, seen: &Seen, save_ev
             Err(RecvTimeoutError::Timeout) => {}
             Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
         }
+        lock(&seen.endpoints).clone_from(&learner.list);
         if ticked.elapsed() >= TICK {
             ticked = Instant::now();
             learner.tick();

@@ -55,6 +55,7 @@ pub(super) fn request(record: &Access) -> Option<Request> {
         }),
         sent: record.sent.clone(),
         received: record.received.clone(),
+        endpoint: Some(http.endpoint.clone()).filter(|template| !template.is_empty()),
         weight: record.weight,
         ..Request::default()
     })

@@ -8,6 +8,7 @@ use weir_inspect::behaviour::{
     Identity, MEASURES, Measure, Measures, Model, Norm, SiteModel, Template, judge, measure_name,
     template,
 };
+use weir_inspect::endpoints::Endpoints;
 use weir_inspect::request::Request;
 
 use super::detect::{ALARM, Detector};
@@ -63,7 +64,8 @@ impl Learner {
             *peak = peak.max(value);
         }
         let host = request.host.clone().unwrap_or_default();
-        let key = (request.method.clone(), host, template(&request.url));
+        let path = request.endpoint.clone().unwrap_or_else(|| template(&request.url));
+        let key = (request.method.clone(), host, path);
         let next = self.templates.len();
         let place = match self.templates.get(&key) {
             Some(place) => *place,
@@ -134,7 +136,8 @@ impl Learner {
 /// How surprising a model without norms finds the callers that it was learnt from.
 fn surprise(good: &[&Student], places: &[Option<u32>], site: &SiteModel) -> Option<Norm> {
     let model = Model::new(site).ok()?;
-    let hashes: Vec<u64> = site.templates.iter().map(Template::hash).collect();
+    let unknown = Endpoints::default();
+    let hashes: Vec<u64> = site.templates.iter().map(|t| t.hash(&unknown)).collect();
     let hash = |place: u32| hashes.get(place as usize).copied().unwrap_or(0);
     let of = |student: &&Student| {
         let surprises = student.steps(places).filter_map(|(a, b)| model.surprise(hash(a), hash(b)));

@@ -22,6 +22,7 @@ fn seen(request: &Request, time: f64) -> Seen<'_> {
         method: request.method.as_bytes(),
         host: request.host.as_deref().unwrap_or_default().as_bytes(),
         target: request.url.as_bytes(),
+        endpoint: request.endpoint.as_deref(),
         referer: known.then_some(referer),
         status: response.map_or(0, |r| r.status),
         bytes: response.map_or(0, |r| r.length),

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use weir_inspect::endpoints::Matcher;
 
-use super::matcher::Matcher;
-use super::templates::Part;
+use super::templates::{Part, components};
 use super::values::{Kind, Values};
 use super::{Endpoint, Learnt};
 
@@ -78,7 +78,10 @@ impl Description {
         }
         let method = method.to_ascii_uppercase();
         let deprecated = said.get("deprecated").and_then(Value::as_bool).unwrap_or(false);
-        self.matchers.entry(method.clone()).or_default().add(&parts, self.operations.len());
+        self.matchers
+            .entry(method.clone())
+            .or_default()
+            .add(components(&parts), self.operations.len());
         self.operations.push(Operation { method, path, deprecated, parameters, types });
     }
 
@@ -93,9 +96,9 @@ impl Description {
                     Part::Parameter(_) => ANYTHING.into(),
                 }
             };
-            let components: Vec<Box<str>> = endpoint.parts.iter().map(component).collect();
+            let named: Vec<Box<str>> = endpoint.parts.iter().map(component).collect();
             let matcher = self.matchers.get(&*endpoint.method.name);
-            let found = matcher.and_then(|m| m.find(components.iter().map(AsRef::as_ref)));
+            let found = matcher.and_then(|m| m.find(named.iter().map(|name| name.as_bytes())));
             let Some((number, operation)) = found.and_then(|n| Some((n, self.operations.get(n)?)))
             else {
                 lines.push(line("shadow", endpoint, json!({})));

@@ -14,8 +14,8 @@ pub mod characters;
 pub mod drift;
 pub mod edits;
 pub mod evidence;
+pub mod list;
 pub mod listing;
-pub mod matcher;
 pub mod network;
 pub mod openapi;
 pub mod paths;
@@ -30,12 +30,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use weir_inspect::endpoints::Matcher;
 use weir_inspect::request::Request;
 
 use calls::Calls;
 use edits::Edits;
 use evidence::Everywhere;
-use matcher::Matcher;
 use templates::{Networks, Part, Template};
 use trie::{Limits, Method, Trie, merge_calls};
 use values::Values;
@@ -263,11 +263,11 @@ impl Host {
         let mut refused = self.refused();
         let mut matcher = Matcher::default();
         for (number, template) in templates.iter().enumerate() {
-            matcher.add(&template.parts, number);
+            matcher.add(templates::components(&template.parts), number);
         }
         let mut statuses: BTreeMap<(usize, Method), Calls> = BTreeMap::new();
         for (path, method, calls) in refused.drain(..) {
-            if let Some(number) = matcher.find(path.iter().copied()) {
+            if let Some(number) = matcher.find(path.iter().map(|name| name.as_bytes())) {
                 statuses.entry((number, method)).or_default().merge(calls);
             }
         }

@@ -1,6 +1,8 @@
 //! From the tree of paths to templates: from the root down, the children of a place that are values of a parameter become one,
 //! and what follows them is looked at together.
 
+use weir_inspect::endpoints::Component;
+
 use super::characters;
 use super::edits::Edits;
 use super::evidence::{Child, Children, Everywhere, Place};
@@ -72,6 +74,14 @@ pub enum Part {
     Name(Box<str>),
     /// Anything; what was seen.
     Parameter(Values),
+}
+
+/// A template's components as a matcher takes them: a parameter is any value.
+pub fn components(parts: &[Part]) -> impl Iterator<Item = Component<'_>> {
+    parts.iter().map(|part| match part {
+        Part::Name(name) => Component::Name(name),
+        Part::Parameter(_) => Component::Parameter(Default::default()),
+    })
 }
 
 /// A path at which calls end, with the nodes that it stands for.

@@ -36,6 +36,7 @@ pub fn selection(policy: &Policy, request: &Request) -> Selection {
         host: request.host.as_deref().map(str::as_bytes),
         method: request.method.as_bytes(),
         path: &path,
+        endpoint: None,
         headers: &Headers(request),
     })
 }

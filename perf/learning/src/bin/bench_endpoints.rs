@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
+use weir_inspect::endpoints::Endpoints;
 use weir_inspect::request::Request;
-use weir_mgmt::learning::endpoints::matcher::Matcher;
 use weir_mgmt::learning::endpoints::templates::Networks;
-use weir_mgmt::learning::endpoints::{Endpoint, Learner, paths};
+use weir_mgmt::learning::endpoints::{Learner, Learnt, list, paths};
 use weir_perf_learning::corpus::{self, Api};
 use weir_perf_learning::random::Random;
 use weir_perf_learning::score::Score;
@@ -115,15 +115,15 @@ fn speed(apis: &[Api], networks: &Networks, args: &Args) -> Result<(), String> {
     }
     let rate = (requests.len() * PASSES) as f64 / begin.elapsed().as_secs_f64();
     let begin = Instant::now();
-    let endpoints = learner.learnt().endpoints;
+    let learnt = learner.learnt();
     let seconds = begin.elapsed().as_secs_f64();
     println!(
         "{} endpoints of {} requests, put together in {seconds:.2} s",
-        endpoints.len(),
+        learnt.endpoints.len(),
         requests.len()
     );
     println!("figure: learn.endpoints.rate {rate:.0} requests/s");
-    println!("figure: learn.endpoints.match {:.0} ns", match_time(&endpoints, &requests));
+    println!("figure: learn.endpoints.match {:.0} ns", match_time(&learnt, &requests)?);
     let status = std::fs::read_to_string("/proc/self/status").map_err(|e| e.to_string())?;
     let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
     let kib: f64 = peak.and_then(|l| l.trim().split(' ').next()?.parse().ok()).unwrap_or(0.0);
@@ -131,25 +131,24 @@ fn speed(apis: &[Api], networks: &Networks, args: &Args) -> Result<(), String> {
     Ok(())
 }
 
-/// Nanoseconds to find the template of a path of the first host, among those of this host.
-fn match_time(endpoints: &[Endpoint], requests: &[Request]) -> f64 {
-    let Some(host) = requests.first().and_then(|r| r.host.as_deref()) else { return 0.0 };
-    let mut matcher = Matcher::default();
-    for (number, endpoint) in endpoints.iter().enumerate().filter(|(_, e)| e.host == host) {
-        matcher.add(&endpoint.parts, number);
-    }
-    let mine = requests.iter().filter(|r| r.host.as_deref() == Some(host));
-    let paths: Vec<Vec<_>> = mine.map(|r| paths::components(paths::path(&r.url))).collect();
+/// Nanoseconds in which the data plane finds the endpoint of a request, by its host and its decoded path.
+fn match_time(learnt: &Learnt, requests: &[Request]) -> Result<f64, String> {
+    let endpoints = Endpoints::new(&list::list(learnt)).map_err(|e| e.to_string())?;
+    let asked = |r: &Request| {
+        let path = paths::decoded(paths::path(&r.url)).into_owned();
+        (r.host.clone().unwrap_or_default(), path)
+    };
+    let asked: Vec<(String, String)> = requests.iter().map(asked).collect();
     let begin = Instant::now();
     let mut found = 0usize;
     for _ in 0..PASSES {
-        for path in &paths {
-            found += usize::from(matcher.find(path.iter().map(AsRef::as_ref)).is_some());
+        for (host, path) in &asked {
+            found += usize::from(endpoints.find(host.as_bytes(), path.as_bytes()).is_some());
         }
     }
-    let all = (paths.len() * PASSES).max(1);
-    println!("{found} of {all} paths found among the templates of {host}");
-    begin.elapsed().as_nanos() as f64 / all as f64
+    let all = (asked.len() * PASSES).max(1);
+    println!("{found} of {all} requests found among {} endpoints", endpoints.len());
+    Ok(begin.elapsed().as_nanos() as f64 / all as f64)
 }
 
 fn measure(apis: &[Api], plan: Plan, networks: &Networks, args: &Args) -> Result<Score, String> {
