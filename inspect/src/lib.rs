@@ -7,6 +7,7 @@ pub mod decode;
 pub mod detector;
 pub mod duration;
 pub mod endpoints;
+pub mod evidence;
 pub mod linear_counting;
 pub mod path;
 pub mod policy;

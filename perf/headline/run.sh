@@ -46,10 +46,17 @@ seed=${WEIR_SIM_SEED:-$(((0x$digest + $(echo "$day" | tr -d -)) % 1000000))}
 users=$((200 + seed % 401))
 attackers=$((2 + seed % 4))
 echo "the models are frozen ($digest); drawn on $day: seed $seed, $users people, $attackers attackers of each kind and level"
+# A caller's verdict is the shipped one: of what it does, and of what is in its requests, judged by $1 (logs: by a model that has not seen them).
+verdicts() {
+	attacks=$1 file=$2
+	shift 2
+	"$bin/weir" detect behaviour --model "$out/behaviour.json" --attacks="$attacks" "$@" "$file"
+}
 for api in clinic fleet; do
 	"$bin/sim" --api $api --seed "$seed" --days 2 --users $users --attackers $attackers \
 		--out "$out/$api.jsonl" --labels "$out/$api.labels" --good-bots "$out/good"
-	"$bin/weir" detect behaviour --model "$out/behaviour.json" --good-bots "$out/good" "$out/$api.jsonl" >"$out/$api.verdicts"
+	verdicts shipped "$out/$api.jsonl" --good-bots "$out/good" >"$out/$api.verdicts"
+	cp "$out/$api.verdicts" "$out/$api.seen"
 	seed=$((seed + 1))
 done
 
@@ -59,7 +66,8 @@ for scanner in acunetix netsparker w3af; do
 done >"$out/scanners.log"
 gzip -dc "$shared/corpora/behaviour/elastic_access.log.gz" >"$out/visitors.log"
 for log in scanners visitors; do
-	"$bin/weir" detect behaviour --model "$out/behaviour.json" "$out/$log.log" >"$out/$log.verdicts"
+	verdicts "$out/logs.bin" "$out/$log.log" >"$out/$log.verdicts"
+	verdicts shipped "$out/$log.log" >"$out/$log.seen"
 done
 
 # A line a distinct request, one file for each model that judges it; and a line a unit that is an attack or is not.

@@ -3,8 +3,8 @@
 
 usage: score.py DIR, with `units` and SYSTEM.scores in it; modsecurity.scores may be missing.
 
-A unit (a request, or a caller) scores what the worst of its requests scores; of a caller, with learning, also what its behaviour
-scores, whichever is more. Systems raise an alarm from 0.5 on.
+A unit (a request, or a caller) scores what the worst of its requests scores; a caller, with learning, what `weir detect behaviour
+--attacks` says of it. Systems raise an alarm from 0.5 on.
 
 Equal recall: a baseline stays as it is shipped. Signatures + learning take, within each kind of traffic, the highest threshold at
 which they find at least as many attacks as the baseline finds there; their false alarms are counted at that threshold. If
@@ -38,8 +38,7 @@ def load(folder):
         if not path.exists():
             continue
         scores = {row["id"]: row["score"] for row in lines(path)}
-        behaviour = system in ("learning", "seen")
-        systems[system] = [max([scores[i] for i in unit["requests"]] + [(unit["behaviour"] or 0.0) if behaviour else 0.0])
+        systems[system] = [unit["caller"][system] if unit["caller"] and system in unit["caller"] else max(scores[i] for i in unit["requests"])
                            for unit in units]
     return units, systems
 

@@ -3,7 +3,7 @@
 
 usage: traffic.py CORPORA/attack CRS-LEVEL-1 DIR. Reads from DIR what run.sh has put there, and writes into it
   MODEL.requests  distinct requests as JSON lines with an `id`; MODEL is the attack model that has not seen their source
-  units           a JSON line each: traffic, set, attack (bool), ids of its requests, and the behaviour's score of a caller
+  units           a JSON line each: traffic, set, attack (bool), ids of its requests, and of a caller what learning says of it
 A unit is a request of the corpora, or a caller of simulated traffic and of logs.
 """
 import gzip
@@ -37,8 +37,8 @@ class Traffic:
             self.requests.setdefault(model, []).append(request | {"id": self.ids[key]})
         return self.ids[key]
 
-    def unit(self, traffic, name, attack, ids, behaviour=None):
-        row = {"traffic": traffic, "set": name, "attack": attack, "requests": sorted(ids), "behaviour": behaviour}
+    def unit(self, traffic, name, attack, ids, caller=None):
+        row = {"traffic": traffic, "set": name, "attack": attack, "requests": sorted(ids), "caller": caller}
         print(json.dumps(row), file=self.units)
 
     def close(self):
@@ -69,23 +69,30 @@ def default_rule(level_1):
                       and not r["test_id"].startswith(PROTOCOL))
 
 
-def verdicts(path):
-    return {row["actor"]: row["score"] for row in lines(path)}
+class Verdicts:
+    """What is said of callers, by a model that has not seen their requests, and by the shipped one."""
+
+    def __init__(self, folder, name):
+        files = {"learning": f"{name}.verdicts", "seen": f"{name}.seen"}
+        self.said = {system: {row["actor"]: row["score"] for row in lines(folder / file)} for system, file in files.items()}
+
+    def of(self, actor):
+        return {system: scores[actor] for system, scores in self.said.items()}
 
 
 def simulated(traffic, folder, api):
-    scores, callers = verdicts(folder / f"{api}.verdicts"), {}
+    verdicts, callers = Verdicts(folder, api), {}
     for record in lines(folder / f"{api}.jsonl"):
         callers.setdefault(record.get("user") or record["src"], set()).add(traffic.request("shipped", record))
     for row in lines(folder / f"{api}.labels"):
         actor = row["actor"]
-        traffic.unit("callers", api, row["label"] != "normal", callers.pop(actor), scores.get(actor, 0.0))
+        traffic.unit("callers", api, row["label"] != "normal", callers.pop(actor), verdicts.of(actor))
     if callers:
         raise SystemExit(f"{api}: callers without a label: {sorted(callers)[:3]}")
 
 
 def logged(traffic, folder, log, attack):
-    scores, callers = verdicts(folder / f"{log}.verdicts"), {}
+    verdicts, callers = Verdicts(folder, log), {}
     for line in open(folder / f"{log}.log"):
         found = COMBINED.match(line)
         if not found:
@@ -96,8 +103,8 @@ def logged(traffic, folder, log, attack):
         request = traffic.request("logs", {"method": method, "url": url, "headers": headers})
         callers.setdefault(user if attack else address, set()).add(request)
     for actor, ids in callers.items():
-        traffic.unit("logs", log, attack, ids, scores.get(actor, 0.0))
-    print(f"{log}: {len(callers)} callers, of them {len([c for c in callers if c in scores])} with a verdict on behaviour")
+        traffic.unit("logs", log, attack, ids, verdicts.of(actor))
+    print(f"{log}: {len(callers)} callers")
 
 
 def main():

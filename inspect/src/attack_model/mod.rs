@@ -7,7 +7,8 @@
 //!
 //! Signatures know what an attack says; the model knows how it is built, also where no signature fits, and how texts
 //! are built that only look like one. A signature enters by its confidence, not by a weight of its own: so a new one
-//! counts without training, and none is trusted less for having been rare in some corpus. `models/attack.md` tells how it was made and what it reaches.
+//! counts without training, and none is trusted less for having been rare in some corpus. What the model says for an attack
+//! never comes to more than a sure signature does ([`crate::evidence`]). `models/attack.md` tells how it was made and what it reaches.
 
 mod grams;
 mod tokens;
@@ -21,10 +22,12 @@ use grams::Gram;
 use tokens::Token;
 pub use words::all as lexicon;
 
+use crate::evidence;
+
 /// First bytes of a model file: its name and version.
-const MAGIC: &[u8; 8] = b"weir-am1";
-/// Bytes before the weights: magic, scale, bias.
-const HEADER: usize = 16;
+const MAGIC: &[u8; 8] = b"weir-am2";
+/// Bytes before the weights: magic, scale, bias, margin.
+const HEADER: usize = 20;
 /// What a sure signature adds to the sum before the logistic function. Chosen on the sources that are left out of
 /// training (`bench-attacks`): with less, signatures are lost; with more, their false alarms come back.
 pub const SIGNATURE_WORTH: f32 = 10.0;
@@ -41,6 +44,9 @@ pub struct Model {
     pub scale: f32,
     /// The score of nothing at all, before the logistic function.
     pub bias: f32,
+    /// What is taken off where no signature fires. How strict a model is on sites that it has not seen differs from site to
+    /// site, and there nothing else speaks for an attack.
+    pub margin: f32,
     /// A weight a bucket.
     pub weights: Vec<i8>,
 }
@@ -62,9 +68,9 @@ impl Model {
     pub fn read(file: &[u8]) -> Option<Model> {
         let number = |at: usize| Some(f32::from_le_bytes(*file.get(at..)?.first_chunk()?));
         let weights = file.get(HEADER..).filter(|w| w.len() == BUCKETS)?;
-        let (scale, bias) = (number(8)?, number(12)?);
+        let (scale, bias, margin) = (number(8)?, number(12)?, number(16)?);
         file.starts_with(MAGIC).then_some(())?;
-        Some(Model { scale, bias, weights: weights.iter().map(|w| *w as i8).collect() })
+        Some(Model { scale, bias, margin, weights: weights.iter().map(|w| *w as i8).collect() })
     }
 
     /// Writes a model file.
@@ -72,6 +78,7 @@ impl Model {
         let mut file = MAGIC.to_vec();
         file.extend(self.scale.to_le_bytes());
         file.extend(self.bias.to_le_bytes());
+        file.extend(self.margin.to_le_bytes());
         file.extend(self.weights.iter().map(|w| *w as u8));
         file
     }
@@ -80,7 +87,12 @@ impl Model {
     pub fn score(&self, text: &[u8], confidence: f32) -> f32 {
         let mut worst = f32::MIN;
         observe(text, |features| worst = worst.max(self.sum(features)));
-        let score = logistic(worst + SIGNATURE_WORTH * confidence);
+        if confidence == 0.0 {
+            worst -= self.margin;
+        }
+        // What speaks against an attack counts as it is: it is what overrules a signature.
+        let said = if worst > 0.0 { evidence::learnt(worst) } else { worst };
+        let score = evidence::score(said + SIGNATURE_WORTH * confidence);
         if confidence >= SURE { score.max(confidence) } else { score }
     }
 
@@ -126,11 +138,6 @@ pub fn share(features: usize) -> f32 {
     (ORDINARY / (features as f32).max(ORDINARY)).sqrt()
 }
 
-/// The logistic function.
-fn logistic(sum: f32) -> f32 {
-    1.0 / (1.0 + (-sum).exp())
-}
-
 /// Calls `each` with the features of every window of a normalised text, each feature once.
 pub fn observe(text: &[u8], mut each: impl FnMut(&[u16])) {
     TOUCHED.with_borrow_mut(|(touched, features)| {
@@ -171,7 +178,7 @@ mod tests {
     fn a_model_is_what_was_written() {
         let mut weights = vec![0; BUCKETS];
         weights[5] = -3;
-        let model = Model { scale: 0.25, bias: -4.5, weights };
+        let model = Model { scale: 0.25, bias: -4.5, margin: 1.5, weights };
         assert_eq!(Model::read(&model.written()), Some(model.clone()));
         assert_eq!(Model::read(&model.written()[..BUCKETS]), None);
         assert_eq!(Model::read(&[b'x'; BUCKETS + HEADER]), None);

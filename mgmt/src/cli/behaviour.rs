@@ -7,11 +7,12 @@ use std::process::ExitCode;
 
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::{Map, Value, json};
+use weir_inspect::attack_model;
 use weir_inspect::behaviour::{Kind, Measure, Model};
 
 use super::client::Client;
 use super::{Failure, Outcome, output, read};
-use crate::learning::behaviour::{Caller, Detector, Learner, Network};
+use crate::learning::behaviour::{Attacks, Caller, Detector, Learner, Network};
 use crate::learning::requests::{Error, Requests};
 
 #[derive(Debug, Subcommand)]
@@ -53,6 +54,10 @@ pub(super) struct DetectArgs {
     /// Addresses and networks of programs that are welcome, one a line; `#` begins a comment
     #[arg(long, value_name = "FILE")]
     good_bots: Option<PathBuf>,
+    /// Judge requests by what is in them too, with this attack model (a file of `train-attack`); `none`: signatures alone;
+    /// without a value: the shipped one
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "shipped")]
+    attacks: Option<PathBuf>,
     /// Also each caller's measures, and when its score first reached one half
     #[arg(long)]
     measures: bool,
@@ -138,6 +143,13 @@ pub(super) fn detect(args: &DetectArgs) -> Outcome {
     };
     let good = args.good_bots.as_deref().map(networks).transpose()?.unwrap_or_default();
     let mut detector = Detector::new(model);
+    if let Some(file) = &args.attacks {
+        let model = match file.as_os_str() == "shipped" {
+            true => attack_model::Model::shipped().cloned(),
+            false => super::score::model(file)?,
+        };
+        detector = detector.with(Attacks(model));
+    }
     for request in open(&args.file)? {
         detector.observe(&request.map_err(said)?);
     }
@@ -190,6 +202,8 @@ fn line(actor: &str, caller: &Caller, is_good: bool, measures: bool) -> Value {
     let reasons: Vec<String> = verdict.reasons.iter().flatten().map(ToString::to_string).collect();
     let (score, kind, reasons) = match is_good {
         true => (0.0, Kind::GoodBot, vec!["on the list of good bots".to_owned()]),
+        // Callers who send attacks are all close to 1, and are told apart there.
+        false if caller.attack.is_some() => (f64::from(caller.score()), verdict.kind, reasons),
         false => (rounded(verdict.score), verdict.kind, reasons),
     };
     let mut line = json!({
@@ -199,6 +213,9 @@ fn line(actor: &str, caller: &Caller, is_good: bool, measures: bool) -> Value {
         "reasons": reasons,
         "requests": caller.requests,
     });
+    if let (Some(attack), Value::Object(fields)) = (caller.attack, &mut line) {
+        fields.insert("attack".to_owned(), json!(attack));
+    }
     if let (true, Value::Object(fields)) = (measures, &mut line) {
         let values = caller.identity.measures();
         let value = |m: &Measure| (format!("{m:?}"), json!(rounded(values.get(*m))));

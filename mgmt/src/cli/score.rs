@@ -58,7 +58,7 @@ pub(super) fn run(args: &Args) -> Outcome {
 }
 
 /// The model of a file; none for `none`.
-fn model(file: &Path) -> Result<Option<Model>, Failure> {
+pub(super) fn model(file: &Path) -> Result<Option<Model>, Failure> {
     if file.as_os_str() == "none" {
         return Ok(None);
     }

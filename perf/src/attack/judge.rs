@@ -18,6 +18,10 @@ const LEFT_OUT: &[&[&str]] = &[
 ];
 /// The harmless requests on which thresholds are taken: those of browsers, of many sites and of one.
 const MEASURED: &[&str] = &["legit6", "csic"];
+/// All sources of harmless traffic, on which what the model says where no signature fires is measured. The worst counts, since
+/// the next site is another one. Texts that were collected for looking like attacks are not among them.
+const TRAFFIC: &[&str] =
+    &["legit6", "csic", "datadog", "bodies", "access-log", "templates", "prose"];
 
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +32,8 @@ pub enum Way {
     Model,
     /// Both.
     Both,
+    /// The model, where no signature fires.
+    Alone,
 }
 
 impl Way {
@@ -58,20 +64,32 @@ impl Models {
         own.map_or(&self.whole, |(_, model)| model)
     }
 
-    /// What is said of each sample by the model that has not seen its source, before the logistic function. Generated
-    /// samples were seen.
-    pub fn judge(&self, data: &Data, way: Way) -> Judged {
+    /// What is said of each sample by the model that has not seen its source, before the logistic function, with what is taken
+    /// off where no signature fires. Generated samples were seen.
+    pub fn judge(&self, data: &Data, way: Way, margin: f32) -> Judged {
         let sums = data.samples.iter().map(|sample| {
             let model = self.of(sample);
             let say = |seen: &Seen| match way {
                 Way::Signatures => seen.confidence(),
                 Way::Model => model.sum(seen),
-                Way::Both => model.joined(seen),
+                Way::Both => model.joined(seen, margin),
+                Way::Alone if seen.confidence() > 0.0 => NOTHING,
+                Way::Alone => model.sum(seen),
             };
             let seen = sample.values.iter().filter_map(|v| data.seen.get(*v as usize));
             seen.map(say).fold(NOTHING, f32::max)
         });
         Judged { sums: sums.collect() }
+    }
+}
+
+impl Models {
+    /// The threshold of signatures and model together at which no more than `share` of harmless requests is blocked, and what is
+    /// taken off where no signature fires so that this holds for the model there, too.
+    pub fn thresholds(&self, data: &Data, share: f64) -> (f32, f32) {
+        let threshold = self.judge(data, Way::Both, 0.0).threshold(data, share);
+        let alone = self.judge(data, Way::Alone, 0.0).threshold_on(TRAFFIC, data, share);
+        (threshold, (alone - threshold).max(0.0))
     }
 }
 
@@ -111,6 +129,10 @@ impl Judged {
 
     /// The least threshold at which of no measured source more than `share` of the harmless requests is blocked.
     pub fn threshold(&self, data: &Data, share: f64) -> f32 {
+        self.threshold_on(MEASURED, data, share)
+    }
+
+    fn threshold_on(&self, sets: &[&str], data: &Data, share: f64) -> f32 {
         let of_set = |set: &str| {
             let harmless = data.samples.iter().zip(&self.sums);
             let harmless = harmless.filter(|(s, _)| !s.attack && !s.repeated && s.set == set);
@@ -119,7 +141,7 @@ impl Judged {
             let allowed = (sums.len() as f64 * share) as usize;
             sums.get(sums.len().saturating_sub(allowed + 1)).map_or(NOTHING, |sum| sum + 1e-4)
         };
-        MEASURED.iter().map(|set| of_set(set)).fold(NOTHING, f32::max)
+        sets.iter().map(|set| of_set(set)).fold(NOTHING, f32::max)
     }
 
     /// By source and class: how many are blocked from a threshold on. Tests of CRS' default rules count a second time, as

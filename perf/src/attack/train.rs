@@ -54,9 +54,12 @@ impl Weights {
         self.bias + seen.runs.iter().map(weight).sum::<f32>() * share(seen.runs.len())
     }
 
-    /// What model and signatures say together.
-    pub fn joined(&self, seen: &Seen) -> f32 {
+    /// What model and signatures say together; where no signature fires, `margin` is taken off.
+    pub fn joined(&self, seen: &Seen, margin: f32) -> f32 {
         let confidence = seen.confidence();
+        if confidence == 0.0 {
+            return self.sum(seen) - margin;
+        }
         let joined = self.sum(seen) + SIGNATURE_WORTH * confidence;
         if confidence >= SURE { joined.max(CERTAIN) } else { joined }
     }
@@ -77,12 +80,13 @@ impl Weights {
         }
     }
 
-    /// The model with 8-bit weights, moved so that a sum of `threshold` becomes a score of one half.
-    pub fn model(&self, threshold: f32) -> Model {
+    /// The model with 8-bit weights, moved so that a sum of `threshold` becomes a score of one half, and one of `threshold` and
+    /// `margin` where no signature fires.
+    pub fn model(&self, threshold: f32, margin: f32) -> Model {
         let largest = self.weights.iter().fold(0.0f32, |m, w| m.max(w.abs()));
         let scale = (largest / 127.0).max(f32::MIN_POSITIVE);
         let weights = self.weights.iter().map(|w| (w / scale).round() as i8).collect();
-        Model { scale, bias: self.bias - threshold, weights }
+        Model { scale, bias: self.bias - threshold, margin, weights }
     }
 }
 

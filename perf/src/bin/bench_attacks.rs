@@ -73,11 +73,14 @@ fn judge(args: &Args) -> Result<(), String> {
         "                                            bound     signatures     model      both"
     );
     for (bound, share) in BOUNDS {
+        let (both, margin) = models.thresholds(&data, share);
         let columns: Vec<_> = Way::ALL
             .iter()
             .map(|(name, way)| {
-                let judged = models.judge(&data, *way);
-                (name, judged.counts(&data, judged.threshold(&data, share)))
+                let judged = models.judge(&data, *way, margin);
+                let own = || judged.threshold(&data, share);
+                let threshold = if *way == Way::Both { both } else { own() };
+                (name, judged.counts(&data, threshold))
             })
             .collect();
         let Some((_, both)) = columns.last() else { continue };
@@ -125,8 +128,9 @@ fn signatures(data: &Data) {
 fn wrong(data: &Data, models: &Models, row: &str, by: &str) -> Result<(), String> {
     let way = Way::ALL.iter().find(|(name, _)| *name == by);
     let (_, way) = way.ok_or_else(|| format!("nothing is judged by {by}"))?;
-    let judged = models.judge(data, *way);
-    let threshold = judged.threshold(data, 0.001);
+    let (both, margin) = models.thresholds(data, 0.001);
+    let judged = models.judge(data, *way, margin);
+    let threshold = if *way == Way::Both { both } else { judged.threshold(data, 0.001) };
     let samples = data.samples.iter().zip(judged.sums()).filter(|(s, _)| !s.repeated);
     for (sample, sum) in samples.filter(|(s, _)| row == "all" || s.row() == row) {
         if sample.attack == (sum >= threshold) {

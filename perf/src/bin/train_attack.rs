@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use weir_perf::attack::data::Data;
-use weir_perf::attack::judge::{Models, Way};
+use weir_perf::attack::judge::Models;
 use weir_perf::attack::train::Plan;
 
 /// Train the attack model
@@ -45,8 +45,8 @@ fn run(args: &Args) -> Result<(), String> {
     let data = Data::load(&args.shared, args.generated, args.seed)?;
     println!("{} requests, {} different values", data.samples.len(), data.seen.len());
     let models = Models::train(&data, &Plan { seed: args.seed, ..Plan::default() });
-    let threshold = models.judge(&data, Way::Both).threshold(&data, FALSE_ALARMS);
-    let file = models.whole.model(threshold).written();
-    println!("{} bytes, threshold {threshold:.3}", file.len());
+    let (threshold, margin) = models.thresholds(&data, FALSE_ALARMS);
+    let file = models.whole.model(threshold, margin).written();
+    println!("{} bytes, threshold {threshold:.3}, margin {margin:.3}", file.len());
     std::fs::write(&args.out, file).map_err(|e| format!("can't write {}: {e}", args.out.display()))
 }

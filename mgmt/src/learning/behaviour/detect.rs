@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
+use weir_inspect::attack_model;
 use weir_inspect::behaviour::{Identity, Kind, Model, Verdict, judge};
+use weir_inspect::evidence;
 use weir_inspect::request::Request;
+use weir_inspect::score::score_with;
 
 use super::{actor, seen};
 
@@ -16,6 +19,8 @@ pub struct Caller {
     pub identity: Identity,
     /// The worst so far: what the data plane would have acted on.
     pub verdict: Verdict,
+    /// The score of the request that looks the most like an attack, if they are judged.
+    pub attack: Option<f32>,
     /// Its latest address.
     pub address: Option<String>,
     /// Requests.
@@ -33,7 +38,11 @@ pub struct Detector {
     callers: Vec<(String, Caller)>,
     now: f64,
     overlooked: u64,
+    attacks: Option<Attacks>,
 }
+
+/// How the requests themselves are judged: by signatures, and a model where there is one.
+pub struct Attacks(pub Option<attack_model::Model>);
 
 impl Detector {
     /// Most callers that are told apart, in about 300 MB; requests of further ones are counted.
@@ -41,7 +50,13 @@ impl Detector {
 
     /// Nobody seen yet.
     pub fn new(model: Model) -> Detector {
-        Detector { model, places: HashMap::new(), callers: Vec::new(), now: 0.0, overlooked: 0 }
+        let (places, callers) = (HashMap::new(), Vec::new());
+        Detector { model, places, callers, now: 0.0, overlooked: 0, attacks: None }
+    }
+
+    /// Judges the requests themselves too.
+    pub fn with(self, attacks: Attacks) -> Detector {
+        Detector { attacks: Some(attacks), ..self }
     }
 
     /// Takes a request into account.
@@ -64,6 +79,10 @@ impl Detector {
         };
         let Some((_, caller)) = self.callers.get_mut(place) else { return };
         caller.identity.observe(&seen, &self.model);
+        if let Some(Attacks(model)) = &self.attacks {
+            let score = score_with(model.as_ref(), request).score;
+            caller.attack = Some(caller.attack.unwrap_or(0.0).max(score));
+        }
         caller.requests += 1;
         caller.address = super::actor::address(request);
         caller.judge(seen.time, &self.model);
@@ -94,11 +113,18 @@ impl Caller {
         Caller {
             identity,
             verdict: Verdict::nothing(),
+            attack: None,
             address: None,
             requests: 0,
             first,
             alarm: None,
         }
+    }
+
+    /// How much it looks like an attacker: by what it does, and by what is in its requests if they are judged.
+    pub fn score(&self) -> f32 {
+        let behaviour = self.verdict.score;
+        self.attack.map_or(behaviour, |attack| evidence::caller(attack, behaviour))
     }
 
     fn judge(&mut self, now: f64, model: &Model) {

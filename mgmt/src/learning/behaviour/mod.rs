@@ -6,7 +6,7 @@ mod detect;
 mod learn;
 
 pub use actor::{Network, actor};
-pub use detect::{Caller, Detector};
+pub use detect::{Attacks, Caller, Detector};
 pub use learn::Learner;
 
 use weir_inspect::behaviour::Seen;

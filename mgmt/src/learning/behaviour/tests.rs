@@ -116,3 +116,17 @@ proptest! {
         prop_assert_eq!(verdicts(Model::generic(), &mixed), verdicts(Model::generic(), &all));
     }
 }
+
+#[test]
+fn what_is_in_requests_counts_with_what_their_sender_does() {
+    let mut all = people();
+    all.extend(guesser());
+    let statement = "/api/items?id=1%27%20union%20select%20name,pass%20from%20users--";
+    all.push(request("u3", 900.0, "GET", statement, 200));
+    all.push(request("guesser", 900.0, "GET", statement, 200));
+    let mut detector = Detector::new(Model::generic()).with(Attacks(None));
+    all.iter().for_each(|request| detector.observe(request));
+    let score = |name: &str| detector.callers().find(|(n, _)| *n == name).unwrap().1.score();
+    let (person, attacker) = (score("u3"), score("guesser"));
+    assert!(score("u4") < 0.5 && person > score("u4") && attacker > person, "{person} {attacker}");
+}
