@@ -228,6 +228,15 @@ fn grpc() {
 }
 
 #[test]
+fn multipart_parts() {
+    let part = |content: &[u8]| [b"--b\r\nA: b\r\n\r\n", content, b"\r\n"].concat();
+    let all =
+        [&b"PK\x03\x04 of\r\n--a"[..], b"text", b"UEsDBA==", b"\x1f\x8b\x08\n-"].map(part).concat();
+    let seeds: Vec<_> = (0..8).map(|cut| [&[cut * 9][..], &all, b"--b--"].concat()).collect();
+    smoke("multipart_parts", weir_fuzz::multipart_parts, &seeds);
+}
+
+#[test]
 fn tls() {
     let vector = |n: usize, bytes: &[u8]| {
         let length = (bytes.len() as u32).to_be_bytes();

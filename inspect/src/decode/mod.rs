@@ -10,11 +10,13 @@ mod base64;
 mod codec;
 mod grpc;
 mod gzip;
+mod parts;
 mod zip;
 
 use base64::Base64;
 use codec::Codec;
 use grpc::Messages;
+pub use parts::{PartCoding, PartEvent, Parts};
 use zip::Zip;
 
 /// Most codings on top of each other. Real servers use one; a client undoes as many as it is told of.

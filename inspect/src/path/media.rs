@@ -27,6 +27,14 @@ pub fn is_messagepack(content_type: &[u8]) -> bool {
     Media::of(content_type, false) == Media::MessagePack
 }
 
+/// The boundary of multipart content.
+pub(crate) fn multipart_boundary(content_type: &[u8]) -> Option<Vec<u8>> {
+    match Media::of(content_type, false) {
+        Media::Multipart(boundary) => Some(boundary),
+        _ => None,
+    }
+}
+
 /// Longest boundary (RFC 2046 §5.1.1); a longer one is no boundary.
 const MAX_BOUNDARY: usize = 70;
 

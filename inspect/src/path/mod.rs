@@ -33,6 +33,7 @@ mod xml;
 
 use media::Media;
 pub use media::is_messagepack;
+pub(crate) use media::multipart_boundary;
 pub use place::Place;
 
 use crate::scan::Kept;

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use weir_inspect::decode::Decoder;
+use weir_inspect::decode::{Decoder, PartCoding, PartEvent, Parts};
 use weir_inspect::detector::DetectorId;
 use weir_inspect::path;
 use weir_inspect::policy::{Action, Cause, Decision, Part, RuleId, Selection};
@@ -66,6 +66,8 @@ pub struct Content {
     pub mask: Option<Mask>,
     /// Undoes its coding; the token counts the decoders in use.
     decoder: Option<(Box<Decoder>, Arc<()>)>,
+    /// Of a multipart body: its parts that are coded.
+    parts: Option<Box<CodedParts>>,
     /// Of coded content: where in the stream the piece begins that the scanner has not decided.
     undecided: Option<u64>,
     /// Content bytes so far, as they are on the wire.
@@ -91,6 +93,7 @@ impl Content {
         self.sealed = None;
         self.mask = None;
         self.decoder = None;
+        self.parts = None;
         self.undecided = None;
         self.binary = binary;
         self.length = 0;
@@ -163,7 +166,21 @@ impl Content {
         if hold > 0 && !last {
             outcome.hold_from = Some(self.stream_offset(self.length.saturating_sub(hold as u64)));
         }
+        if let Some(mut parts) = self.parts.take() {
+            let coded = parts.piece(feed, request, &self.selection, (at, bytes, last));
+            self.blocked_by = self.blocked_by.or(parts.blocked_by);
+            self.parts = Some(parts);
+            outcome.blocked = coded.blocked;
+            outcome.hold_from = outcome.hold_from.into_iter().chain(coded.hold_from).min();
+        }
         outcome
+    }
+
+    /// Parts of it may be coded, if it is multipart.
+    pub fn read_parts(&mut self, content_type: &[u8]) {
+        let parts = Parts::new(content_type);
+        self.parts =
+            parts.map(|parts| Box::new(CodedParts { parts, content: None, blocked_by: None }));
     }
 
     /// Takes the next bytes of coded content. What is found in it has no place on the wire, so nothing is masked; and
@@ -253,7 +270,9 @@ impl Content {
         found.clear();
         request.policy.scanner().decide(&mut self.state, &mut found);
         self.undecided = None;
-        self.all_found(feed, request, found)
+        let blocked = self.all_found(feed, request, found);
+        let coded = self.parts.as_mut().and_then(|parts| parts.content.as_mut());
+        coded.is_some_and(|content| content.decide(feed, request)) || blocked
     }
 
     fn all_found(&mut self, feed: &mut Feed<'_>, request: &Request, mut found: Vec<Found>) -> bool {
@@ -389,4 +408,66 @@ impl Content {
         }
         blocks
     }
+}
+
+/// The coded parts of a multipart body: each is a content of its own, of which nothing has a place on the wire.
+struct CodedParts {
+    parts: Parts,
+    /// The part that is being read.
+    content: Option<Box<Content>>,
+    /// The rule that ended the message.
+    blocked_by: Option<RuleId>,
+}
+
+impl CodedParts {
+    /// Takes the next bytes of the body.
+    fn piece(
+        &mut self,
+        feed: &mut Feed<'_>,
+        request: &Request,
+        rules: &Selection,
+        (at, bytes, last): (u64, &[u8], bool),
+    ) -> PieceOutcome {
+        let mut outcome = PieceOutcome::default();
+        let CodedParts { parts, content, blocked_by } = self;
+        let mut read = |feed: &mut Feed<'_>, content: &mut Content, bytes: &[u8], last| {
+            let PieceOutcome { hold_from, blocked } = content.piece(feed, request, at, bytes, last);
+            *blocked_by = blocked_by.or(content.blocked_by);
+            outcome = PieceOutcome { hold_from, blocked: outcome.blocked | blocked };
+        };
+        let mut unreadable = false;
+        parts.feed(bytes, &mut |event| match (event, content.as_mut()) {
+            (PartEvent::Begin(coding), _) => match part(feed, rules, coding) {
+                Ok(begun) => *content = Some(Box::new(begun)),
+                Err(cause) => unreadable |= reading::unreadable(feed, rules, cause),
+            },
+            (PartEvent::Bytes(bytes), Some(content)) => read(feed, content, bytes, false),
+            (PartEvent::End, Some(ended)) => {
+                read(feed, ended, &[], true);
+                *content = None;
+            }
+            (_, None) => {}
+        });
+        if let Some(content) = content.as_mut().filter(|_| last) {
+            read(feed, content, &[], true);
+        }
+        outcome.blocked |= unreadable;
+        outcome
+    }
+}
+
+/// Begins the content of a coded part.
+fn part(feed: &Feed<'_>, rules: &Selection, coding: PartCoding) -> Result<Content, Cause> {
+    if feed.cx.decoders_in_use() >= feed.cx.settings.limits.decoders {
+        return Err(Cause::Overload);
+    }
+    let decoder = coding.decoder().map_err(|_| Cause::Undecodable)?;
+    let mut content = Content::default();
+    content.begin(*rules, Reading::Scan, false);
+    content.sealed = Some(match coding {
+        PartCoding::Gzip => reading::CODED,
+        PartCoding::Zip | PartCoding::Base64Zip => reading::ARCHIVED,
+    });
+    content.undo(Box::new(decoder), feed.cx.decoder_token());
+    Ok(content)
 }

@@ -27,9 +27,9 @@ const ARCHIVES: [&[u8]; 5] = [
     b"application/vnd.oasis.opendocument.",
 ];
 /// Why a match in an archive is not masked.
-const ARCHIVED: &str = "zip";
+pub const ARCHIVED: &str = "zip";
 /// Why a match in coded content is not masked.
-const CODED: &str = "content-encoding";
+pub const CODED: &str = "content-encoding";
 
 /// Begins the content of a message that has a body (`has_body`). True: it can't be read and must not pass.
 pub fn begin(
@@ -56,6 +56,9 @@ pub fn begin(
             content.begin(rules, Reading::Scan, binary);
             content.sealed = sealed;
             content.track(feed, content_type, messages.is_some());
+            if decoder.is_none() && is_media_type(content_type, b"multipart/") {
+                content.read_parts(content_type);
+            }
             if let Some(decoder) = decoder {
                 let coded = if is_archive(content_type) { ARCHIVED } else { CODED };
                 content.sealed = Some(coded);

@@ -101,12 +101,6 @@ fn a_leak_in_a_coded_message_of_grpc_is_refused_also_in_base64() {
     let coded = [&[1, 0, 0, 0, to.len() as u8][..], &to].concat();
     let plain = [&[0, 0, 0, 0, field.len() as u8][..], field].concat();
     // RFC 4648 by hand, unpadded: what encodes is not what decodes.
-    let base64 = |bytes: &[u8]| -> Vec<u8> {
-        const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        let bit = |i: usize| bytes.get(i / 8).map_or(0, |b| usize::from(b >> (7 - i % 8) & 1));
-        let digit = |at: usize| (at..at + 6).fold(0, |value, i| value << 1 | bit(i));
-        (0..bytes.len() * 8).step_by(6).map(|at| LETTERS[digit(at)]).collect()
-    };
     for (fields, body) in [
         ("Content-Type: application/grpc-web+proto\r\ngrpc-encoding: gzip", coded.clone()),
         ("Content-Type: application/grpc-web-text", base64(&plain)),
@@ -164,5 +158,68 @@ fn what_is_no_such_coding_follows_the_exception() {
         p.ack(Dir::ToServer);
         assert!(p.bytes(Dir::ToClient).starts_with("HTTP/1.1 403"), "{coding}");
         assert_eq!(p.engine.counters().exception_undecodable, 1, "{coding}");
+    }
+}
+
+fn base64(bytes: &[u8]) -> Vec<u8> {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let bit = |i: usize| bytes.get(i / 8).map_or(0, |b| usize::from(b >> (7 - i % 8) & 1));
+    let digit = |at: usize| (at..at + 6).fold(0, |value, i| value << 1 | bit(i));
+    (0..bytes.len() * 8).step_by(6).map(|at| LETTERS[digit(at)]).collect()
+}
+
+/// A form with a text and a file.
+fn form(file: &[u8]) -> Vec<u8> {
+    let head = "--b\r\nContent-Disposition: form-data; name=note\r\n\r\ncall 4111 1111 1111 1111 now\r\n--b\r\n\
+                Content-Disposition: form-data; name=doc; filename=a.docx\r\n\r\n";
+    let body = [head.as_bytes(), file, b"\r\n--b--\r\n"].concat();
+    let length = body.len();
+    let head = format!(
+        "POST /up HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: {length}\r\n\r\n"
+    );
+    [head.into_bytes(), body].concat()
+}
+
+/// An archive of one stored entry.
+fn stored(content: &str) -> Vec<u8> {
+    let size = (content.len() as u32).to_le_bytes();
+    let header =
+        [&b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0"[..], &[0; 4], &size, &size, &[1, 0, 0, 0], b"f"]
+            .concat();
+    [header, content.as_bytes().to_vec(), b"PK\x01\x02".to_vec()].concat()
+}
+
+#[test]
+fn a_file_in_a_form_is_read_and_what_stands_beside_it_is_masked_in_place() {
+    const POLICY: &str = "version: 1\nmode: enforce\nrules:\n  \
+        - {name: m, direction: request, detect: [payment-card, us-ssn], action: mask}\n";
+    // A file that holds nothing, in each coding: the text beside it is masked as ever.
+    let in_each = |content: &str| [stored(content), base64(&stored(content)), gzip(content)];
+    for size in [1, 11, 100, 5000] {
+        for file in in_each("nothing of interest") {
+            let mut p = Play::open(POLICY);
+            let sent = form(&file);
+            for piece in sent.chunks(size) {
+                p.say(Dir::ToServer, piece);
+            }
+            let came: Vec<u8> =
+                p.take().into_iter().filter(|t| t.0 == Dir::ToServer).flat_map(|t| t.2).collect();
+            assert_eq!(came.len(), sent.len(), "by {size}");
+            assert!(came.ends_with(&[&file[..], b"\r\n--b--\r\n"].concat()), "the file as it was");
+            let text = String::from_utf8_lossy(&came);
+            assert!(text.contains("call ") && !text.contains("4111 1111 1111 1111"), "{text}");
+        }
+        // What is found in it can't be masked, so the request is refused.
+        for file in in_each("her number is SSN 536-90-4399 you know") {
+            let mut p = Play::open(POLICY);
+            for piece in form(&file).chunks(size) {
+                p.say(Dir::ToServer, piece);
+            }
+            p.wait(1100);
+            let came: Vec<u8> =
+                p.take().into_iter().filter(|t| t.0 == Dir::ToServer).flat_map(|t| t.2).collect();
+            assert!(!came.ends_with(b"--b--\r\n"), "by {size}");
+            assert!(p.engine.counters().blocked + p.engine.counters().resets > 0, "by {size}");
+        }
     }
 }
