@@ -27,6 +27,17 @@ pub fn is_messagepack(content_type: &[u8]) -> bool {
     Media::of(content_type, false) == Media::MessagePack
 }
 
+/// The message that a body of protobuf is, where its media type says so: `application/x-protobuf; messageType=order.Order`; Prometheus
+/// writes `proto`. There is no registered parameter.
+pub fn message_type(content_type: &[u8]) -> Option<String> {
+    if Media::of(content_type, false) != Media::Protobuf {
+        return None;
+    }
+    let names: [&[u8]; 3] = [b"messagetype", b"proto", b"message"];
+    let value = names.into_iter().find_map(|name| parameter(content_type, name))?;
+    String::from_utf8(value).ok()
+}
+
 /// The boundary of multipart content.
 pub(crate) fn multipart_boundary(content_type: &[u8]) -> Option<Vec<u8>> {
     match Media::of(content_type, false) {

@@ -32,8 +32,8 @@ mod protobuf;
 mod xml;
 
 use media::Media;
-pub use media::is_messagepack;
 pub(crate) use media::multipart_boundary;
+pub use media::{is_messagepack, message_type};
 pub use place::Place;
 
 use crate::scan::Kept;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::bits::{self, Bits};
 use super::cel::{CelError, Condition};
 use super::cidr::{Cidr, Ranges};
-use super::descriptors::Descriptors;
+use super::descriptors::{Descriptors, Messages};
 use super::diagnostic::{Diagnostic, Pos, Report, did_you_mean};
 use super::given::Given;
 use super::glob::Glob;
@@ -78,6 +78,8 @@ impl Compiler {
         }
         let descriptors =
             main.descriptors.take().map(|names| self.descriptors(&names, &root, source));
+        let messages = main.messages.take().unwrap_or_default();
+        let messages = self.messages(messages, root.items("messages"), descriptors.as_ref());
         let mode = main.mode.unwrap_or(Mode::Monitor);
         let e = main.exceptions.unwrap_or_default();
         let exceptions = [e.memory, e.parser_error, e.midstream, e.overload, e.undecodable];
@@ -88,7 +90,7 @@ impl Compiler {
         let catalog = std::mem::replace(&mut self.catalog, Catalog::builtin());
         let compiled = Compiled::new(services, rules, exceptions, identities, catalog, fingerprint);
         let callers = compiled.callers || behaviour.is_some();
-        let compiled = Compiled { descriptors, behaviour, callers, ..compiled };
+        let compiled = Compiled { descriptors, messages, behaviour, callers, ..compiled };
         let policy = Policy::new(mode, compiled);
         let enforced = policy.with_mode(Mode::Enforce);
         for Tests { scope, tests, nodes } in tests {
@@ -110,6 +112,31 @@ impl Compiler {
             if let Err(message) = added {
                 self.report.error(node.pos, message);
             }
+        }
+        all
+    }
+
+    /// Which messages endpoints' bodies are.
+    fn messages(
+        &mut self,
+        sources: Vec<source::Messages>,
+        nodes: &[Node],
+        descriptors: Option<&Descriptors>,
+    ) -> Vec<Messages> {
+        let mut all = Vec::new();
+        for (source, node) in sources.into_iter().zip(nodes) {
+            let paths = self.each(source.paths, node, "paths", Glob::parse);
+            for (key, name) in [("request", &source.request), ("response", &source.response)] {
+                let Some(name) = name.as_deref() else { continue };
+                if descriptors.is_none_or(|d| !d.knows(name)) {
+                    let known: Vec<_> =
+                        descriptors.into_iter().flat_map(Descriptors::messages).collect();
+                    let hint = did_you_mean(name, known.iter().map(String::as_str));
+                    let message = format!("no descriptor set has a message `{name}`{hint}");
+                    self.report.error(node.pos_of(key), message);
+                }
+            }
+            all.push(Messages { paths, request: source.request, response: source.response });
         }
         all
     }

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use prost_reflect::{DescriptorPool, Kind, MessageDescriptor};
 
 use super::Direction;
+use super::glob::{Glob, Path};
 
 /// Most bytes of the descriptor sets of a policy together; more is an error. A set without comments of hundreds of messages has a
 /// fifth of it.
@@ -15,6 +16,25 @@ pub const MAX_DESCRIPTOR_BYTES: usize = 1 << 20;
 pub(super) struct Descriptors {
     pool: DescriptorPool,
     bytes: usize,
+}
+
+/// The messages that an endpoint's bodies are.
+#[derive(Debug)]
+pub(super) struct Messages {
+    pub paths: Vec<Glob>,
+    pub request: Option<String>,
+    pub response: Option<String>,
+}
+
+impl Messages {
+    /// That of the bodies that go this way, if the endpoint is meant. `path`: percent-decoded, without query.
+    pub fn of(&self, path: &[u8], direction: Direction) -> Option<&str> {
+        let message = match direction {
+            Direction::Request => &self.request,
+            Direction::Response => &self.response,
+        };
+        message.as_deref().filter(|_| Path::new(path).fits_any(&self.paths))
+    }
 }
 
 /// A file's bytes as a policy's text carries them.
@@ -45,22 +65,22 @@ impl Descriptors {
     /// The path of a field by names, with its numbers: of `#3.5` in the response of a call `order.OrderReply.items.card (#3.5)`.
     /// `target`: that of the call (`/order.OrderService/Get`). None if the sets do not hold it.
     pub fn named(&self, target: &[u8], direction: Direction, path: &str) -> Option<String> {
-        let numbers = path.strip_prefix('#')?;
-        let mut message = self.message(target, direction)?;
-        let mut named = message.full_name().to_owned();
-        let mut numbers = numbers.split('.').peekable();
-        while let Some(number) = numbers.next() {
-            let field = message.get_field(number.parse().ok()?)?;
-            named.push('.');
-            named.push_str(field.name());
-            match field.kind() {
-                Kind::Message(inner) => message = inner,
-                // Bytes may hold a message, but not one that is known.
-                _ if numbers.peek().is_some() => return None,
-                _ => {}
-            }
-        }
-        Some(format!("{named} ({path})"))
+        named_in(self.message(target, direction)?, path)
+    }
+
+    /// The same in a body that is a message of this name.
+    pub fn named_as(&self, message: &str, path: &str) -> Option<String> {
+        named_in(self.pool.get_message_by_name(message)?, path)
+    }
+
+    /// Whether there is a message of this name.
+    pub fn knows(&self, message: &str) -> bool {
+        self.pool.get_message_by_name(message).is_some()
+    }
+
+    /// The full names of all messages.
+    pub fn messages(&self) -> impl Iterator<Item = String> {
+        self.pool.all_messages().map(|message| message.full_name().to_owned())
     }
 
     fn message(&self, target: &[u8], direction: Direction) -> Option<MessageDescriptor> {
@@ -73,6 +93,24 @@ impl Descriptors {
             Direction::Response => method.output(),
         })
     }
+}
+
+fn named_in(mut message: MessageDescriptor, path: &str) -> Option<String> {
+    let numbers = path.strip_prefix('#')?;
+    let mut named = message.full_name().to_owned();
+    let mut numbers = numbers.split('.').peekable();
+    while let Some(number) = numbers.next() {
+        let field = message.get_field(number.parse().ok()?)?;
+        named.push('.');
+        named.push_str(field.name());
+        match field.kind() {
+            Kind::Message(inner) => message = inner,
+            // Bytes may hold a message, but not one that is known.
+            _ if numbers.peek().is_some() => return None,
+            _ => {}
+        }
+    }
+    Some(format!("{named} ({path})"))
 }
 
 #[cfg(test)]

@@ -63,10 +63,10 @@ use weir_reassembly::packet::Vlans;
 use crate::behaviour::Model;
 use crate::detector::{DetectorId, DetectorSet};
 use crate::endpoints::Endpoints;
-use crate::scan::{Catalog, Scanner};
+use crate::scan::{Catalog, Scanner, decode_url};
 use behaviour::Behaviour;
 use bits::Bits;
-use descriptors::Descriptors;
+use descriptors::{Descriptors, Messages};
 use identity::Extract;
 pub(crate) use rule::bare_host;
 use rule::{Parts, Rule, Service};
@@ -125,6 +125,8 @@ struct Compiled {
     scanner: Scanner,
     /// The names of protobuf's fields.
     descriptors: Option<Descriptors>,
+    /// Which messages bodies of protobuf are.
+    messages: Vec<Messages>,
     /// How callers are judged, if they are.
     behaviour: Option<Behaviour>,
     fingerprint: u64,
@@ -157,6 +159,7 @@ impl Compiled {
             catalog,
             scanner,
             descriptors: None,
+            messages: Vec::new(),
             behaviour: None,
             fingerprint,
         }
@@ -362,11 +365,26 @@ impl Policy {
         self.compiled.services.get(usize::from(id.0)).map_or("", |s| &s.name)
     }
 
-    /// The path of a field of protobuf by names, too, where the policy brings descriptors of the call along; else as it is.
-    /// `target`: the call's, without query.
-    pub fn named_path(&self, target: &[u8], direction: Direction, path: String) -> String {
-        let descriptors = self.compiled.descriptors.as_ref();
-        descriptors.and_then(|d| d.named(target, direction, &path)).unwrap_or(path)
+    /// The path of a field of protobuf by names, too, where the policy brings descriptors along; else as it is. Which message it is in,
+    /// the gRPC call says, else the policy by its endpoint, else `message`, what the media type says. `target`: the
+    /// request's.
+    pub fn named_path(
+        &self,
+        target: &[u8],
+        direction: Direction,
+        message: Option<&str>,
+        path: String,
+    ) -> String {
+        let Some(descriptors) = &self.compiled.descriptors else { return path };
+        let target = target.split(|b| *b == b'?').next().unwrap_or_default();
+        let by_endpoint = || {
+            let mut decoded = Vec::new();
+            decode_url(target, &mut decoded);
+            self.compiled.messages.iter().find_map(|m| m.of(&decoded, direction))
+        };
+        let named = descriptors.named(target, direction, &path);
+        let named = named.or_else(|| descriptors.named_as(by_endpoint().or(message)?, &path));
+        named.unwrap_or(path)
     }
 
     /// The name of a rule.

@@ -36,6 +36,10 @@ pub(super) struct Source {
     /// they describe have names.
     #[schemars(length(min = 1))]
     pub descriptors: Option<Vec<String>>,
+    /// Which messages of the descriptor sets bodies of protobuf are that no gRPC call names; the first entry that fits counts. Without one,
+    /// the media type's parameter `messageType` (or `proto`).
+    #[schemars(length(min = 1))]
+    pub messages: Option<Vec<Messages>>,
     /// A file beside this one that says which workloads there are, for the `namespace` and `labels` of services and tenants: what
     /// `kubectl get pods,services -A -o json` prints, or lines of an address, a namespace and labels.
     #[schemars(length(min = 1))]
@@ -109,6 +113,21 @@ pub(super) struct Tenant {
     /// Most rules that it may have. Default: 32.
     #[schemars(range(min = 1, max = 256))]
     pub max_rules: Option<u32>,
+}
+
+/// The messages that an endpoint's bodies of protobuf are.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Messages {
+    /// Paths of the endpoint, as in rules.
+    #[schemars(required, length(min = 1))]
+    pub paths: Option<Vec<String>>,
+    /// The message of its requests, with its package: `order.OrderRequest`.
+    #[schemars(length(min = 1))]
+    pub request: Option<String>,
+    /// That of its responses.
+    #[schemars(length(min = 1))]
+    pub response: Option<String>,
 }
 
 /// What happens to traffic that cannot be inspected, by cause.

@@ -66,6 +66,8 @@ pub struct Content {
     pub mask: Option<Mask>,
     /// Undoes its coding; the token counts the decoders in use.
     decoder: Option<(Box<Decoder>, Arc<()>)>,
+    /// Of a body of protobuf: the message that it is, as its media type says.
+    message: Option<String>,
     /// Of a multipart body: its parts that are coded.
     parts: Option<Box<CodedParts>>,
     /// Of coded content: where in the stream the piece begins that the scanner has not decided.
@@ -94,6 +96,7 @@ impl Content {
         self.mask = None;
         self.decoder = None;
         self.parts = None;
+        self.message = None;
         self.undecided = None;
         self.binary = binary;
         self.length = 0;
@@ -125,6 +128,7 @@ impl Content {
             const FORM: &[u8] = b"application/x-www-form-urlencoded";
             self.state.set_escapes(reading::is_media_type(content_type, FORM));
         }
+        self.message = path::message_type(content_type);
         if path::is_messagepack(content_type) {
             self.state.set_messagepack();
         }
@@ -332,7 +336,8 @@ impl Content {
     /// Where in the document a finding lies, as far as that may be told.
     fn told_path(&mut self, request: &Request, dir: Dir, f: &Found) -> String {
         let path = self.path(request, f);
-        let path = request.policy.named_path(&request.url, dir.direction(), path);
+        let message = self.message.as_deref();
+        let path = request.policy.named_path(&request.url, dir.direction(), message, path);
         hide(request.policy.catalog(), request.policy.scanner(), path)
     }
 

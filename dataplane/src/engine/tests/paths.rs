@@ -108,6 +108,30 @@ fn a_finding_in_a_described_call_has_the_names_of_its_fields() {
 }
 
 #[test]
+fn a_finding_in_a_body_that_is_a_message_has_the_names_of_its_fields() {
+    const BODY: &[u8] = b"\x22\x104111111111111111";
+    let endpoint = "descriptors: [orders.desc]\nmessages: [{paths: [/order], response: shop.v1.Order}]\nrules:";
+    let policy = MASK.replacen("rules:", endpoint, 1);
+    let policy = format!("{policy}\n--- # file: orders.desc\n{ORDERS}\n");
+    for (path, kind) in [
+        ("/order", "application/x-protobuf"),
+        ("/x", "application/x-protobuf; messageType=\"shop.v1.Order\""),
+        ("/x", "application/x-protobuf;proto=shop.v1.Order"),
+    ] {
+        for size in [1, 5, 1448] {
+            let mut p = Play::open(&policy);
+            p.say(Dir::ToServer, format!("GET {path}?a=b HTTP/1.1\r\nHost: a\r\n\r\n"));
+            let head =
+                format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: 18\r\n\r\n");
+            for piece in [head.as_bytes(), BODY].concat().chunks(size) {
+                p.say(Dir::ToClient, piece);
+            }
+            assert_eq!(paths(&mut p), ["shop.v1.Order.card (#4)"], "{kind} by {size}");
+        }
+    }
+}
+
+#[test]
 fn a_path_does_not_tell_what_was_found() {
     let json = br#"{"4111111111111111":{"ssn":"378-28-2246"}}"#;
     let found = found("Content-Type: application/json", json, 1448);
