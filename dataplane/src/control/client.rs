@@ -1,5 +1,6 @@
 //! The control thread's loop: drain, connect, send, receive, sleep a little.
 
+use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,6 +47,8 @@ pub(super) struct Client {
     counters_at: Instant,
     /// The source in force if the management process sent it: the same one again is not compiled again.
     source: Option<String>,
+    /// Who is behind an attack, and until when.
+    pub(super) suspects: Vec<(IpAddr, Instant)>,
 }
 
 impl Client {
@@ -71,6 +74,7 @@ impl Client {
             connect_at: now,
             counters_at: now,
             source,
+            suspects: Vec::new(),
         }
     }
 
@@ -87,6 +91,7 @@ impl Client {
     fn turn(&mut self) {
         self.drain();
         self.end_rules();
+        self.end_suspicions();
         let mut wire = self.wire.take().or_else(|| self.connect());
         if let Some(w) = &mut wire
             && let Err(e) = self.exchange(w)
@@ -188,6 +193,7 @@ impl Client {
                     let result = self.apply_endpoints(list);
                     wire.send(to_management::Message::EndpointsResult(result))?;
                 }
+                Some(to_data_plane::Message::Suspects(named)) => self.suspect(&named),
                 Some(to_data_plane::Message::EventsAck(a)) => self.outbox.acknowledge(a.next_seq),
                 Some(to_data_plane::Message::BlockRequest(request)) => {
                     let answer = (self.blocks)(&request);

@@ -9,6 +9,7 @@ mod endpoints;
 mod kept;
 mod model;
 mod outbox;
+mod suspects;
 #[cfg(test)]
 mod tests;
 mod wire;

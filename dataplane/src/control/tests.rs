@@ -13,7 +13,8 @@ use weir_proto::frame::{Decoder, encode};
 use weir_proto::to_management::Message;
 use weir_proto::{
     ApplyEndpoints, ApplyModel, ApplyPolicy, BlockAnswer, BlockRequest, Event, EventBatch,
-    EventsAck, Hello, PolicyResult, Sample, ToDataPlane, ToManagement, to_data_plane,
+    EventsAck, Hello, PolicyResult, Sample, Suspect, Suspects, ToDataPlane, ToManagement,
+    to_data_plane,
 };
 
 use super::{
@@ -368,4 +369,20 @@ fn good_endpoints_are_known_and_kept_and_bad_ones_change_nothing() {
     assert_eq!((kept.len(), revision), (1, 7), "the kept ones start");
     std::fs::write(state.join(Kept::ENDPOINTS), "# weir: revision 9\n{").unwrap();
     assert_eq!(initial_endpoints(&state).1, 0, "damaged ones do not keep it from starting");
+}
+
+#[test]
+fn who_is_named_is_a_suspect_for_a_time() {
+    let bench = Bench::new("suspects", 100);
+    let (mut m, _) = Management::accept(&bench.listen());
+    let (kept, short) = ([10, 0, 0, 1], [10, 0, 0, 2]);
+    let named = |ip: [u8; 4], seconds| Suspect { ip: ip.to_vec(), seconds };
+    let sources = vec![named(kept, 3600), named(short, 1), Suspect { ip: vec![1], seconds: 9 }];
+    m.send(to_data_plane::Message::Suspects(Suspects { sources }));
+    let suspected = |ip: [u8; 4]| bench.shared.policy.load().suspects().contains(&ip.into());
+    wait_for("both to be suspects", || suspected(kept) && suspected(short));
+    assert!(m.apply(1, &policy("enforce")).ok);
+    assert!(suspected(kept), "a new policy knows them");
+    wait_for("the time of one to be over", || !suspected(short));
+    assert!(suspected(kept));
 }

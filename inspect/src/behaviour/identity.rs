@@ -3,6 +3,7 @@
 use super::model::Model;
 use super::recent::Recent;
 use super::shape::{Shape, Surface, mixed};
+use super::targets::Try;
 
 /// What a caller did is half forgotten after a day: an attacker who tries one password in an hour still adds up to thirty, and
 /// last week's mistakes do not count today.
@@ -125,6 +126,8 @@ pub struct Identity {
     pub(super) drawn: f32,
     /// A page is counted when the next one is asked for: what belongs to it comes after it.
     page_is_open: bool,
+    /// It has logged in.
+    let_in: bool,
     /// Kinds that it looked like so far, a bit each.
     pub(super) kinds: u16,
     last: Option<f64>,
@@ -150,8 +153,8 @@ struct News {
 }
 
 impl Identity {
-    /// Takes a request into account. A time before the last one's counts as the last one's.
-    pub fn observe(&mut self, seen: &Seen<'_>, model: &Model) {
+    /// Takes a request into account. A time before the last one's counts as the last one's. What it tried if it was to log in.
+    pub fn observe(&mut self, seen: &Seen<'_>, model: &Model) -> Option<Try> {
         let shape = Shape::at(seen.method, seen.host, seen.target, seen.endpoint);
         let news = self.news(&shape, seen.status);
         self.pass_time(seen.time);
@@ -169,7 +172,7 @@ impl Identity {
             self.sums.timed += 1.0;
             self.sums.seconds += duration;
         }
-        self.answer(&shape, seen);
+        let tried = self.answer(&shape, seen);
         self.target(&shape, seen, news);
         if fetched {
             self.sums.assets += 1.0;
@@ -179,6 +182,17 @@ impl Identity {
         } else {
             self.call(&shape, seen, model, news.template);
         }
+        tried
+    }
+
+    /// Failed logins, as far as they are not forgotten.
+    pub fn failed_logins(&self) -> f32 {
+        self.sums.login_failures
+    }
+
+    /// Whether it has logged in.
+    pub fn was_let_in(&self) -> bool {
+        self.let_in
     }
 
     /// Requests so far, as far as they are not forgotten.
@@ -219,12 +233,13 @@ impl Identity {
         self.drawn *= while_;
     }
 
-    fn answer(&mut self, shape: &Shape, seen: &Seen<'_>) {
+    fn answer(&mut self, shape: &Shape, seen: &Seen<'_>) -> Option<Try> {
         let sums = &mut self.sums;
         let failed = match seen.status {
             401 | 403 | 429 => true,
             status => shape.login && matches!(status, 400 | 404 | 422 | 423),
         };
+        let before = (sums.logins, sums.login_failures);
         let tried = shape.login && !matches!(seen.method, b"GET" | b"HEAD" | b"OPTIONS");
         match seen.status {
             _ if tried => {
@@ -240,6 +255,15 @@ impl Identity {
             500.. => sums.server_errors += 1.0,
             _ => {}
         }
+        let let_in = tried && matches!(seen.status, 200..400);
+        let at_last = let_in && !self.let_in && before.1 > 0.0;
+        self.let_in |= let_in;
+        (tried && (failed || let_in)).then_some(Try {
+            target: shape.template,
+            failed,
+            first: before.0 == 0.0,
+            at_last,
+        })
     }
 
     fn target(&mut self, shape: &Shape, seen: &Seen<'_>, news: News) {

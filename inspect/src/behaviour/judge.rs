@@ -31,6 +31,8 @@ const SPREADS: f32 = 3.0;
 const SURE: f32 = 1.0;
 const SEVERAL: u32 = 2;
 const VECTORS: [Kind; 3] = [Kind::Scanner, Kind::BruteForce, Kind::Enumeration];
+/// What is added to the sum of a suspect: three failed logins are an alarm then (0.7, without a model), and five reach 0.9.
+const SUSPECT: f32 = 2.0;
 /// For who asks for `/robots.txt`.
 const ROBOTS_EVIDENCE: f32 = 2.0;
 
@@ -307,6 +309,11 @@ pub fn judge(identity: &mut Identity, model: &Model) -> Verdict {
 /// The score alone, which the data path asks for at each request.
 pub fn score(identity: &mut Identity, model: &Model) -> f32 {
     score_of(weigh(identity, model).sum)
+}
+
+/// The score of who does the same while others are known to attack there: [`SUSPECT`] more.
+pub fn stricter(score: f32) -> f32 {
+    1.0 / (1.0 + (1.0 / score.max(f32::MIN_POSITIVE) - 1.0) * (-SUSPECT).exp())
 }
 
 impl Verdict {

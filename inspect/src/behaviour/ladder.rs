@@ -8,6 +8,8 @@
 //!      └── its time is over ───────────┘  └───────────────────────────── its time is over ──────────┘
 //! ```
 //!
+//! A suspect comes at once to the highest step that its score reaches: the patience was had with others, who did the same before.
+//!
 //! The time of a step runs from the last request that was let through and deserves it. Refused requests count for the next step, as
 //! what a caller asks for is what it does: who does not stop for 429 meets something stronger. But they do not make the time
 //! longer, or a program that tries again for ever would be refused for ever.
@@ -97,6 +99,8 @@ pub struct Standing {
     requests: u16,
     /// When the step was last supported.
     supported: u64,
+    /// Until then it is a suspect.
+    suspected: u64,
     /// Of a challenge: when the caller was last refused. Of a rate limit: when it may come again (GCRA, ITU-T I.371).
     waits: u64,
 }
@@ -123,6 +127,21 @@ impl Standing {
         self.level
     }
 
+    /// Others attack by what it does: until then it is judged more strictly ([`super::stricter`]), and without patience.
+    pub fn suspect(&mut self, until: u64) {
+        self.suspected = self.suspected.max(until);
+    }
+
+    /// It has shown that it is none of them.
+    pub fn trust(&mut self) {
+        self.suspected = 0;
+    }
+
+    /// Whether it is a suspect.
+    pub fn is_suspect(&self, now: u64) -> bool {
+        now < self.suspected
+    }
+
     /// Whether it is on a step at this time.
     pub fn is_on_a_step(&self, now: u64, ladder: &Ladder) -> bool {
         ladder.step(self.level).is_some_and(|step| now.saturating_sub(self.supported) < step.lasts)
@@ -135,11 +154,15 @@ impl Standing {
             self.supported = self.supported.max(now);
         }
         let patient = self.level > 0 && self.requests < PATIENCE;
-        let climbs = ladder.step(self.level + 1).is_some_and(|next| score >= next.score);
-        if climbs && !patient {
+        let climbs = |level: u8| ladder.step(level + 1).is_some_and(|next| score >= next.score);
+        if !climbs(self.level) || patient && !self.is_suspect(now) {
+            return false;
+        }
+        self.enter(self.level + 1, now);
+        while self.is_suspect(now) && climbs(self.level) {
             self.enter(self.level + 1, now);
         }
-        climbs && !patient
+        true
     }
 
     /// A caller asks for something.

@@ -9,6 +9,7 @@
 //! | `measure` | the numbers taken from that memory |
 //! | `judge` | from measures to kinds, a score and its reasons |
 //! | `callers` | all of that of all callers, in a table of a fixed size that workers share |
+//! | `targets` | places where callers log in, and whether many that were never let in fail there |
 //! | `ladder` | what is done about a caller, step by step |
 //! | `model` | what was learnt of a site: its templates, sequences and what is usual |
 //!
@@ -23,14 +24,16 @@ mod measure;
 mod model;
 mod recent;
 mod shape;
+mod targets;
 
 pub use callers::{Busy, CALLERS, Callers, Known};
 pub use identity::{Identity, Seen};
-pub use judge::{Kind, Reason, Verdict, judge, score};
+pub use judge::{Kind, Reason, Verdict, judge, score, stricter};
 pub use ladder::{CHALLENGE, Ladder, MAX_STEPS, Mitigation, PATIENCE, Ruling, Standing, Step};
 pub use measure::{MEASURES, Measure, Measures};
 pub use model::{MAX_MODEL_BYTES, Model, ModelError, Norm, SiteModel, Template, measure_name};
 pub use shape::{Shape, Surface, template};
+pub use targets::{Targets, Try};
 
 #[cfg(test)]
 mod tests;

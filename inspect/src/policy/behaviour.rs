@@ -7,6 +7,8 @@
 //!
 //! Both run on the packet path: they wait for nothing and allocate nothing.
 
+use std::collections::HashSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::bits::Bits;
@@ -18,7 +20,7 @@ use super::yaml::Node;
 use super::{Caller, Message, Mode, Policy};
 use crate::behaviour::{
     self, Busy, Callers, Known, Ladder, MAX_STEPS, Mitigation, Model, PATIENCE, Ruling, Seen, Step,
-    Verdict,
+    Targets, Try, Verdict,
 };
 
 /// The rule that events name for what the ladder does.
@@ -28,6 +30,12 @@ const LASTS: u64 = 600_000;
 /// Longest time of a step and of a rate, in seconds.
 const MAX_LASTS: u64 = 7 * 24 * 3600;
 const MAX_PER: u64 = 24 * 3600;
+/// Who fails to log in where many do is a suspect for so long: milliseconds.
+const SUSPECTED: u64 = 600_000;
+/// Who was named to be behind an attack is a suspect until its next request, and at least so long.
+const NAMED: u64 = 60_000;
+/// People who mistype try again, but seldom twice: fewer failures make no suspect. (They decay, so three are a little less.)
+const MISTYPED: f32 = 2.5;
 /// A token that the service refuses tells nobody apart: who makes up a new one for each request is known by its address. Who was
 /// let in with a token ten times ([`PATIENCE`]) is judged by itself, whoever else has that address.
 const REFUSED_TOKEN: u16 = 401;
@@ -44,6 +52,8 @@ pub(super) struct Behaviour {
     /// Where a challenge sends callers; none: it answers 429.
     redirect: Option<Redirect>,
     pub(super) callers: Arc<Callers>,
+    /// Where they log in.
+    pub(super) targets: Arc<Targets>,
 }
 
 /// Where a challenge sends callers.
@@ -66,6 +76,8 @@ pub struct Rise {
     pub enforced: bool,
     /// Why.
     pub verdict: Verdict,
+    /// It is judged more strictly, since many others did the same.
+    pub suspect: bool,
     /// Requests of the caller that are not forgotten.
     pub requests: u32,
 }
@@ -124,12 +136,27 @@ impl Behaviour {
         self.services.as_ref().is_none_or(|named| named.intersects(covering))
     }
 
-    fn rise(&self, known: &mut Known, model: &Model, enforced: bool) -> Option<Rise> {
+    /// Who fails to log in where many others do, and was never let in, is a suspect for a time.
+    fn suspects(&self, known: &mut Known, tried: Try, now: u64) {
+        // Another worker is at it: it was not seen then, as ever.
+        let attacked = self.targets.observe(tried, now).unwrap_or(false);
+        if known.identity.was_let_in() {
+            known.standing.trust();
+        } else if attacked && known.identity.failed_logins() >= MISTYPED {
+            known.standing.suspect(now + SUSPECTED);
+        }
+    }
+
+    fn rise(&self, known: &mut Known, model: &Model, now: u64, enforced: bool) -> Option<Rise> {
         let level = known.standing.level();
         let mitigation = self.ladder.step(level)?.mitigation;
         let requests = known.identity.requests() as u32;
-        let verdict = behaviour::judge(&mut known.identity, model);
-        Some(Rise { level, mitigation, enforced, verdict, requests })
+        let mut verdict = behaviour::judge(&mut known.identity, model);
+        let suspect = known.standing.is_suspect(now);
+        if suspect {
+            verdict.score = behaviour::stricter(verdict.score);
+        }
+        Some(Rise { level, mitigation, enforced, verdict, suspect, requests })
     }
 }
 
@@ -196,6 +223,28 @@ impl Policy {
         self.take_in(key, seen, now, false)
     }
 
+    /// The same rules with other addresses that are behind an attack: they are judged more strictly.
+    pub fn with_suspects(&self, suspects: HashSet<IpAddr>) -> Policy {
+        Policy { suspects: Arc::new(suspects), ..self.clone() }
+    }
+
+    /// These addresses.
+    pub fn suspects(&self) -> &HashSet<IpAddr> {
+        &self.suspects
+    }
+
+    /// Notes that a caller's address is among them, if it is.
+    pub fn suspect(&self, caller: Caller, source: IpAddr, now: u64) {
+        if self.suspects.is_empty() || !self.suspects.contains(&source) {
+            return;
+        }
+        let Some(behaviour) = &self.compiled.behaviour else { return };
+        for key in [caller.identity, caller.source] {
+            // Who is not known has done nothing yet.
+            let _ = behaviour.callers.find(key, |known| known.standing.suspect(now + NAMED));
+        }
+    }
+
     /// Takes a request into account that was refused: its status is zero.
     pub fn observe_refused(&self, refusal: &Refusal, seen: &Seen<'_>, now: u64) -> Observed {
         self.take_in(refusal.key, seen, now, true)
@@ -205,10 +254,15 @@ impl Policy {
         let Some(behaviour) = &self.compiled.behaviour else { return Observed::default() };
         let enforced = self.enforces_behaviour();
         let judged = behaviour.callers.enter(key, now, &behaviour.ladder, |known| {
-            known.identity.observe(seen, &self.model);
+            let tried = known.identity.observe(seen, &self.model);
+            if let Some(tried) = tried {
+                behaviour.suspects(known, tried, now);
+            }
             let score = behaviour::score(&mut known.identity, &self.model);
+            let suspect = known.standing.is_suspect(now);
+            let score = if suspect { behaviour::stricter(score) } else { score };
             let rose = known.standing.judged(score, refused, now, &behaviour.ladder);
-            rose.then(|| behaviour.rise(known, &self.model, enforced)).flatten()
+            rose.then(|| behaviour.rise(known, &self.model, now, enforced)).flatten()
         });
         match judged {
             Ok(Some((rise, forgot))) => Observed { busy: false, forgot, rise },
@@ -292,6 +346,7 @@ impl Compiler {
             verified: self.each(source.verified, node, "verified", Cidr::parse),
             ladder: Ladder(steps),
             redirect,
+            targets: Arc::default(),
             callers: Arc::new(Callers::new(source.callers.unwrap_or(behaviour::CALLERS))),
         }
     }
@@ -494,6 +549,54 @@ behaviour:
             let found = refusal(&policy, caller, "/", 200_001);
             assert_eq!(found.is_some(), refused, "{identity} from {source}");
         }
+    }
+
+    #[test]
+    fn who_fails_where_many_fail_is_judged_strictly_and_who_mistypes_is_not_refused() {
+        let policy = policy(POLICY);
+        // Where each address of a spray stands after its tries, one each other second.
+        let try_all = |address: u64, statuses: &[u16]| {
+            let caller = Caller { identity: address, source: address };
+            let (mut level, mut refused) = (0, 0);
+            for (n, status) in statuses.iter().enumerate() {
+                let now = 1_000_000 + address * 20_000 + n as u64 * 2_000;
+                let refusal = refusal(&policy, caller, "/login", now);
+                let answer = if refusal.is_some() { 0 } else { *status };
+                let login = Seen { method: b"POST", ..seen(now as f64 / 1e3, "/login", answer) };
+                let observed = match &refusal {
+                    Some(refusal) => policy.observe_refused(refusal, &login, now),
+                    None => policy.observe(caller, &login, now),
+                };
+                refused += u32::from(refusal.is_some());
+                level = observed.rise.map_or(level, |rise| rise.level);
+            }
+            (level, refused)
+        };
+        let spray: Vec<_> = (1..30).map(|address| try_all(address, &[401; 12])).collect();
+        assert!(spray[..8].iter().all(|(level, _)| *level < 3), "{spray:?}");
+        assert!(spray[15..].iter().all(|(level, _)| *level == 4), "{spray:?}");
+        for (statuses, most) in [(&[401, 401, 200][..], 0), (&[200, 401, 401, 401, 401], 1)] {
+            let (level, refused) = try_all(30, statuses);
+            assert!(level <= most && refused == 0, "{statuses:?}: {level}, {refused}");
+        }
+    }
+
+    #[test]
+    fn who_is_named_to_be_behind_an_attack_is_judged_strictly() {
+        let (policy, caller) = (policy(POLICY), Caller { identity: 7, source: 8 });
+        let named = policy.with_suspects(HashSet::from([[10, 0, 0, 1].into()]));
+        let level_of = |policy: &Policy, source: [u8; 4], caller: Caller| {
+            let mut level = 0;
+            for n in 0..30 {
+                let (target, now) = (format!("/api/orders/{n}"), 1000 + n * 300);
+                policy.suspect(caller, source.into(), now);
+                let rise = policy.observe(caller, &seen(now as f64 / 1e3, &target, 200), now).rise;
+                level = rise.map_or(level, |rise| rise.level);
+            }
+            level
+        };
+        assert!(level_of(&named, [10, 0, 0, 2], caller) <= 1);
+        assert_eq!(level_of(&named, [10, 0, 0, 1], Caller { identity: 9, source: 9 }), 4);
     }
 
     #[test]

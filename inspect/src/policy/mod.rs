@@ -34,6 +34,7 @@ mod tests;
 mod usage;
 mod yaml;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
@@ -107,6 +108,8 @@ pub struct Policy {
     model: Arc<Model>,
     /// The endpoints of the sites, likewise.
     endpoints: Arc<Endpoints>,
+    /// Addresses behind an attack.
+    suspects: Arc<HashSet<IpAddr>>,
     compiled: Arc<Compiled>,
 }
 
@@ -242,10 +245,11 @@ impl Policy {
     }
 
     fn new(mode: Mode, compiled: Compiled) -> Policy {
-        static NOTHING: LazyLock<(Arc<Model>, Arc<Endpoints>)> = LazyLock::new(Default::default);
-        let (model, endpoints) = NOTHING.clone();
+        type Learnt = (Arc<Model>, Arc<Endpoints>, Arc<HashSet<IpAddr>>);
+        static NOTHING: LazyLock<Learnt> = LazyLock::new(Default::default);
+        let (model, endpoints, suspects) = NOTHING.clone();
         let (expired, compiled) = (Bits::default(), Arc::new(compiled));
-        let policy = Policy { mode, expired, model, endpoints, compiled };
+        let policy = Policy { mode, expired, model, endpoints, suspects, compiled };
         policy.at(SystemTime::now())
     }
 
@@ -276,11 +280,13 @@ impl Policy {
     pub fn inherit(&mut self, before: &Policy) {
         self.model = Arc::clone(&before.model);
         self.endpoints = Arc::clone(&before.endpoints);
+        self.suspects = Arc::clone(&before.suspects);
         let Some(compiled) = Arc::get_mut(&mut self.compiled) else { return };
         if let (Some(new), Some(old)) = (&mut compiled.behaviour, &before.compiled.behaviour)
             && new.callers.most() == old.callers.most()
         {
             new.callers = Arc::clone(&old.callers);
+            new.targets = Arc::clone(&old.targets);
         }
         for rule in &mut compiled.rules {
             let same = before.compiled.rules.iter().find(|old| old.name == rule.name);

@@ -1,7 +1,7 @@
 //! What the daemon knows: the policy that should be in force, the data plane as last heard of, and the events.
 
 pub(super) mod blocks;
-mod endpoints;
+mod learnt;
 pub(super) mod model;
 
 use std::collections::BTreeMap;
@@ -54,8 +54,8 @@ struct Link {
     connection: u64,
     sender: Option<mpsc::Sender<ToDataPlane>>,
     hello: Hello,
-    /// The list of endpoints that was sent last over this connection.
-    endpoints_told: Option<u64>,
+    /// Of what was learnt.
+    told: learnt::Told,
     last_seen: Option<Instant>,
     samples: Vec<Sample>,
     /// The event that is expected next from the process of `hello`.
@@ -145,7 +145,7 @@ impl Hub {
         link.sender = Some(sender);
         link.hello = hello;
         link.last_seen = Some(Instant::now());
-        link.endpoints_told = None;
+        link.told = learnt::Told::default();
         link.answer = None;
         link.block_answer = None;
         Registered { id: link.connection, messages }
@@ -166,7 +166,7 @@ impl Hub {
         let mut link = lock(&self.link);
         link.samples = samples;
         link.last_seen = Some(Instant::now());
-        self.tell_endpoints(&mut link);
+        self.tell_learnt(&mut link);
     }
 
     /// Events have come: stores those that are new, and returns the acknowledgement.

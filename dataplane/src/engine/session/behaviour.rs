@@ -52,6 +52,7 @@ pub fn observe(feed: &mut Feed<'_>, request: &Request) {
         return;
     }
     let seen = seen(feed, request);
+    request.policy.suspect(request.caller, feed.conn.client.0, feed.now.millis());
     let observed = request.policy.observe(request.caller, &seen, feed.now.millis());
     tell(feed, request, observed);
 }

@@ -253,13 +253,17 @@ pub fn refused(feed: &mut Feed<'_>, request: &Request, mitigation: Mitigation, a
 /// Tells that a caller has come to a higher step of the ladder.
 pub fn behaviour(feed: &mut Feed<'_>, request: &Request, rise: &Rise) {
     let verdict = &rise.verdict;
+    let mut reasons: Vec<_> = verdict.reasons.iter().flatten().map(ToString::to_string).collect();
+    if rise.suspect {
+        reasons.push("an attack goes on of which it may be a part".to_owned());
+    }
     let behaviour = proto::Behaviour {
         level: rise.level.into(),
         action: rise.mitigation.name().to_owned(),
         enforced: rise.enforced && !feed.cx.settings.passive,
         score: verdict.score,
         kind: verdict.kind.to_string(),
-        reasons: verdict.reasons.iter().flatten().map(ToString::to_string).collect(),
+        reasons,
         requests: rise.requests.into(),
         service: service(feed, request),
         identity: identity(feed, request),

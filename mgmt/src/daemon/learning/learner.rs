@@ -16,6 +16,7 @@ use super::super::eventlog::EventLog;
 use super::super::rotate::Rotated;
 use super::super::store::{Revision, write};
 use super::callers::Callers;
+use super::suspects::Suspects;
 use super::{record, state};
 use crate::learning::anomaly::{self, Engine, Kind, Observation, Report, State};
 use crate::learning::endpoints::edits::Edits;
@@ -57,6 +58,8 @@ pub(super) struct Learner {
     put_together: Option<(Instant, Duration)>,
     /// The same as data planes are told.
     pub(super) list: Option<Arc<Revision>>,
+    /// Who is behind an attack.
+    pub(super) suspects: Suspects,
     requests: u64,
     shown_requests: u64,
 }
@@ -101,6 +104,7 @@ impl Learner {
             learnt: Arc::default(),
             put_together: None,
             list: None,
+            suspects: Suspects::default(),
             requests: 1,
             shown_requests: 0,
         };
@@ -167,6 +171,7 @@ impl Learner {
     fn tell(&mut self, reports: &[Report]) {
         let started = reports.iter().filter(|report| report.state == State::Start);
         started.for_each(|report| *self.begun.entry(report.kind).or_default() += 1);
+        self.suspects.add(reports, now() as u64);
         let events: Vec<Event> = reports.iter().map(event).collect();
         if !events.is_empty() {
             self.events.append(&events);

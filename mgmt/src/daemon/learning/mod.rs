@@ -13,6 +13,7 @@ mod callers;
 mod learner;
 mod record;
 mod state;
+mod suspects;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +32,7 @@ use super::settings::LearningSettings;
 use super::store::Revision;
 pub(super) use answer::Question;
 use learner::Learner;
+pub(super) use suspects::Named;
 
 /// Messages that may wait for the thread, of up to 64 records each; beyond it records are lost, and counted.
 const QUEUE: usize = 256;
@@ -53,6 +55,7 @@ struct Seen {
     lost: AtomicU64,
     samples: Mutex<Vec<Sample>>,
     endpoints: Mutex<Option<Arc<Revision>>>,
+    suspects: Mutex<Named>,
 }
 
 /// The thread, from outside.
@@ -133,6 +136,11 @@ impl Learning {
         lock(&self.seen.endpoints).clone()
     }
 
+    /// Who is behind an attack.
+    pub(super) fn suspects(&self) -> Named {
+        lock(&self.seen.suspects).clone()
+    }
+
     /// For the metrics.
     pub(super) fn samples(&self) -> Vec<Sample> {
         let count =
@@ -160,6 +168,7 @@ fn run(learner: &mut Learner, messages: &Receiver<Message>, seen: &Seen, save_ev
             Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
         }
         lock(&seen.endpoints).clone_from(&learner.list);
+        lock(&seen.suspects).clone_from(learner.suspects.named());
         if ticked.elapsed() >= TICK {
             ticked = Instant::now();
             learner.tick();

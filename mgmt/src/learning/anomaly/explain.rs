@@ -66,6 +66,9 @@ pub struct Source {
     pub accounts: u64,
 }
 
+/// Whom a recommendation is for, where few are behind it.
+pub const NAMED_SOURCES: &str = "named sources";
+
 /// A stricter behaviour threshold for just these.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recommendation {
@@ -241,7 +244,7 @@ fn recommend(finding: &Finding, seconds: u64) -> Option<Recommendation> {
     let callers = finding.usual_sources.unwrap_or(finding.sources).max(1.0);
     let few = finding.culprits.share >= 0.5;
     Some(Recommendation {
-        sources: if few { "named sources" } else { "new sources" }.to_owned(),
+        sources: if few { NAMED_SOURCES } else { "new sources" }.to_owned(),
         measure: finding.measure,
         most: (3.0 * finding.deviation.mid / callers).ceil().max(3.0) as u64,
         seconds,

@@ -31,7 +31,7 @@ use judge::Scene;
 use service::{OTHER, Service};
 use sketch::Merge;
 
-pub use explain::{Report, State};
+pub use explain::{NAMED_SOURCES, Report, State};
 pub use kind::{Kind, Severity};
 pub use model::{load, save};
 pub use observation::Observation;
