@@ -78,6 +78,7 @@ impl Learner {
         let known = state::load::<(Known, Shown)>(&path).map(Option::unwrap_or_default);
         let (known, shown) = state::or_fresh("the list of endpoints", &path, known);
         endpoints.restore(known);
+        endpoints.hold(shown.held());
         let path = at("services.bin");
         let loaded = state::load::<(Graph, Who)>(&path).map(Option::unwrap_or_default);
         let (graph, who) = state::or_fresh("who calls whom", &path, loaded);
@@ -196,6 +197,7 @@ impl Learner {
             self.list = revision(&self.learnt).or(self.list.take());
             let changes = self.shown.show(&self.learnt, now() as u64, self.edited);
             self.edited = false;
+            self.endpoints.hold(self.shown.held());
             let mut lines = Vec::new();
             for change in &changes {
                 // A struct of texts and numbers can't fail.
@@ -214,6 +216,8 @@ impl Learner {
     pub(super) fn set_edits(&mut self, templates: Vec<String>) -> Result<(), String> {
         let text = serde_json::json!({ "templates": templates }).to_string();
         self.endpoints.edit(Edits::read(&text)?);
+        // What was shown because of them does not hold without them.
+        self.endpoints.hold(BTreeMap::new());
         if templates != self.edits {
             // JSON is YAML.
             let path = self.dir.join("edits.yaml");

@@ -14,6 +14,7 @@ pub mod characters;
 pub mod drift;
 pub mod edits;
 pub mod evidence;
+pub mod held;
 pub mod list;
 pub mod listing;
 pub mod network;
@@ -36,7 +37,8 @@ use weir_inspect::request::Request;
 use calls::Calls;
 use edits::Edits;
 use evidence::Everywhere;
-use templates::{Networks, Part, Template};
+use held::Held;
+use templates::{Given, Networks, Part, Template};
 use trie::{Limits, Method, Trie, merge_calls};
 use values::Values;
 
@@ -118,6 +120,8 @@ pub struct Learner {
     networks: Networks,
     limits: Limits,
     edits: Edits,
+    /// By host.
+    held: BTreeMap<String, Held>,
     known: Known,
 }
 
@@ -129,7 +133,13 @@ impl Learner {
 
     /// With other limits for each host.
     pub fn with_limits(networks: Networks, limits: Limits) -> Learner {
-        Learner { networks, limits, edits: Edits::default(), known: Known::default() }
+        Learner {
+            networks,
+            limits,
+            edits: Edits::default(),
+            held: BTreeMap::new(),
+            known: Known::default(),
+        }
     }
 
     /// What it knows, to be kept.
@@ -148,6 +158,11 @@ impl Learner {
     /// What people know better, from now on.
     pub fn edit(&mut self, edits: Edits) {
         self.edits = edits;
+    }
+
+    /// What people were shown, by host: it holds from now on.
+    pub fn hold(&mut self, held: BTreeMap<String, Held>) {
+        self.held = held;
     }
 
     /// Requests so far that told nothing.
@@ -258,8 +273,8 @@ impl Host {
         all: &mut Vec<Endpoint>,
     ) {
         let Learner { networks, edits, .. } = learner;
-        let templates =
-            templates::all(&self.trie, everywhere, edits, &mut |children| networks.judge(children));
+        let given = Given { trie: &self.trie, everywhere, edits, held: learner.held.get(host) };
+        let templates = templates::all(given, &mut |children| networks.judge(children));
         let mut refused = self.refused();
         let mut matcher = Matcher::default();
         for (number, template) in templates.iter().enumerate() {

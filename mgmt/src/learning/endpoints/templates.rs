@@ -6,6 +6,7 @@ use weir_inspect::endpoints::Component;
 use super::characters;
 use super::edits::Edits;
 use super::evidence::{Child, Children, Everywhere, Place};
+use super::held::Held;
 use super::network::{Network, probability};
 use super::trie::{NodeId, Trie};
 use super::values::Values;
@@ -153,24 +154,36 @@ impl Networks {
 /// Says how likely each child is a value.
 pub type Judge<'j> = &'j mut dyn FnMut(&mut Children<'_>) -> Vec<f32>;
 
-/// All templates of a tree. What people know goes before what is judged.
-pub fn all(trie: &Trie, everywhere: &Everywhere, edits: &Edits, judge: Judge<'_>) -> Vec<Template> {
+/// What is known when the templates of a tree are put together. What people know goes before what was shown, and that before what is judged.
+#[derive(Clone, Copy)]
+pub struct Given<'g> {
+    /// The tree.
+    pub trie: &'g Trie,
+    /// What occurs in others.
+    pub everywhere: &'g Everywhere,
+    /// What people know.
+    pub edits: &'g Edits,
+    /// What was shown of the tree's host.
+    pub held: Option<&'g Held>,
+}
+
+/// All templates of a tree.
+pub fn all(given: Given<'_>, judge: Judge<'_>) -> Vec<Template> {
     let mut found = Vec::new();
     let start = Template { parts: Vec::new(), nodes: vec![Trie::ROOT], certainty: 1.0 };
-    descend(trie, everywhere, edits, judge, start, Place::default(), &mut found);
+    descend(given, judge, start, Place::default(), &mut found);
     found
 }
 
 /// As deep as the tree is, at most.
 fn descend(
-    trie: &Trie,
-    everywhere: &Everywhere,
-    edits: &Edits,
+    given: Given<'_>,
     judge: Judge<'_>,
     at: Template,
     place: Place<'_>,
     found: &mut Vec<Template>,
 ) {
+    let Given { trie, everywhere, edits, held } = given;
     let mut children = Children::new(trie, &at.nodes, &place, Some(everywhere));
     let likely = judge(&mut children);
     let mut values = Values::default();
@@ -185,7 +198,11 @@ fn descend(
     for (child, likely) in children.list.into_iter().zip(likely) {
         let edited = known.is_value(child.name);
         let likely = edited.map_or(likely, |is| f32::from(u8::from(is)));
-        if edited.unwrap_or_else(|| needed.is_value(trie, &child, likely)) {
+        let taken = || {
+            let taken = needed.is_value(trie, &child, likely);
+            held.map_or(taken, |held| held.is_value(child.name, likely, taken))
+        };
+        if edited.unwrap_or_else(taken) {
             values.add(child.name);
             nodes.extend(child.ids);
             certainty = certainty.min(likely);
@@ -196,13 +213,15 @@ fn descend(
         let certainty = at.certainty.min(1.0 - likely);
         let next = Template { parts, nodes: child.ids, certainty };
         let place = Place { last: child.name, since: 0, depth: place.depth + 1 };
-        descend(trie, everywhere, edits, judge, next, place, found);
+        let held = held.and_then(|held| held.after(child.name));
+        descend(Given { held, ..given }, judge, next, place, found);
     }
     if !nodes.is_empty() {
         let mut parts = at.parts.clone();
         parts.push(Part::Parameter(values));
         let place = Place { since: place.since + 1, depth: place.depth + 1, ..place };
-        descend(trie, everywhere, edits, judge, Template { parts, nodes, certainty }, place, found);
+        let held = held.and_then(Held::after_parameter);
+        descend(Given { held, ..given }, judge, Template { parts, nodes, certainty }, place, found);
     }
     let calls = |id: &NodeId| trie.node(*id).is_some_and(|node| !node.calls.is_empty());
     if at.nodes.iter().any(calls) {

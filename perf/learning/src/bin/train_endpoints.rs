@@ -13,7 +13,7 @@ use clap::Parser;
 use weir_mgmt::learning::endpoints::edits::Edits;
 use weir_mgmt::learning::endpoints::evidence::{BAGS, Child, Everywhere, NUMBERS};
 use weir_mgmt::learning::endpoints::network::{Network, Shape};
-use weir_mgmt::learning::endpoints::templates::{self, Networks};
+use weir_mgmt::learning::endpoints::templates::{self, Given, Networks};
 use weir_mgmt::learning::endpoints::trie::{Limits, Method, NodeId, Trie};
 use weir_mgmt::learning::endpoints::{characters, evidence};
 use weir_perf_learning::corpus::{self, Api};
@@ -213,7 +213,9 @@ fn evidence_examples(
         }
         let mut everywhere = Everywhere::default();
         everywhere.add(&trie);
-        templates::all(&trie, &everywhere, &Edits::default(), &mut |children| {
+        let edits = Edits::default();
+        let given = Given { trie: &trie, everywhere: &everywhere, edits: &edits, held: None };
+        templates::all(given, &mut |children| {
             if let Some(networks) = guess {
                 networks.judge(children);
             }
