@@ -1,6 +1,6 @@
 //! Policies.
 
-use weir_inspect::policy::{Direction, Message, Mode, NoHeaders, Part, Policy, Severity};
+use weir_inspect::policy::{Direction, Message, Mode, Part, Policy, Severity};
 
 /// The input is a policy's source.
 ///
@@ -29,17 +29,10 @@ fn consistent(policy: &Policy) {
     for direction in [Direction::Request, Direction::Response] {
         for (method, path) in [("GET", "/"), ("DELETE", "/admin/../x//y"), ("POST", "/debug/z")] {
             let selection = policy.select(&Message {
-                direction,
-                src: [10, 20, 0, 1].into(),
-                dst: [10, 20, 7, 1].into(),
-                port: 80,
-                vlans: Default::default(),
-                ja4: None,
                 host: Some(b"billing.internal:80"),
                 method: method.as_bytes(),
                 path: path.as_bytes(),
-                endpoint: None,
-                headers: &NoHeaders,
+                ..Message::new(direction, [10, 20, 0, 1].into(), [10, 20, 7, 1].into(), 80)
             });
             let enforce = policy.mode() == Mode::Enforce;
             assert!(enforce || selection.verdict().is_none_or(|d| !d.acts()));

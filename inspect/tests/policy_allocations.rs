@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use weir_inspect::policy::{Direction, Message, NoHeaders, Part, Policy};
+use weir_inspect::policy::{Direction, Message, Part, Policy};
 
 thread_local!(static ALLOCATIONS: Cell<usize> = const { Cell::new(0) });
 
@@ -33,17 +33,10 @@ fn nothing_is_allocated_per_message() {
     let (policy, _) = Policy::compile(source).unwrap();
     let detector = policy.catalog().by_name("payment-card").unwrap().id;
     let message = Message {
-        direction: Direction::Response,
-        src: [10, 0, 0, 1].into(),
-        dst: [10, 0, 0, 2].into(),
-        port: 80,
-        vlans: Default::default(),
-        ja4: None,
         host: Some(b"api.internal:80"),
         method: b"DELETE",
         path: b"/x/../admin/users/7",
-        endpoint: None,
-        headers: &NoHeaders,
+        ..Message::new(Direction::Response, [10, 0, 0, 1].into(), [10, 0, 0, 2].into(), 80)
     };
     let before = ALLOCATIONS.get();
     assert!(before > 0, "the allocator does not count");

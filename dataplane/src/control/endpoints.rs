@@ -10,20 +10,9 @@ use weir_proto::{ApplyEndpoints, ModelResult};
 use super::client::Client;
 use super::{Kept, Shared};
 
-/// The list that was kept, with its revision; what can't be read is said and left: requests are judged without it, too.
+/// The list that was kept, with its revision; requests are judged without it, too.
 pub fn initial_endpoints(state_dir: &Path) -> (Arc<Endpoints>, u64) {
-    let read = Kept::load(state_dir, Kept::ENDPOINTS).map_err(|error| error.to_string());
-    let parsed = read.and_then(|kept| {
-        let parse =
-            |kept: Kept| Ok((Arc::new(Endpoints::parse(kept.source.as_bytes())?), kept.revision));
-        kept.map(parse)
-            .transpose()
-            .map_err(|error: weir_inspect::endpoints::ListError| error.to_string())
-    });
-    parsed.map(Option::unwrap_or_default).unwrap_or_else(|error| {
-        tracing::error!("the endpoints kept in {} can't be used: {error}", state_dir.display());
-        Default::default()
-    })
+    Kept::initial(state_dir, Kept::ENDPOINTS, Endpoints::parse)
 }
 
 impl Shared {

@@ -1,22 +1,24 @@
-//! The last good policy and model on disk: the data plane starts from them alone, with no management process in sight.
+//! The last good policy, model and list of endpoints on disk: the data plane starts from them alone, with no management process in sight.
 
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 /// What the data plane must not forget over a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Kept {
     /// The number that the management process gave to the source; 0: it did not come from there.
     pub revision: u64,
-    /// The policy's source, or the model.
+    /// The policy's source, the model, or the list of endpoints.
     pub source: String,
 }
 
 impl Kept {
-    /// The file of the policy,
+    /// The file of the policy.
     pub const POLICY: &'static str = "policy.yaml";
-    /// and that of the behaviour model.
+    /// The behaviour model's.
     pub const MODEL: &'static str = "behaviour-model.json";
     /// The list of learnt endpoints.
     pub const ENDPOINTS: &'static str = "endpoints.json";
@@ -31,6 +33,26 @@ impl Kept {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(e),
         }
+    }
+
+    /// What was kept in a file of `dir`, read, with its revision. What can't be read is said and left: it is nothing that the
+    /// data plane can't begin without.
+    pub(super) fn initial<T: Default, E: Display>(
+        dir: &Path,
+        file: &str,
+        read: impl Fn(&[u8]) -> Result<T, E>,
+    ) -> (Arc<T>, u64) {
+        let kept = match Kept::load(dir, file) {
+            Ok(Some(kept)) => read(kept.source.as_bytes())
+                .map(|value| (Arc::new(value), kept.revision))
+                .map_err(|e| e.to_string()),
+            Ok(None) => Ok(Default::default()),
+            Err(e) => Err(e.to_string()),
+        };
+        kept.unwrap_or_else(|error| {
+            tracing::error!("what is kept in {} can't be used: {error}", dir.join(file).display());
+            Default::default()
+        })
     }
 
     /// Writes it to a file of `dir`: after a crash at any moment the file is either the old one or the new one.

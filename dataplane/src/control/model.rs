@@ -10,25 +10,9 @@ use weir_proto::{ApplyModel, ModelResult};
 use super::client::Client;
 use super::{Kept, Shared};
 
-/// The model that was kept, with its revision; what can't be read is said and left: what is usual anywhere is good enough to
-/// begin with.
+/// The model that was kept, with its revision; what is usual anywhere is good enough to begin with.
 pub fn initial_model(state_dir: &Path) -> (Arc<Model>, u64) {
-    let none = || (Arc::default(), 0);
-    let kept = match Kept::load(state_dir, Kept::MODEL) {
-        Ok(Some(kept)) => kept,
-        Ok(None) => return none(),
-        Err(error) => {
-            tracing::error!(%error, "can't read the behaviour model kept in {}", state_dir.display());
-            return none();
-        }
-    };
-    match Model::parse(kept.source.as_bytes()) {
-        Ok(model) => (Arc::new(model), kept.revision),
-        Err(error) => {
-            tracing::error!(%error, "the behaviour model kept in {}", state_dir.display());
-            none()
-        }
-    }
+    Kept::initial(state_dir, Kept::MODEL, Model::parse)
 }
 
 impl Shared {

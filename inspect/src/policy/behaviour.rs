@@ -419,7 +419,7 @@ impl Compiler {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Direction, NoHeaders};
+    use super::super::Direction;
     use super::*;
 
     const POLICY: &str = "version: 1
@@ -445,17 +445,10 @@ behaviour:
 
     fn message(src: [u8; 4], port: u16, path: &'static str) -> Message<'static> {
         Message {
-            direction: Direction::Request,
-            src: src.into(),
-            dst: [10, 0, 0, 2].into(),
-            port,
-            vlans: Default::default(),
-            ja4: None,
             host: Some(b"shop"),
             method: b"GET",
             path: path.as_bytes(),
-            endpoint: None,
-            headers: &NoHeaders,
+            ..Message::new(Direction::Request, src.into(), [10, 0, 0, 2].into(), port)
         }
     }
 

@@ -102,17 +102,13 @@ impl Given {
         let mut url = Vec::new();
         decode_url(self.url.as_bytes(), &mut url);
         let message = |direction| Message {
-            direction,
-            src: self.client,
-            dst: self.server.ip(),
-            port: self.server.port(),
             vlans: self.vlans,
             ja4: self.ja4.as_deref(),
             host: self.host.as_deref().map(str::as_bytes),
             method: self.method.as_bytes(),
             path: &path,
-            endpoint: None,
             headers: &self.headers,
+            ..Message::new(direction, self.client, self.server.ip(), self.server.port())
         };
         let asked = policy.select(&message(Direction::Request));
         let answered = policy.select(&message(Direction::Response));

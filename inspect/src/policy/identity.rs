@@ -183,17 +183,9 @@ mod tests {
     fn of(extracts: &[Extract], fields: &[(&'static str, &str)], query: &str) -> Caller {
         let fields = Fields(fields.iter().map(|(n, v)| (*n, (*v).to_owned())).collect());
         let message = Message {
-            direction: Direction::Request,
-            src: [10, 0, 0, 1].into(),
-            dst: [10, 0, 0, 2].into(),
-            port: 80,
-            vlans: Default::default(),
-            ja4: None,
-            host: None,
             method: b"GET",
-            path: b"/",
-            endpoint: None,
             headers: &fields,
+            ..Message::new(Direction::Request, [10, 0, 0, 1].into(), [10, 0, 0, 2].into(), 80)
         };
         caller(extracts, &message, query.as_bytes(), &[7; 16])
     }
@@ -239,17 +231,9 @@ mod tests {
     fn a_kind_of_client_counts_with_its_address() {
         let chain = [Extract { place: Place::Ja4("x-ja4".to_owned()), claim: None }];
         let message = |ja4, last| Message {
-            direction: Direction::Request,
-            src: [10, 0, 0, last].into(),
-            dst: [10, 0, 0, 9].into(),
-            port: 443,
-            vlans: Default::default(),
             ja4,
-            host: None,
-            method: b"",
             path: b"",
-            endpoint: None,
-            headers: &super::super::NoHeaders,
+            ..Message::new(Direction::Request, [10, 0, 0, last].into(), [10, 0, 0, 9].into(), 443)
         };
         let seen = |ja4, last| caller(&chain, &message(Some(ja4), last), b"", &[7; 16]).identity;
         assert_ne!(seen("t13d", 1), seen("t13d", 2));

@@ -206,6 +206,25 @@ pub struct Message<'a> {
     pub headers: &'a dyn HeaderLookup,
 }
 
+impl Message<'_> {
+    /// One of which nothing is known but its way. Others are written as what differs: `Message { path, ..Message::new(…) }`.
+    pub fn new(direction: Direction, src: IpAddr, dst: IpAddr, port: u16) -> Self {
+        Message {
+            direction,
+            src,
+            dst,
+            port,
+            vlans: Vlans::default(),
+            ja4: None,
+            host: None,
+            method: b"",
+            path: b"/",
+            endpoint: None,
+            headers: &NoHeaders,
+        }
+    }
+}
+
 /// Access to a request's headers, however the parser keeps them.
 pub trait HeaderLookup {
     /// The value of the first field of this name. `name` is in lower case; the comparison ignores case.

@@ -252,17 +252,16 @@ impl HeaderLookup for Headers {
 impl CaseMessage {
     fn message(&self) -> Message<'_> {
         Message {
-            direction: self.direction,
-            src: self.src.unwrap_or([192, 0, 2, 9].into()),
-            dst: self.dst,
-            port: self.port,
-            vlans: Vlans::default(),
-            ja4: None,
             host: self.host.as_deref().map(str::as_bytes),
             method: self.method.as_deref().unwrap_or("GET").as_bytes(),
             path: self.path.as_bytes(),
-            endpoint: None,
             headers: &self.headers,
+            ..Message::new(
+                self.direction,
+                self.src.unwrap_or([192, 0, 2, 9].into()),
+                self.dst,
+                self.port,
+            )
         }
     }
 }
@@ -422,17 +421,8 @@ fn the_mode_of_the_whole_can_be_changed_alone() {
 fn without_a_policy_everything_is_alerted_on_and_nothing_edited() {
     let policy = Policy::monitor_all();
     let message = Message {
-        direction: Direction::Response,
-        src: [10, 0, 0, 1].into(),
-        dst: [10, 0, 0, 2].into(),
-        port: 80,
-        vlans: Vlans::default(),
-        ja4: None,
-        host: None,
         method: b"GET",
-        path: b"/",
-        endpoint: None,
-        headers: &NoHeaders,
+        ..Message::new(Direction::Response, [10, 0, 0, 1].into(), [10, 0, 0, 2].into(), 80)
     };
     for direction in [Direction::Request, Direction::Response] {
         let selection = policy.select(&Message { direction, ..message });
@@ -499,17 +489,9 @@ rules:
     let asked = |policy: &Policy, key: &str, direction| {
         let headers = Headers(BTreeMap::from([("x-key".to_owned(), key.to_owned())]));
         let message = Message {
-            direction,
-            src: [10, 0, 0, 1].into(),
-            dst: [10, 0, 0, 2].into(),
-            port: 80,
-            vlans: Vlans::default(),
-            ja4: None,
-            host: None,
             method: b"GET",
-            path: b"/",
-            endpoint: None,
             headers: &headers,
+            ..Message::new(direction, [10, 0, 0, 1].into(), [10, 0, 0, 2].into(), 80)
         };
         (policy.select(&message), policy.caller(&message, b"", &[1; 16]))
     };
@@ -595,17 +577,10 @@ rules: [{name: users, endpoints: ['/users/{id}', '/a'], action: block}]
         ("/users", false, false),
     ] {
         let message = Message {
-            direction: Direction::Request,
-            src: [10, 0, 0, 1].into(),
-            dst: [10, 0, 0, 2].into(),
-            port: 80,
-            vlans: Default::default(),
-            ja4: None,
             host: Some(b"h"),
             method: b"GET",
             path: path.as_bytes(),
-            endpoint: None,
-            headers: &NoHeaders,
+            ..Message::new(Direction::Request, [10, 0, 0, 1].into(), [10, 0, 0, 2].into(), 80)
         };
         let endpoint = learnt.find(b"h", path.as_bytes()).and_then(|number| learnt.get(number));
         let is_about = |policy: &Policy, message: &Message<'_>| !policy.select(message).is_empty();

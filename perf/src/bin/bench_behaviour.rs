@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use weir_inspect::behaviour::{Identity, Model, Seen, SiteModel, Template};
-use weir_inspect::policy::{Caller, Direction, Message, NoHeaders, Policy};
+use weir_inspect::policy::{Caller, Direction, Message, Policy};
 
 /// Their memory together is larger than a second-level cache.
 const CALLERS: usize = 4096;
@@ -36,17 +36,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let targets: Vec<String> =
         (0..1000).map(|i| format!("{}/{}?page=2&sort=name", path(i % ENDPOINTS), 17 * i)).collect();
     let message = Message {
-        direction: Direction::Request,
-        src: [10, 0, 0, 1].into(),
-        dst: [10, 0, 0, 2].into(),
-        port: 80,
-        vlans: Default::default(),
-        ja4: None,
         host: Some(b"api.example"),
         method: b"GET",
-        path: b"/",
-        endpoint: None,
-        headers: &NoHeaders,
+        ..Message::new(Direction::Request, [10, 0, 0, 1].into(), [10, 0, 0, 2].into(), 80)
     };
     let mut fastest = f64::MAX;
     for _ in 0..ROUNDS {

@@ -1,6 +1,6 @@
 //! A TLS connection: what its client says of itself is judged, and the rest passes unread.
 
-use weir_inspect::policy::{Cause, Counted, Decision, Direction, Message, NoHeaders, Policy};
+use weir_inspect::policy::{Cause, Counted, Decision, Direction, Message, Policy};
 use weir_reassembly::tls::{ClientHello, HelloReader, Progress};
 
 use super::{Action, Dir, Feed, Outcome, report};
@@ -43,17 +43,16 @@ fn unknown(feed: &mut Feed<'_>, end: u64) -> Outcome {
 /// Whether an enforced rule refuses the connection.
 fn refuses(feed: &mut Feed<'_>, policy: &Policy, name: Option<&[u8]>, ja4: &str) -> bool {
     let message = Message {
-        direction: Direction::Request,
-        src: feed.conn.client.0,
-        dst: feed.conn.server.0,
-        port: feed.conn.server.1,
         vlans: feed.conn.vlans,
         ja4: Some(ja4),
         host: name,
-        method: b"",
         path: b"",
-        endpoint: None,
-        headers: &NoHeaders,
+        ..Message::new(
+            Direction::Request,
+            feed.conn.client.0,
+            feed.conn.server.0,
+            feed.conn.server.1,
+        )
     };
     let rules = policy.select(&message);
     if rules.is_empty() {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use weir_inspect::endpoints::Endpoint;
 use weir_inspect::policy::{
-    Action, Caller, Counted, Decision, Direction, HeaderLookup, Message, NoHeaders, Part, Policy,
-    RuleId, Selection, TooLate,
+    Action, Caller, Counted, Decision, Direction, HeaderLookup, Message, Part, Policy, RuleId,
+    Selection, TooLate,
 };
 use weir_inspect::scan::{Found, decode_url};
 use weir_reassembly::http2::ValuePlace;
@@ -199,17 +199,18 @@ impl Transaction {
         let endpoint = endpoints.find(host.unwrap_or_default(), &path);
         request.endpoint = endpoint;
         let message = Message {
-            direction: Direction::Request,
-            src: feed.conn.client.0,
-            dst: feed.conn.server.0,
-            port: feed.conn.server.1,
             vlans: feed.conn.vlans,
-            ja4: None,
             host,
             method,
             path: &path,
             endpoint: endpoint.and_then(|number| endpoints.get(number)),
             headers: &Lookup(fields),
+            ..Message::new(
+                Direction::Request,
+                feed.conn.client.0,
+                feed.conn.server.0,
+                feed.conn.server.1,
+            )
         };
         let rules = policy.select(&message);
         self.response_rules = policy.select(&Message { direction: Direction::Response, ..message });
@@ -265,17 +266,13 @@ impl Transaction {
     /// Rules about a response whose request was not seen.
     pub fn judge_unasked(&mut self, feed: &mut Feed<'_>) {
         let message = Message {
-            direction: Direction::Response,
-            src: feed.conn.client.0,
-            dst: feed.conn.server.0,
-            port: feed.conn.server.1,
             vlans: feed.conn.vlans,
-            ja4: None,
-            host: None,
-            method: b"",
-            path: b"/",
-            endpoint: None,
-            headers: &NoHeaders,
+            ..Message::new(
+                Direction::Response,
+                feed.conn.client.0,
+                feed.conn.server.0,
+                feed.conn.server.1,
+            )
         };
         self.response_rules = self.request.policy.select(&message);
     }

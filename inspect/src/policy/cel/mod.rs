@@ -202,17 +202,11 @@ mod tests {
 
     fn message() -> Message<'static> {
         Message {
-            direction: Direction::Request,
-            src: [10, 1, 2, 3].into(),
-            dst: [10, 9, 0, 1].into(),
-            port: 8080,
-            vlans: Default::default(),
-            ja4: None,
             host: Some(b"orders.internal:8080"),
             method: b"POST",
             path: b"/api/v2/orders",
-            endpoint: None,
             headers: &Headers,
+            ..Message::new(Direction::Request, [10, 1, 2, 3].into(), [10, 9, 0, 1].into(), 8080)
         }
     }
 

@@ -27,17 +27,11 @@ pub fn selection(policy: &Policy, request: &Request) -> Selection {
     let mut path = Vec::new();
     decode_url(request.url.split(['?', '#']).next().unwrap_or("/").as_bytes(), &mut path);
     policy.select(&Message {
-        direction: Direction::Request,
-        src,
-        dst,
-        port,
-        vlans: Default::default(),
-        ja4: None,
         host: request.host.as_deref().map(str::as_bytes),
         method: request.method.as_bytes(),
         path: &path,
-        endpoint: None,
         headers: &Headers(request),
+        ..Message::new(Direction::Request, src, dst, port)
     })
 }
 
