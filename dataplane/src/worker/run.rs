@@ -13,6 +13,7 @@ use super::clock::{self, now};
 use super::handover::MeshEnd;
 use super::report::Report;
 use super::rest::Rest;
+use super::urgency::Urgency;
 use crate::control::Shared;
 use crate::engine::bypass::Order;
 use crate::engine::{Buffer, Counters, Engine, Io, Side};
@@ -42,6 +43,7 @@ pub(super) struct Worker<'u> {
     pub xdp: Arc<Xdp>,
     pub heartbeat: Heartbeat,
     pub rest: Rest,
+    pub urgency: Urgency,
     pub report: Arc<Report>,
     pub stop: Arc<AtomicBool>,
 }
@@ -174,6 +176,9 @@ impl<'u> Worker<'u> {
             return;
         }
         own.published = now;
+        if let Err(error) = self.urgency.adapt(self.engine.counters().received, now) {
+            tracing::warn!(worker = self.index, %error, "the worker keeps its scheduling class");
+        }
         let frames = self.ports.count(0, self.engine.held());
         let flows = self.engine.flows();
         self.report.publish_services(self.engine.services());

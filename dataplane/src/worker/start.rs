@@ -17,7 +17,7 @@ use super::handover::{Mesh, MeshEnd};
 use super::report::{Report, Snapshot};
 use super::rest::Rest;
 use super::run::Worker;
-use super::urgency;
+use super::urgency::{self, Urgency};
 use crate::control::Shared;
 use crate::engine::keys::Keys;
 use crate::engine::{Engine, EngineSettings, Side};
@@ -203,7 +203,7 @@ impl Seat {
             let problem = format!("the system refuses core {}", self.core.id);
             return Err(WorkerError::Core { worker: index, problem });
         }
-        if let Err(error) = urgency::set() {
+        if let Err(error) = urgency::raise() {
             tracing::warn!(worker = index, %error, "the worker keeps its priority; a busy core may delay it");
         }
         let attempts: &[bool] = match self.settings.mode {
@@ -253,6 +253,7 @@ impl Seat {
             xdp: self.xdp,
             heartbeat: heartbeat.clone(),
             rest: Rest::new(self.settings.busy_poll),
+            urgency: Urgency::default(),
             report: self.report,
             stop: self.stop,
         }
