@@ -12,7 +12,7 @@ PACKAGES := clang llvm libelf-dev zlib1g-dev pkg-config m4 gcc-multilib libhyper
 SHARED ?= ../shared
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo demo-stop test test-long bench bench-detection bench-learning train-endpoints lint fmt fuzz
+.PHONY: help deps build install demo demo-stop test test-long bench bench-detection bench-learning train-endpoints lint fmt fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,21 @@ deps: ## install the Debian packages that are missing (as root)
 # One profile and one set of features for all that tests and the demo run: nothing is compiled twice.
 build: deps ## compile the programs and the tests
 	cargo build --workspace --bins --tests
+
+install: deps ## programs, settings and systemd units onto this machine (as root); settings that are there stay
+	cargo build --release -p weir-dataplane -p weir-mgmt --bins
+	install -Dt $(DESTDIR)/usr/local/bin $(addprefix $(CARGO_TARGET_DIR)/release/,weir-dataplane weir-mgmt weir)
+	install -Dm644 -t $(DESTDIR)/etc/systemd/system configs/weir-dataplane.service configs/weir-mgmt.service
+	install -Dm644 configs/weir.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/weir.conf
+	install -Dm644 configs/weir.sysusers $(DESTDIR)/usr/lib/sysusers.d/weir.conf
+	install -Dm644 -t $(DESTDIR)/usr/local/share/doc/weir README.md docs/policy.md docs/learning.md configs/policy*
+	install -Dm644 -t $(DESTDIR)/usr/local/share/doc/weir/tenants configs/tenants/*
+	@for f in dataplane-inline:dataplane mgmt:mgmt; do \
+		to=$(DESTDIR)/etc/weir/$${f#*:}.yaml; \
+		[ -e $$to ] || install -Dm644 configs/$${f%:*}.yaml $$to; done
+	@echo "Next: name your ports in /etc/weir/dataplane.yaml, then"
+	@echo "  systemd-sysusers; systemd-tmpfiles --create weir.conf; weir-dataplane preflight --config /etc/weir/dataplane.yaml"
+	@echo "  systemctl enable --now weir-mgmt weir-dataplane; weir policy apply POLICY; weir status"
 
 demo: build ## see Weir work between real programs (as root); KEEP=1 leaves it running
 	@KEEP=$(KEEP) $(CARGO_TARGET_DIR)/debug/demo
