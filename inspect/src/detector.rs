@@ -44,6 +44,29 @@ pub enum Category {
 }
 
 impl Category {
+    /// Each of them.
+    pub const ALL: [Category; 11] = {
+        use Category::*;
+        [Pci, Pii, Health, Secrets, SecretsNamed, Network, Leakage, Llm, Postal, Attacks, Custom]
+    };
+
+    /// Its name in policies and events.
+    pub fn name(self) -> &'static str {
+        match self {
+            Category::Pci => "pci",
+            Category::Pii => "pii",
+            Category::Health => "health",
+            Category::Secrets => "secrets",
+            Category::SecretsNamed => "secrets-named",
+            Category::Network => "network",
+            Category::Leakage => "leakage",
+            Category::Llm => "llm",
+            Category::Postal => "postal",
+            Category::Attacks => "attacks",
+            Category::Custom => "custom",
+        }
+    }
+
     /// Whether its detectors are only looked for where a policy names them: ordinary traffic is full of what they find, or
     /// of what has to be looked at for them.
     pub fn is_named_only(self) -> bool {
@@ -127,5 +150,19 @@ impl DetectorSet {
     /// The detectors in the set, in order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = DetectorId> + '_ {
         (0..MAX_DETECTORS as u16).map(DetectorId).filter(|id| self.contains(*id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_categories_have_the_name_that_policies_give_them() {
+        for (place, category) in Category::ALL.into_iter().enumerate() {
+            assert_eq!(place, category as usize);
+            assert_eq!(serde_json::to_value(category).unwrap(), category.name());
+        }
+        assert_eq!(Category::ALL.last(), Some(&Category::Custom), "the last of the enum");
     }
 }

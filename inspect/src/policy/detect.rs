@@ -17,20 +17,6 @@ use crate::validate;
 /// What `detect` calls a whole category by.
 const CATEGORY: &str = "category:";
 
-/// The names of [`Category`].
-const CATEGORIES: [&str; 10] = [
-    "pci",
-    "pii",
-    "health",
-    "secrets",
-    "secrets-named",
-    "network",
-    "leakage",
-    "llm",
-    "attacks",
-    "custom",
-];
-
 /// How far from a match the words of its context stand, and findings that are reported together, unless something else is
 /// said.
 const NEAR: u32 = 50;
@@ -341,8 +327,8 @@ impl Compiler {
     fn named(&self, name: &str) -> Result<DetectorSet, String> {
         let mut set = DetectorSet::EMPTY;
         if let Some(category) = name.strip_prefix(CATEGORY) {
-            let Ok(wanted) = serde_json::from_value::<Category>(category.into()) else {
-                let hint = did_you_mean(category, CATEGORIES);
+            let Some(wanted) = Category::ALL.into_iter().find(|c| c.name() == category) else {
+                let hint = did_you_mean(category, Category::ALL.map(Category::name));
                 return Err(format!("there is no category `{category}`{hint}"));
             };
             let members =
@@ -358,7 +344,7 @@ impl Compiler {
         {
             set.insert(detector.id);
         } else if !self.refused.contains(&self.scope.full(name)) {
-            let hint = if CATEGORIES.contains(&name) {
+            let hint = if Category::ALL.iter().any(|c| c.name() == name) {
                 format!("; did you mean `{CATEGORY}{name}`?")
             } else {
                 let seen = self.catalog.iter().filter(|d| self.scope.sees(&d.name));

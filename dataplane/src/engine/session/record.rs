@@ -25,20 +25,6 @@ pub struct Noted {
 /// A bit for each [`Category`].
 type Found = Cell<u16>;
 
-/// Each category that data may have, with its name.
-const CATEGORIES: [Category; 10] = [
-    Category::Pci,
-    Category::Pii,
-    Category::Health,
-    Category::Secrets,
-    Category::SecretsNamed,
-    Category::Network,
-    Category::Leakage,
-    Category::Llm,
-    Category::Postal,
-    Category::Custom,
-];
-
 impl Noted {
     /// A header field of the request.
     pub fn field(&mut self, name: &[u8], value: &[u8]) {
@@ -73,8 +59,7 @@ impl Noted {
     pub fn found(&self, dir: Dir, category: Category) {
         let [sent, received] = &self.found;
         let cell = if dir == Dir::ToServer { sent } else { received };
-        let bit = CATEGORIES.iter().position(|c| *c == category);
-        cell.set(cell.get() | bit.map_or(0, |bit| 1 << bit));
+        cell.set(cell.get() | 1 << category as u16);
     }
 
     /// Data begins there in the decoded URL. As sent it begins there or later.
@@ -93,8 +78,8 @@ impl Noted {
     fn names(&self, dir: Dir) -> Vec<String> {
         let [sent, received] = &self.found;
         let bits = if dir == Dir::ToServer { sent.get() } else { received.get() };
-        let named = CATEGORIES.iter().enumerate().filter(|(bit, _)| bits & 1 << bit != 0);
-        named.map(|(_, category)| report::category(*category).to_owned()).collect()
+        let data = |c: &Category| *c != Category::Attacks && bits & 1 << *c as u16 != 0;
+        Category::ALL.into_iter().filter(data).map(|c| c.name().to_owned()).collect()
     }
 }
 

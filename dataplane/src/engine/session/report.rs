@@ -138,7 +138,7 @@ pub fn finding(feed: &mut Feed<'_>, request: &Request, f: &Finding<'_>) {
     let finding = proto::Finding {
         rule: request.policy.rule_name(f.decision.rule).to_owned(),
         detector: detector.name.clone(),
-        category: category(detector.category).to_owned(),
+        category: detector.category.name().to_owned(),
         action: match f.decision.action {
             policy::Action::Alert => proto::Action::Alert,
             policy::Action::Tokenize => proto::Action::Tokenize,
@@ -181,22 +181,6 @@ pub fn finding(feed: &mut Feed<'_>, request: &Request, f: &Finding<'_>) {
         _ => Body::Leak(proto::Leak { finding, http, grpc }),
     };
     tell(feed, request, body);
-}
-
-pub(super) fn category(c: Category) -> &'static str {
-    match c {
-        Category::Pci => "pci",
-        Category::Pii => "pii",
-        Category::Health => "health",
-        Category::Secrets => "secrets",
-        Category::SecretsNamed => "secrets-named",
-        Category::Network => "network",
-        Category::Leakage => "leakage",
-        Category::Llm => "llm",
-        Category::Postal => "postal",
-        Category::Attacks => "attacks",
-        Category::Custom => "custom",
-    }
 }
 
 /// Tells that a message was stopped, or would have been.
