@@ -6,6 +6,7 @@
 mod behaviour;
 mod decode;
 mod endpoints;
+mod graphql;
 mod grpc;
 mod http1;
 mod http2;
@@ -20,6 +21,7 @@ mod websocket;
 pub use behaviour::behaviour;
 pub use decode::{CODINGS, decode};
 pub use endpoints::endpoints;
+pub use graphql::graphql;
 pub use grpc::grpc;
 pub use http1::http1;
 pub use http2::{hpack, http2};

@@ -362,6 +362,21 @@ fn decode() {
 }
 
 #[test]
+fn graphql() {
+    let seeds: [&[u8]; 5] = [
+        br#"{"operationName":"Bb","variables":{"a":["}"]},"query":"query A($a: In = {b: "}"}) @c { d }
+mutation Bb { e }"}"#,
+        br#"[{"query":"fragment F on T { a } subscription S { alias: field(s: """x""") }"}]"#,
+        br#"{"query":"{ viewer { login } }","extensions":{"persistedQuery":{"version":1}}}"#,
+        b"# {\nquery A { a }, { b } mutation ($x: [Int]) { c: d }",
+        b"operationName=Q&query=query%20Q+%7Ba%7D",
+    ];
+    let seeds: Vec<_> =
+        (0..2u8).flat_map(|form| seeds.map(|body| [&[form, 7], body].concat())).collect();
+    smoke("graphql", weir_fuzz::graphql, &seeds);
+}
+
+#[test]
 fn path() {
     let contents: [&[u8]; 9] = [
         br#"{"a":[1,{"b\"":"{\"c\":\"4111111111111111\"}"}],"d":[[],"\u007b\"e"]} {"f":1}"#,

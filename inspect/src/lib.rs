@@ -8,6 +8,7 @@ pub mod detector;
 pub mod duration;
 pub mod endpoints;
 pub mod evidence;
+pub mod graphql;
 pub mod linear_counting;
 pub mod path;
 pub mod policy;

@@ -38,6 +38,8 @@ pub struct Request {
     pub received: Vec<String>,
     /// The template of the learnt endpoint that it goes to, if one was known.
     pub endpoint: Option<String>,
+    /// The GraphQL operation that it asks for, where that was told apart from its body.
+    pub operation: Option<String>,
     /// In a sample: it stands for so many requests; 0 and 1: for itself.
     pub weight: u32,
 }
@@ -83,6 +85,7 @@ struct Line {
     response_length: Option<u64>,
     caller: Option<String>,
     endpoint: Option<String>,
+    operation: Option<String>,
     #[serde(default)]
     sensitive_sent: Vec<String>,
     #[serde(default)]
@@ -146,6 +149,7 @@ impl Request {
             response,
             caller: line.caller,
             endpoint: line.endpoint,
+            operation: line.operation,
             sent: line.sensitive_sent,
             received: line.sensitive_received,
             weight: line.weight,

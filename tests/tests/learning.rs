@@ -21,7 +21,7 @@ rules:
 ";
 const SOON: Duration = Duration::from_secs(20);
 
-/// An API of three endpoints: one list, its objects, and their payments.
+/// An API: one list, its objects, and their payments; and GraphQL, which answers anything.
 fn api(mut stream: TcpStream) {
     while let Some(head) = read_head(&mut stream) {
         let head = String::from_utf8_lossy(&head).into_owned();
@@ -30,6 +30,7 @@ fn api(mut stream: TcpStream) {
         let parts: Vec<&str> = path.split('/').skip(1).collect();
         let (status, body) = match parts.as_slice() {
             ["orders"] => ("200 OK", "[]"),
+            ["graphql"] => ("200 OK", "{\"data\": {}}"),
             ["orders", id] if id.parse::<u32>().is_ok() => ("200 OK", "{}"),
             ["orders", _, "payment"] => ("200 OK", "{\"card\": \"4111 1111 1111 1111\"}"),
             _ => ("404 Not Found", "{}"),
@@ -47,6 +48,18 @@ fn api(mut stream: TcpStream) {
 fn ask(topology: &Topology, paths: impl Iterator<Item = String>) -> Vec<u16> {
     let mut client = RawClient::connect(&topology.client, H1).unwrap();
     paths.map(|path| client.get(&path).unwrap().status).collect()
+}
+
+/// Two operations of GraphQL are two endpoints, and told in events.
+fn operations_are_told_apart(topology: &Topology, weir: &Weir<'_>) {
+    let query = "%7Bcart%7Bid%7D%7D";
+    let paths = [format!("/graphql?query={query}"), format!("/graphql?query=mutation{query}")];
+    assert_eq!(ask(topology, paths.into_iter()), [200, 200]);
+    wait_for("two operations", SOON, || {
+        let text = weir.said(&["endpoints", "--json"]).unwrap();
+        ["query cart", "mutation cart"].iter().all(|name| text.contains(name)).then_some(())
+    })
+    .unwrap();
 }
 
 fn traffic() -> impl Iterator<Item = String> {
@@ -92,6 +105,7 @@ fn what_passes_is_learnt_and_becomes_an_allow_list() {
 
     payments_are_known_by_their_endpoint(&topology, &weir);
 
+    operations_are_told_apart(&topology, &weir);
     let allow_list = weir.said(&["endpoints", "--policy"]).unwrap();
     let enforced = allow_list.replace("mode: monitor", "mode: enforce");
     let (accepted, why) = weir.apply(&enforced).unwrap();

@@ -152,6 +152,12 @@ fn http(m: &Http) -> Object {
     text(&mut o, "redirect", &m.redirect);
     o.insert("length".into(), m.length.into());
     text(&mut o, "endpoint", &m.endpoint);
+    if let Some(graphql) = &m.graphql {
+        let mut g = Object::new();
+        text(&mut g, "operation_type", &graphql.operation_type);
+        text(&mut g, "operation_name", &graphql.operation_name);
+        object(&mut o, "graphql", g);
+    }
     if m.request_length != 0 {
         o.insert("request_length".into(), m.request_length.into());
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use weir_proto::event::Body;
 use weir_proto::{
     Action, Anomaly, AppProto, Attack, Behaviour, Block, Direction, Endpoint, Event, Finding, Flow,
-    Grpc, Header, Http, Leak, Part, Sample, Stats, Tls, Websocket, eve,
+    Graphql, Grpc, Header, Http, Leak, Part, Sample, Stats, Tls, Websocket, eve,
 };
 
 const GOLDEN: &str = include_str!("events.jsonl");
@@ -37,6 +37,17 @@ fn http1() -> Http {
         request_headers: vec![Header { name: "Host".into(), value: "shop.example:8080".into() }],
         ..Http::default()
     }
+}
+
+#[test]
+fn an_operation_of_graphql_is_told_with_its_request() {
+    let graphql = Graphql { operation_type: "query".into(), operation_name: "Cart".into() };
+    let http = Http { graphql: Some(graphql), ..http1() };
+    let line = eve::to_json(&event(AppProto::Http, Body::Http(http)));
+    assert_eq!(
+        line["http"]["graphql"],
+        serde_json::json!({"operation_type": "query", "operation_name": "Cart"})
+    );
 }
 
 fn http2() -> Http {

@@ -182,7 +182,7 @@ fn table(endpoints: &[Value]) -> String {
             [
                 text(e, "host"),
                 text(e, "method"),
-                text(e, "template"),
+                format!("{} {}", text(e, "template"), text(e, "operation")).trim_end().to_owned(),
                 number(e, "count"),
                 number(e, "callers"),
                 format!("{:.2}", e.get("confidence").and_then(Value::as_f64).unwrap_or(0.0)),
@@ -219,9 +219,12 @@ mod tests {
             "confidence": 0.987, "credentials": {"bearer": 12}, "sensitive_received": {"pii": 9}});
         let files =
             json!({"type": "files", "host": "a", "directory": "/css", "kind": "css", "count": 1});
-        let text = table(&[endpoint, files]);
+        let operation = json!({"host": "a", "method": "POST", "template": "/graphql", "operation": "query Cart",
+            "count": 1, "callers": 1, "confidence": 0.5});
+        let text = table(&[endpoint, files, operation]);
         let rows: Vec<Vec<&str>> = text.lines().map(|l| l.split_whitespace().collect()).collect();
-        assert_eq!(rows.len(), 2, "{text}");
+        assert_eq!(rows.len(), 3, "{text}");
+        assert_eq!(rows[2], ["a", "POST", "/graphql", "query", "Cart", "1", "1", "0.50"]);
         assert_eq!(
             rows[1],
             ["a", "GET", "/people/{person_id}", "12", "3", "0.99", "bearer", "pii"]

@@ -146,7 +146,10 @@ impl Content {
         let from = self.length;
         self.length += bytes.len() as u64;
         match self.reading {
-            Reading::Skip => return PieceOutcome::default(),
+            Reading::Skip => {
+                request.noted.read(feed.dir, bytes);
+                return PieceOutcome::default();
+            }
             Reading::Encoded => {
                 feed.cx.counters.unread_encoded_bytes += bytes.len() as u64;
                 return self.coded_piece(feed, request, at, bytes, last, None);
@@ -242,6 +245,7 @@ impl Content {
         bytes: &[u8],
         last: bool,
     ) -> (usize, bool) {
+        request.noted.read(feed.dir, bytes);
         let most = feed.cx.settings.limits.paths;
         let (kept, memory) = (self.state.content(), self.state.memory());
         self.tracked.take_if(|tracked| !tracked.count(memory, most));

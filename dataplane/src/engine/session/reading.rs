@@ -115,6 +115,11 @@ fn is(name: &[u8], wanted: &[u8]) -> bool {
     tokens.eq(wanted.iter().copied())
 }
 
+/// Whether a message names a coding of its body.
+pub fn is_coded(fields: &dyn HeadFields) -> bool {
+    fields.find("content-encoding").is_some_and(|coding| !decode::is_identity(coding))
+}
+
 /// All that the `Content-Encoding` fields list, as one list (RFC 9110 §5.3), and the field that seals the body, if any:
 /// in one pass, since this is asked of every message with a body.
 fn codings_and_seal(fields: &dyn HeadFields, list: &mut Vec<u8>) -> Option<&'static str> {

@@ -1,8 +1,9 @@
 //! What whoever learns is told of a request: where it went, how it was answered, what kinds of data went through it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use weir_inspect::detector::Category;
+use weir_inspect::graphql::{self, Operation};
 use weir_proto as proto;
 use weir_reassembly::time::Time;
 
@@ -20,6 +21,8 @@ pub struct Noted {
     found: [Found; 2],
     /// From here on the URL holds something that nobody may read in a log.
     hidden: Cell<Option<u32>>,
+    /// It goes to GraphQL, and this reads what it asks for.
+    graphql: Option<Box<RefCell<graphql::Reader>>>,
 }
 
 /// A bit for each [`Category`].
@@ -73,6 +76,25 @@ impl Noted {
         let Some(at) = self.hidden.get() else { return url };
         let query = url.iter().position(|b| matches!(b, b'?' | b'#')).unwrap_or(url.len());
         url.get(..query.min(at as usize)).unwrap_or_default()
+    }
+
+    /// It goes to GraphQL.
+    pub fn asks_graphql(&mut self, reader: graphql::Reader) {
+        self.graphql = Some(Box::new(RefCell::new(reader)));
+    }
+
+    /// The next bytes of a body, its coding undone.
+    pub fn read(&self, dir: Dir, bytes: &[u8]) {
+        if let (Some(reader), Dir::ToServer) = (&self.graphql, dir)
+            && let Ok(mut reader) = reader.try_borrow_mut()
+        {
+            reader.feed(bytes);
+        }
+    }
+
+    /// What it asks GraphQL for, as far as that was read.
+    pub fn operation(&self) -> Option<Operation> {
+        self.graphql.as_ref()?.try_borrow().ok()?.operation()
     }
 
     fn names(&self, dir: Dir) -> Vec<String> {

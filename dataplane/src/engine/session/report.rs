@@ -85,6 +85,10 @@ pub(super) fn http(request: &Request) -> proto::Http {
         http2_stream_id: (request.stream != 0).then_some(request.stream),
         request_length: request.request_length,
         endpoint: request.endpoint().map(|e| e.template.to_string()).unwrap_or_default(),
+        graphql: request.noted.operation().map(|operation| proto::Graphql {
+            operation_type: operation.kind.map(|kind| kind.name().to_owned()).unwrap_or_default(),
+            operation_name: operation.name,
+        }),
         ..Default::default()
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weir_inspect::endpoints::Endpoint;
+use weir_inspect::graphql;
 use weir_inspect::policy::{
     Action, Caller, Counted, Decision, Direction, HeaderLookup, Message, Part, Policy, RuleId,
     Selection, TooLate,
@@ -219,6 +220,7 @@ impl Transaction {
         self.request.caller = policy.caller(&message, query, &feed.cx.settings.keys.values);
         self.request.asked = feed.now;
         self.request.watched = policy.watches(&message);
+        asks_graphql(&mut self.request.noted, (method, &path, query), fields, &rules);
         let refused = match self.request.watched {
             true => behaviour::refuses(feed, &mut self.request, &message),
             false => None,
@@ -439,6 +441,32 @@ impl Transaction {
 pub fn is_binary(content_type: &[u8]) -> bool {
     let kinds = [&b"application/grpc"[..], b"application/x-protobuf", b"application/protobuf"];
     kinds.iter().any(|kind| reading::is_media_type(content_type, kind))
+}
+
+/// Whether a request goes to GraphQL, which tells what it asks for in its body or its query.
+fn asks_graphql(
+    noted: &mut Noted,
+    (method, path, query): (&[u8], &[u8], &[u8]),
+    fields: &dyn HeadFields,
+    rules: &Selection,
+) {
+    let content_type = match method {
+        b"GET" => b"",
+        b"POST" => fields.find("content-type").unwrap_or_default(),
+        _ => return,
+    };
+    if !graphql::is_asked(path, content_type) {
+        return;
+    }
+    let reader = match method {
+        b"GET" => graphql::Reader::of_query(query),
+        // A coding is undone only for rules.
+        _ if !rules.scans(Part::Body) && reading::is_coded(fields) => None,
+        _ => Some(graphql::Reader::of_body(content_type)),
+    };
+    if let Some(reader) = reader {
+        noted.asks_graphql(reader);
+    }
 }
 
 fn keep(to: &mut Vec<u8>, from: &[u8]) {

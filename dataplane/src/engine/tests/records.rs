@@ -1,5 +1,7 @@
 //! What whoever learns is told of requests.
 
+use weir_proto::event::Body;
+
 use super::*;
 
 const POLICY: &str = "version: 1
@@ -7,6 +9,12 @@ services:
   - {name: people, hosts: [shop.example]}
 rules:
   - {name: ids, detect: [us-ssn], action: alert}
+";
+
+/// No rule reads a body.
+const HEADS: &str = "version: 1
+rules:
+  - {name: trace, methods: [TRACE], action: block}
 ";
 
 fn request(path: &str, token: &str) -> String {
@@ -55,6 +63,53 @@ fn what_is_found_in_a_url_is_in_no_record_and_no_event() {
     }
     let events: Vec<_> = std::iter::from_fn(|| p.engine.poll_event()).collect();
     assert!(events.len() >= 4 && !format!("{events:?}").contains("22-1234"), "{events:?}");
+}
+
+/// A query that names its operation, and what is told of it in a record and in an event.
+fn graphql(policy: &str, fields: &str, body: &[u8], size: usize) -> Vec<String> {
+    let mut p =
+        Play::open_with(policy, EngineSettings { log_requests: true, ..Default::default() });
+    p.engine.sample(1000);
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nHost: a\r\n{fields}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    p.say(Dir::ToServer, head);
+    body.chunks(size).for_each(|piece| p.say(Dir::ToServer, piece));
+    p.say(Dir::ToClient, answer("{}"));
+    let record = p.engine.poll_record().unwrap().http;
+    let event = std::iter::from_fn(|| p.engine.poll_event()).find_map(|event| match event.body {
+        Some(Body::Http(http)) => Some(http),
+        _ => None,
+    });
+    let told = |http: weir_proto::Http| http.graphql;
+    let [record, event] = [record, event].map(|http| http.and_then(told));
+    assert_eq!(record, event);
+    record.map(|g| vec![g.operation_type, g.operation_name]).unwrap_or_default()
+}
+
+#[test]
+fn operations_of_graphql_are_told_whether_or_not_their_body_is_scanned() {
+    let body = br#"{"variables":{"ssn":"536-22-1234"},"query":"mutation Pay($a: Int) { pay(a: $a) { id } }"}"#;
+    let coded = {
+        use std::io::Write;
+        let mut to = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        to.write_all(body).unwrap();
+        to.finish().unwrap()
+    };
+    let gzip = "Content-Type: application/json\r\nContent-Encoding: gzip";
+    for size in [1, 61, 1448] {
+        for (policy, fields, body, wanted) in [
+            (HEADS, "Content-Type: application/json", &body[..], true),
+            (POLICY, "Content-Type: application/json", &body[..], true),
+            (POLICY, gzip, &coded[..], true),
+            (HEADS, gzip, &coded[..], false),
+        ] {
+            let told = graphql(policy, fields, body, size);
+            assert_eq!(told == ["mutation", "Pay"], wanted, "{fields} by {size}: {told:?}");
+            assert_eq!(told.is_empty(), !wanted, "{fields} by {size}: {told:?}");
+        }
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use weir_inspect::request::{Request, Response};
-use weir_proto::{Access, Endpoint, eve};
+use weir_proto::{Access, Endpoint, Graphql, eve};
 
 /// What can be learnt from a record; none if it says nothing of a request.
 pub(super) fn request(record: &Access) -> Option<Request> {
@@ -56,9 +56,14 @@ pub(super) fn request(record: &Access) -> Option<Request> {
         sent: record.sent.clone(),
         received: record.received.clone(),
         endpoint: Some(http.endpoint.clone()).filter(|template| !template.is_empty()),
+        operation: http.graphql.as_ref().map(operation),
         weight: record.weight,
         ..Request::default()
     })
+}
+
+fn operation(graphql: &Graphql) -> String {
+    [graphql.operation_type.as_str(), &graphql.operation_name].join(" ").trim_start().to_owned()
 }
 
 fn address(end: Option<&Endpoint>) -> Option<String> {
@@ -83,6 +88,10 @@ mod tests {
             http_method: "GET".into(),
             status: 404,
             length: 7,
+            graphql: Some(Graphql {
+                operation_type: "query".into(),
+                operation_name: "Cart".into(),
+            }),
             ..Http::default()
         };
         let record = Access {
@@ -102,6 +111,7 @@ mod tests {
             (Some("shop"), Some("10.0.0.1:80"))
         );
         assert_eq!((request.ts, request.weight), (Some(1.5), 3));
+        assert_eq!(request.operation.as_deref(), Some("query Cart"));
         assert_eq!(
             request.header("authorization"),
             Some("Bearer 10.0.0.1"),

@@ -247,7 +247,7 @@ impl Host {
         let literal = paths::is_grpc(request, components);
         let method = Method {
             name: request.method.as_str().into(),
-            operation: paths::graphql(request, components).map(Into::into),
+            operation: paths::graphql(request).map(Into::into),
         };
         let answered = is_answered(status);
         let trie = if answered { &mut self.trie } else { &mut self.refused };

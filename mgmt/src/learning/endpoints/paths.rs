@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
+use weir_inspect::graphql::{self, Reader};
 use weir_inspect::request::Request;
 
 /// Ends of names of files that browsers load with a page.
@@ -68,30 +68,26 @@ pub fn is_grpc(request: &Request, components: &[Cow<'_, str>]) -> bool {
         && (kind.starts_with("application/grpc") && components.len() == 2 || named())
 }
 
-/// The operation of a GraphQL call: its name, or its first field.
-pub fn graphql(request: &Request, components: &[Cow<'_, str>]) -> Option<String> {
-    let is_place = components.last().is_some_and(|last| last.eq_ignore_ascii_case("graphql"));
-    if !is_place || request.method != "POST" {
+/// The operation of a GraphQL call: `query Orders`, or with the name of its first field.
+pub fn graphql(request: &Request) -> Option<String> {
+    if request.operation.is_some() {
+        return request.operation.clone();
+    }
+    let kind = request.header("content-type").unwrap_or_default();
+    let (path, query) = request.url.split_once('?').unwrap_or((&request.url, ""));
+    if !graphql::is_asked(path.as_bytes(), kind.as_bytes()) {
         return None;
     }
-    let body: Value = serde_json::from_slice(&request.body).ok()?;
-    let named = body.get("operationName").and_then(Value::as_str).filter(|name| !name.is_empty());
-    let query = body.get("query").and_then(Value::as_str)?;
-    named.map(str::to_owned).or_else(|| operation(query))
-}
-
-/// `query Name(…) {…}`: its name; `{ field … }`: its first field.
-fn operation(query: &str) -> Option<String> {
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let name = |text: &str| {
-        let text = text.trim_start();
-        let end = text.find(|c| !is_name(c)).unwrap_or(text.len());
-        text.get(..end).filter(|name| !name.is_empty()).map(str::to_owned)
+    let reader = match request.method.as_str() {
+        "GET" => Reader::of_query(query.as_bytes()),
+        "POST" => {
+            let mut reader = Reader::of_body(kind.as_bytes());
+            reader.feed(&request.body);
+            Some(reader)
+        }
+        _ => None,
     };
-    let (head, rest) = query.split_once('{')?;
-    let keyword = head.trim_start();
-    let after = ["query", "mutation", "subscription"].iter().find_map(|k| keyword.strip_prefix(k));
-    after.and_then(name).or_else(|| name(rest))
+    Some(reader?.operation()?.to_string())
 }
 
 #[cfg(test)]
@@ -111,21 +107,20 @@ mod tests {
 
     #[test]
     fn operations_have_names() {
-        for (query, name) in [
-            ("query Orders($a: Int) { orders { id } }", Some("Orders")),
-            ("{ viewer { login } }", Some("viewer")),
-            ("mutation { addStar(input: {}) { id } }", Some("addStar")),
-            ("nonsense", None),
-        ] {
-            assert_eq!(operation(query).as_deref(), name, "{query}");
-        }
         let call = |method: &str, url: &str, body: &str| {
             let line = serde_json::json!({"method": method, "url": url, "body": body});
             Request::parse(line.to_string().as_bytes()).unwrap()
         };
-        let body = r#"{"operationName":"Named","query":"query X { a }"}"#;
-        let asked = call("POST", "/api/graphql", body);
-        assert_eq!(graphql(&asked, &components(&asked.url)).as_deref(), Some("Named"));
+        let body = r#"{"operationName":"Named","query":"query Named { a }"}"#;
+        for (method, url, operation) in [
+            ("POST", "/api/graphql", Some("query Named")),
+            ("PUT", "/api/graphql", None),
+            ("POST", "/api/orders", None),
+            ("GET", "/graphql?query=%7Bviewer%7Bid%7D%7D", Some("query viewer")),
+            ("GET", "/graphql", None),
+        ] {
+            assert_eq!(graphql(&call(method, url, body)).as_deref(), operation, "{method} {url}");
+        }
         let grpc = call("POST", "/shop.v1.Orders/ListOrders", "");
         assert!(is_grpc(&grpc, &components(&grpc.url)));
         let rest = call("POST", "/shop.v1/orders", "");

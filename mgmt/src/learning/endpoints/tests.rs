@@ -115,8 +115,8 @@ fn files_operations_and_grpc_methods() {
     assert_eq!(
         names,
         [
-            name("/graphql", "Orders"),
-            name("/graphql", "viewer"),
+            name("/graphql", "query Orders"),
+            name("/graphql", "query viewer"),
             name("/shop.v1.Orders/ListOrders", "")
         ]
     );

@@ -64,7 +64,7 @@ pub struct Node {
 pub struct Method {
     /// `GET`.
     pub name: Box<str>,
-    /// `operationName`, or the first field.
+    /// `query Orders`; of one without a name with its first field.
     pub operation: Option<Box<str>>,
 }
 
