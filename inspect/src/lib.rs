@@ -15,5 +15,6 @@ pub mod policy;
 pub mod request;
 pub mod scan;
 pub mod score;
+pub mod shape;
 pub mod validate;
 pub mod values;

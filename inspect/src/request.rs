@@ -5,6 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::shape::Schema;
+
 /// A request as it was recorded. What is not needed to judge it is left out.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
@@ -40,6 +42,10 @@ pub struct Request {
     pub endpoint: Option<String>,
     /// The GraphQL operation that it asks for, where that was told apart from its body.
     pub operation: Option<String>,
+    /// Bytes of the body, also where the body itself was not recorded.
+    pub length: u64,
+    /// The shape of a JSON body that was not recorded itself.
+    pub shape: Option<Schema>,
     /// In a sample: it stands for so many requests; 0 and 1: for itself.
     pub weight: u32,
 }
@@ -55,6 +61,8 @@ pub struct Response {
     pub body: Vec<u8>,
     /// Bytes of the body, also where the body itself was not recorded.
     pub length: u64,
+    /// The shape of a JSON body that was not recorded itself.
+    pub shape: Option<Schema>,
     /// Seconds from the request to the end of its answer, if they were measured.
     pub duration: Option<f64>,
 }
@@ -130,11 +138,13 @@ impl Request {
                     headers: fields(line.response_headers),
                     length: line.response_length.unwrap_or(body.len() as u64),
                     body,
+                    shape: None,
                     duration: line.duration,
                 })
             }
             None => None,
         };
+        let body = body(line.body, line.body_b64, "body_b64")?;
         let mut request = Request {
             id: line.id,
             method: line.method,
@@ -143,7 +153,9 @@ impl Request {
             src: line.src,
             dst: line.dst,
             headers: fields(line.headers),
-            body: body(line.body, line.body_b64, "body_b64")?,
+            length: body.len() as u64,
+            body,
+            shape: None,
             ts: line.ts,
             user: line.user.or(line.session),
             response,

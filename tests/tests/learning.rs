@@ -50,6 +50,16 @@ fn ask(topology: &Topology, paths: impl Iterator<Item = String>) -> Vec<u16> {
     paths.map(|path| client.get(&path).unwrap().status).collect()
 }
 
+/// Bodies are described by their shapes alone.
+fn bodies_have_schemas(weir: &Weir<'_>) {
+    let document: Value =
+        serde_json::from_str(&weir.said(&["endpoints", "--openapi"]).unwrap()).unwrap();
+    let payment = &document["paths"]["/orders/{order_id}/payment"]["get"]["responses"]["200"];
+    let schema = &payment["content"]["application/json"]["schema"];
+    assert_eq!(schema["properties"]["card"]["type"], "string", "{document}");
+    assert!(!document.to_string().contains("4111"));
+}
+
 /// Two operations of GraphQL are two endpoints, and told in events.
 fn operations_are_told_apart(topology: &Topology, weir: &Weir<'_>) {
     let query = "%7Bcart%7Bid%7D%7D";
@@ -105,6 +115,7 @@ fn what_passes_is_learnt_and_becomes_an_allow_list() {
 
     payments_are_known_by_their_endpoint(&topology, &weir);
 
+    bodies_have_schemas(&weir);
     operations_are_told_apart(&topology, &weir);
     let allow_list = weir.said(&["endpoints", "--policy"]).unwrap();
     let enforced = allow_list.replace("mode: monitor", "mode: enforce");

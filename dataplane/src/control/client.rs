@@ -99,6 +99,7 @@ impl Client {
             tracing::warn!("control connection ended: {e}");
             // Nobody learns any more.
             self.shared.sampled.store(0, Ordering::Relaxed);
+            self.shared.shaped.store(0, Ordering::Relaxed);
             let lost = self.outbox.disconnected();
             self.count_lost(lost);
             self.connect_at = Instant::now() + self.backoff;
@@ -201,8 +202,9 @@ impl Client {
                 }
                 Some(to_data_plane::Message::AccessRequest(request)) => {
                     let workers = u32::try_from(self.shared.records.len()).unwrap_or(u32::MAX);
-                    let each = request.per_second.div_ceil(workers.max(1));
-                    self.shared.sampled.store(each, Ordering::Relaxed);
+                    let each = |all: u32| all.div_ceil(workers.max(1));
+                    self.shared.sampled.store(each(request.per_second), Ordering::Relaxed);
+                    self.shared.shaped.store(each(request.shapes_per_second), Ordering::Relaxed);
                 }
                 None => {} // from a newer management process
             }

@@ -75,6 +75,8 @@ pub struct Shared {
     pub events_lost: AtomicU64,
     /// Access records a second that are asked of each worker; 0: none.
     pub sampled: AtomicU32,
+    /// Of them so many with the shapes of their bodies.
+    pub shaped: AtomicU32,
     /// One queue a worker.
     pub records: Vec<ArrayQueue<Access>>,
     /// Access records that found their queue full, or nobody who takes them.
@@ -92,6 +94,7 @@ impl Shared {
             events: (0..workers).map(|_| ArrayQueue::new(WORKER_QUEUE)).collect(),
             events_lost: AtomicU64::new(0),
             sampled: AtomicU32::new(0),
+            shaped: AtomicU32::new(0),
             records: (0..workers).map(|_| ArrayQueue::new(RECORD_QUEUE)).collect(),
             records_lost: AtomicU64::new(0),
         }

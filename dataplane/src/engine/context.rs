@@ -104,6 +104,8 @@ pub struct Context {
     /// Requests for whoever learns.
     pub records: VecDeque<Access>,
     pub sampling: Sampling,
+    /// Requests of which the shapes of bodies are told, too.
+    pub shapes: Sampling,
     /// What the XDP program is to be told, and the worker has not told it yet.
     pub orders: VecDeque<Order>,
     /// Scratch: the turn for which the request waits that the last fed bytes hold.
@@ -123,6 +125,8 @@ pub struct Context {
     timers: BinaryHeap<Reverse<Due>>,
     /// Each decoder of a content coding has a clone.
     decoders: Arc<()>,
+    /// And each pair of bodies that are kept for their shapes.
+    shaped: Arc<()>,
     /// Memory of all [`Tracked`]; they live in sessions that may move to other threads.
     tracked: Arc<AtomicUsize>,
     /// Those that no message uses.
@@ -146,6 +150,7 @@ impl Context {
             events: VecDeque::new(),
             records: VecDeque::new(),
             sampling: Sampling::default(),
+            shapes: Sampling::default(),
             orders: VecDeque::new(),
             edits: Vec::new(),
             found: Vec::new(),
@@ -154,6 +159,7 @@ impl Context {
             waiting: 0,
             timers: BinaryHeap::new(),
             decoders: Arc::new(()),
+            shaped: Arc::new(()),
             tracked: Arc::default(),
             spare_tracked: Vec::new(),
             next_flow_id,
@@ -192,6 +198,13 @@ impl Context {
     /// What a decoder of a content coding keeps as long as it lives.
     pub fn decoder_token(&self) -> Arc<()> {
         Arc::clone(&self.decoders)
+    }
+
+    /// Whether the bodies of another request are kept for their shapes, and what stands for them as long as they live.
+    pub fn shape_token(&mut self, now: Time) -> Option<Arc<()>> {
+        let room = Arc::strong_count(&self.shaped) <= self.settings.limits.shaped;
+        (self.shapes.is_on() && room && self.shapes.take(now).is_some())
+            .then(|| Arc::clone(&self.shaped))
     }
 
     /// What follows a message's content.

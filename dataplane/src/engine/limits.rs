@@ -50,6 +50,8 @@ pub struct Limits {
     pub events: usize,
     /// Access records waiting to leave a worker. Beyond: the next one counts for what is left out.
     pub records: usize,
+    /// Requests at a time of which bodies are kept for their shapes, 16 KB each at most. Beyond: no shapes.
+    pub shaped: usize,
 }
 
 impl Default for Limits {
@@ -73,6 +75,7 @@ impl Default for Limits {
             streams: 1024,
             events: 4096,
             records: 256,
+            shaped: 64,
         }
     }
 }

@@ -323,9 +323,10 @@ impl<B: Buffer> Engine<B> {
         self.cx.events.pop_front()
     }
 
-    /// How many requests a second to tell of to whoever learns; 0: none.
-    pub fn sample(&mut self, per_second: u32) {
+    /// How many requests a second to tell of to whoever learns, and how many with the shapes of their bodies; 0: none.
+    pub fn sample(&mut self, per_second: u32, shapes_per_second: u32) {
         self.cx.sampling.set(per_second);
+        self.cx.shapes.set(shapes_per_second);
     }
 
     /// The oldest access record not yet taken.

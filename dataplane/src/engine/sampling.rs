@@ -40,6 +40,11 @@ impl Sampling {
         Some(std::mem::take(&mut self.passed_over))
     }
 
+    /// Takes this one in any case: how many it stands for.
+    pub fn take_anyway(&mut self) -> u32 {
+        std::mem::take(&mut self.passed_over).max(1)
+    }
+
     /// One that was taken found no room.
     pub fn give_back(&mut self, weight: u32) {
         self.passed_over = self.passed_over.saturating_add(weight);

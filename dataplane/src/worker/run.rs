@@ -103,7 +103,8 @@ impl<'u> Worker<'u> {
         while let Some(event) = self.engine.poll_event() {
             self.shared.emit(self.index, event);
         }
-        self.engine.sample(self.shared.sampled.load(Ordering::Relaxed));
+        let [records, shapes] = [&self.shared.sampled, &self.shared.shaped];
+        self.engine.sample(records.load(Ordering::Relaxed), shapes.load(Ordering::Relaxed));
         while let Some(record) = self.engine.poll_record() {
             self.shared.record(self.index, record);
         }

@@ -27,6 +27,11 @@ pub fn is_messagepack(content_type: &[u8]) -> bool {
     Media::of(content_type, false) == Media::MessagePack
 }
 
+/// Whether content of this type is one JSON text (`application/json`, `…+json`).
+pub fn is_json(content_type: &[u8]) -> bool {
+    Media::of(content_type, false) == Media::Json
+}
+
 /// The message that a body of protobuf is, where its media type says so: `application/x-protobuf; messageType=order.Order`; Prometheus
 /// writes `proto`. There is no registered parameter.
 pub fn message_type(content_type: &[u8]) -> Option<String> {

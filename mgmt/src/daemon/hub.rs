@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use weir_inspect::policy::{Diagnostic, Policy, Severity};
 use weir_proto::{
-    AccessBatch, AccessRequest, ApplyPolicy, BlockAnswer, EventBatch, EventsAck, Hello,
-    PolicyResult, Sample, ToDataPlane,
+    AccessBatch, ApplyPolicy, BlockAnswer, EventBatch, EventsAck, Hello, PolicyResult, Sample,
+    ToDataPlane,
 };
 use weir_proto::{eve, to_data_plane::Message};
 
@@ -131,7 +131,7 @@ impl Hub {
             let _ = sender.try_send(message); // and one more
         }
         if let Some(learning) = &self.learning {
-            let ask = AccessRequest { per_second: learning.per_second };
+            let ask = learning.ask;
             let ask = ToDataPlane { message: Some(Message::AccessRequest(ask)) };
             let _ = sender.try_send(ask); // as above
         }

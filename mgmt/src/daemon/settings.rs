@@ -33,6 +33,8 @@ pub struct LearningSettings {
     pub enabled: bool,
     /// Requests a second of which the data plane tells; of more, an even sample.
     pub per_second: u32,
+    /// Of them so many with the shapes of their JSON bodies; 0: none.
+    pub shapes_per_second: u32,
     /// Seconds between two times that what was learnt is written to the state directory.
     pub save_seconds: u64,
     /// Hours after which a model of how callers behave is kept, and the next one begun.
@@ -72,6 +74,7 @@ impl Default for LearningSettings {
         LearningSettings {
             enabled: true,
             per_second: 1_000,
+            shapes_per_second: 20,
             save_seconds: 300,
             behaviour_hours: 24,
         }

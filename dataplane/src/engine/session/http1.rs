@@ -231,7 +231,8 @@ impl Messages {
         t.heads.0 = head.start;
         let rules = t.upload.selection;
         let has_body = head.framing != Framing::None;
-        let unreadable = reading::begin(feed, &mut t.upload, rules, &head.fields, has_body);
+        let unreadable =
+            reading::begin(feed, &t.request.noted, &mut t.upload, rules, &head.fields, has_body);
         if t.response_rules.edits_body() && !feed.cx.settings.passive {
             make_readable(feed, &head.fields);
         }
@@ -303,7 +304,8 @@ impl Messages {
             self.masks = masks;
         }
         let has_body = head.framing != Framing::None;
-        let unreadable = reading::begin(feed, &mut t.download, rules, fields, has_body);
+        let unreadable =
+            reading::begin(feed, &t.request.noted, &mut t.download, rules, fields, has_body);
         if refused || unreadable {
             return Next::Refuse(head.start, Answer::Forbidden);
         }

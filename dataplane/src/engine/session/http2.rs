@@ -317,7 +317,7 @@ impl Streams {
         let verdict =
             t.judge(feed, field(b":method"), field(b":path"), host, block, &mut self.masks);
         let rules = t.upload.selection;
-        let unreadable = reading::begin(feed, &mut t.upload, rules, block, true);
+        let unreadable = reading::begin(feed, &t.request.noted, &mut t.upload, rules, block, true);
         let acts = !feed.cx.settings.passive;
         let refuse = acts && (verdict.refused.is_some() || unreadable);
         if refuse {
@@ -352,7 +352,8 @@ impl Streams {
         t.request.location.extend_from_slice(field(b"location"));
         let rules = t.response_rules;
         let blocks = rules.scans(Part::Headers) && t.fields(feed, &rules, block, &mut self.masks);
-        let unreadable = reading::begin(feed, &mut t.download, rules, block, true);
+        let unreadable =
+            reading::begin(feed, &t.request.noted, &mut t.download, rules, block, true);
         if (blocks || unreadable) && !feed.cx.settings.passive {
             stream.transaction.download.reading = Reading::Blank;
             let [_, lane] = &mut self.lanes;

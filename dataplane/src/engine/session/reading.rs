@@ -5,6 +5,7 @@ use weir_inspect::policy::{Cause, ExceptionAction, Part, Selection};
 
 use super::Feed;
 use super::content::{Content, Reading};
+use super::record::Noted;
 use super::transaction::{HeadFields, is_binary};
 
 /// Fields under which a body can't be edited without its receiver noticing (RFC 9530, RFC 3230, RFC 1864, RFC 9421).
@@ -34,6 +35,7 @@ pub const CODED: &str = "content-encoding";
 /// Begins the content of a message that has a body (`has_body`). True: it can't be read and must not pass.
 pub fn begin(
     feed: &mut Feed<'_>,
+    noted: &Noted,
     content: &mut Content,
     rules: Selection,
     fields: &dyn HeadFields,
@@ -41,6 +43,9 @@ pub fn begin(
 ) -> bool {
     let content_type = fields.find("content-type").unwrap_or_default();
     let binary = is_binary(content_type);
+    if has_body && noted.tells_shapes() {
+        noted.begin_body(feed.dir, content_type, rules.scans(Part::Body) || !is_coded(fields));
+    }
     if !has_body || !rules.scans(Part::Body) {
         content.begin(rules, Reading::Skip, binary);
         return false;

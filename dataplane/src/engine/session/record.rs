@@ -1,9 +1,12 @@
 //! What whoever learns is told of a request: where it went, how it was answered, what kinds of data went through it.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
 use weir_inspect::detector::Category;
 use weir_inspect::graphql::{self, Operation};
+use weir_inspect::path::is_json;
+use weir_inspect::shape::Schema;
 use weir_proto as proto;
 use weir_reassembly::time::Time;
 
@@ -23,6 +26,20 @@ pub struct Noted {
     hidden: Cell<Option<u32>>,
     /// It goes to GraphQL, and this reads what it asks for.
     graphql: Option<Box<RefCell<graphql::Reader>>>,
+    /// Its bodies, if the record tells their shapes.
+    bodies: Option<Box<Bodies>>,
+}
+
+/// Longest body that is kept for its shape, in bytes: a longer one has none.
+const BODY: usize = 16 << 10;
+
+/// The bodies of a request and its answer, by the direction's index.
+#[derive(Debug)]
+struct Bodies {
+    /// None: it is no JSON, is coded, or was too long.
+    kept: [RefCell<Option<Vec<u8>>>; 2],
+    /// Counts those in use.
+    _token: Arc<()>,
 }
 
 /// A bit for each [`Category`].
@@ -83,8 +100,44 @@ impl Noted {
         self.graphql = Some(Box::new(RefCell::new(reader)));
     }
 
+    /// The shapes of its bodies are told.
+    pub fn tell_shapes(&mut self, token: Arc<()>) {
+        self.bodies = Some(Box::new(Bodies { kept: Default::default(), _token: token }));
+    }
+
+    /// Whether they are.
+    pub fn tells_shapes(&self) -> bool {
+        self.bodies.is_some()
+    }
+
+    /// A message begins; `readable`: its body is seen without coding.
+    pub fn begin_body(&self, dir: Dir, content_type: &[u8], readable: bool) {
+        if let Some(kept) = self.kept(dir) {
+            let is_kept = readable && is_json(content_type);
+            kept.replace(is_kept.then(Vec::new));
+        }
+    }
+
+    fn kept(&self, dir: Dir) -> Option<&RefCell<Option<Vec<u8>>>> {
+        self.bodies.as_ref()?.kept.get(dir as usize)
+    }
+
+    fn shape(&self, dir: Dir) -> Vec<u8> {
+        let body = self.kept(dir).and_then(RefCell::take).unwrap_or_default();
+        // A struct of texts and numbers can't fail.
+        Schema::read(&body).and_then(|schema| serde_json::to_vec(&schema).ok()).unwrap_or_default()
+    }
+
     /// The next bytes of a body, its coding undone.
     pub fn read(&self, dir: Dir, bytes: &[u8]) {
+        if let Some(kept) = self.kept(dir)
+            && let Ok(mut kept) = kept.try_borrow_mut()
+        {
+            kept.take_if(|body| body.len() + bytes.len() > BODY);
+            if let Some(body) = kept.as_mut() {
+                body.extend_from_slice(bytes);
+            }
+        }
         if let (Some(reader), Dir::ToServer) = (&self.graphql, dir)
             && let Ok(mut reader) = reader.try_borrow_mut()
         {
@@ -107,7 +160,11 @@ impl Noted {
 
 /// Tells a request and its answer to whoever learns, if it is in the sample.
 pub fn access(feed: &mut Feed<'_>, request: &Request) {
-    let Some(weight) = feed.cx.sampling.take(feed.now) else { return };
+    let weight = match (feed.cx.sampling.take(feed.now), &request.noted.bodies) {
+        (Some(weight), _) => weight,
+        (None, Some(_)) if feed.cx.sampling.is_on() => feed.cx.sampling.take_anyway(),
+        (None, _) => return,
+    };
     if feed.cx.records.len() >= feed.cx.settings.limits.records {
         return feed.cx.sampling.give_back(weight);
     }
@@ -133,6 +190,8 @@ pub fn access(feed: &mut Feed<'_>, request: &Request) {
         received: noted.names(Dir::ToClient),
         weight,
         referer: !request.referer.is_empty(),
+        request_shape: noted.shape(Dir::ToServer),
+        response_shape: noted.shape(Dir::ToClient),
     };
     feed.cx.records.push_back(record);
 }

@@ -220,6 +220,9 @@ impl Transaction {
         self.request.caller = policy.caller(&message, query, &feed.cx.settings.keys.values);
         self.request.asked = feed.now;
         self.request.watched = policy.watches(&message);
+        if let Some(token) = feed.cx.shape_token(feed.now) {
+            self.request.noted.tell_shapes(token);
+        }
         asks_graphql(&mut self.request.noted, (method, &path, query), fields, &rules);
         let refused = match self.request.watched {
             true => behaviour::refuses(feed, &mut self.request, &message),

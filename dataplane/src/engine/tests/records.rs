@@ -1,5 +1,6 @@
 //! What whoever learns is told of requests.
 
+use weir_inspect::shape::Schema;
 use weir_proto::event::Body;
 
 use super::*;
@@ -37,7 +38,7 @@ fn a_request_with_its_answer_time_and_kinds_of_data() {
     p.say(Dir::ToClient, answer("{}"));
     assert!(p.engine.poll_record().is_none(), "nobody asked");
 
-    p.engine.sample(1000);
+    p.engine.sample(1000, 0);
     p.say(Dir::ToServer, request("/people/17", "t"));
     p.wait(30);
     p.say(Dir::ToClient, answer("{\"ssn\": \"536-22-1234\"}"));
@@ -53,7 +54,7 @@ fn a_request_with_its_answer_time_and_kinds_of_data() {
 #[test]
 fn what_is_found_in_a_url_is_in_no_record_and_no_event() {
     let mut p = Play::open(POLICY);
-    p.engine.sample(1000);
+    p.engine.sample(1000, 0);
     for path in ["/people/536-22-1234/x?y=1", "/people?id=536-22-1234"] {
         p.say(Dir::ToServer, request(path, "t"));
         p.say(Dir::ToClient, answer("{}"));
@@ -69,7 +70,7 @@ fn what_is_found_in_a_url_is_in_no_record_and_no_event() {
 fn graphql(policy: &str, fields: &str, body: &[u8], size: usize) -> Vec<String> {
     let mut p =
         Play::open_with(policy, EngineSettings { log_requests: true, ..Default::default() });
-    p.engine.sample(1000);
+    p.engine.sample(1000, 0);
     let head = format!(
         "POST /graphql HTTP/1.1\r\nHost: a\r\n{fields}\r\nContent-Length: {}\r\n\r\n",
         body.len()
@@ -113,9 +114,46 @@ fn operations_of_graphql_are_told_whether_or_not_their_body_is_scanned() {
 }
 
 #[test]
+fn the_shapes_of_some_bodies_are_told_and_no_value() {
+    let body = r#"{"ssn":"536-22-1234","lines":[{"count":2}]}"#;
+    let request = format!(
+        "POST /people HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let long = format!("[\"{}\"]", "x".repeat(20_000));
+    for policy in [HEADS, POLICY] {
+        let mut p = Play::open_with(policy, EngineSettings::default());
+        let mut told = |shapes, answer: String| {
+            p.engine.sample(1000, shapes);
+            for n in 0..4 {
+                p.say(Dir::ToServer, &request);
+                p.take();
+                answer.as_bytes().chunks(1000).for_each(|piece| p.say(Dir::ToClient, piece));
+                p.take();
+                p.wait(1000 * u64::from(n == 3));
+            }
+            let records = std::iter::from_fn(|| p.engine.poll_record());
+            records.map(|r| (r.request_shape, r.response_shape)).collect::<Vec<_>>()
+        };
+        let none = (Vec::new(), Vec::new());
+        assert_eq!(told(0, answer("{}")), vec![none.clone(); 4], "nobody asked for them");
+        let some = told(2, answer("[true]"));
+        let with = some.iter().filter(|shapes| **shapes != none).count();
+        assert!(some.len() == 4 && (2..=3).contains(&with), "{with} of {}", some.len());
+        let (sent, received) = &some[0];
+        let shape = |text: &[u8]| serde_json::from_slice::<Schema>(text).unwrap();
+        assert_eq!(shape(sent), Schema::read(body.as_bytes()).unwrap());
+        assert_eq!(shape(received), Schema::read(b"[false]").unwrap());
+        assert!(!String::from_utf8_lossy(sent).contains("22-1234"));
+        let (sent, received) = &told(2, answer(&long))[0];
+        assert!(!sent.is_empty() && received.is_empty(), "longer than what is kept");
+    }
+}
+
+#[test]
 fn of_many_requests_a_sample_stands_for_all() {
     let mut p = Play::open_with(POLICY, EngineSettings::default());
-    p.engine.sample(10);
+    p.engine.sample(10, 0);
     let mut told = 0;
     for _ in 0..100 {
         p.say(Dir::ToServer, request("/a", "t"));

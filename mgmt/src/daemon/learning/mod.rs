@@ -25,7 +25,7 @@ use std::{io, thread};
 
 use serde_json::Value;
 use tokio::sync::oneshot;
-use weir_proto::{Access, Sample};
+use weir_proto::{Access, AccessRequest, Sample};
 
 use super::eventlog::{EventLog, lock};
 use super::settings::LearningSettings;
@@ -64,8 +64,8 @@ pub(super) struct Learning {
     queue: SyncSender<Message>,
     seen: Arc<Seen>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    /// Records a second to ask the data plane for.
-    pub per_second: u32,
+    /// What to ask the data plane for.
+    pub ask: AccessRequest,
 }
 
 impl Learning {
@@ -93,7 +93,11 @@ impl Learning {
         };
         let thread = thread::Builder::new().name("weir-learning".into()).spawn(run)?;
         let thread = Mutex::new(Some(thread));
-        Ok(Learning { queue, seen, thread, per_second: settings.per_second })
+        let ask = AccessRequest {
+            per_second: settings.per_second,
+            shapes_per_second: settings.shapes_per_second,
+        };
+        Ok(Learning { queue, seen, thread, ask })
     }
 
     /// Takes records if there is room for them. Never waits.

@@ -3,7 +3,11 @@
 use std::net::SocketAddr;
 
 use weir_inspect::request::{Request, Response};
+use weir_inspect::shape::Schema;
 use weir_proto::{Access, Endpoint, Graphql, eve};
+
+/// Longest shape of a body: 256 properties.
+const SHAPE: usize = 64 << 10;
 
 /// What can be learnt from a record; none if it says nothing of a request.
 pub(super) fn request(record: &Access) -> Option<Request> {
@@ -51,15 +55,23 @@ pub(super) fn request(record: &Access) -> Option<Request> {
             headers: kind.into_iter().map(|kind| ("content-type".to_owned(), kind)).collect(),
             body: Vec::new(),
             length: http.length,
+            shape: shape(&record.response_shape),
             duration: Some(record.duration_us as f64 / 1e6),
         }),
         sent: record.sent.clone(),
         received: record.received.clone(),
         endpoint: Some(http.endpoint.clone()).filter(|template| !template.is_empty()),
+        length: http.request_length,
+        shape: shape(&record.request_shape),
         operation: http.graphql.as_ref().map(operation),
         weight: record.weight,
         ..Request::default()
     })
+}
+
+/// None where it was not looked at, or is longer than any that the data plane writes.
+fn shape(text: &[u8]) -> Option<Schema> {
+    (1..=SHAPE).contains(&text.len()).then(|| serde_json::from_slice(text).ok())?
 }
 
 fn operation(graphql: &Graphql) -> String {

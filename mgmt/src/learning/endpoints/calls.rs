@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use weir_inspect::linear_counting;
 use weir_inspect::request::Request;
+use weir_inspect::shape::Schema;
 
 use super::characters;
-use super::schema::Schema;
 use super::values::Values;
 
 /// Different status codes; more do not exist in practice, and further ones are not counted.
@@ -133,17 +132,19 @@ impl Calls {
     }
 
     fn add_bodies(&mut self, request: &Request) {
-        self.bodies += u64::from(!request.body.is_empty());
+        self.bodies += u64::from(request.length > 0);
         let answer = request.response.as_ref().filter(|r| (200..300).contains(&r.status));
-        let answer = answer.map_or(&[][..], |r| &r.body);
-        if request.body.is_empty() && answer.is_empty() || self.parsed >= BODIES {
-            return;
-        }
-        self.parsed += 1;
-        for (bytes, schema) in [(&*request.body, &mut self.body), (answer, &mut self.response)] {
-            let value = (bytes.len() <= BODY).then(|| serde_json::from_slice::<Value>(bytes));
-            if let Some(Ok(value)) = value {
-                schema.get_or_insert_default().add(&value);
+        let shapes = [&request.shape, answer.map_or(&None, |r| &r.shape)];
+        let bodies = [&*request.body, answer.map_or(&[][..], |r| &r.body)];
+        let parses = bodies.iter().any(|body| !body.is_empty()) && self.parsed < BODIES;
+        self.parsed += u64::from(parses);
+        for ((shape, body), known) in
+            shapes.into_iter().zip(bodies).zip([&mut self.body, &mut self.response])
+        {
+            let parses = parses && shape.is_none() && body.len() <= BODY;
+            let read = if parses { Schema::read(body) } else { None };
+            if let Some(shape) = shape.as_ref().or(read.as_ref()) {
+                known.get_or_insert_default().merge(shape);
             }
         }
     }

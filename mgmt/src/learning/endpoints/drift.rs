@@ -1,10 +1,12 @@
 //! What was learnt against an OpenAPI description: endpoints that it does not know, those of it that nobody calls, parameters
-//! it does not know, and values of another type than it says.
+//! it does not know, and values of another type than it says, in bodies too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use weir_inspect::endpoints::Matcher;
+use weir_inspect::path::is_json;
+use weir_inspect::shape::Schema;
 
 use super::templates::{Part, components};
 use super::values::{Kind, Values};
@@ -25,11 +27,15 @@ struct Operation {
     parameters: BTreeMap<(String, String), Option<String>>,
     /// Types of the path's parameters, in order.
     types: Vec<Option<String>>,
+    /// Schemas of JSON in the request and in an answer of 2xx.
+    bodies: [Option<Value>; 2],
 }
 
 /// A description to compare with.
 #[derive(Debug)]
 pub struct Description {
+    /// What schemas refer to.
+    document: Value,
     operations: Vec<Operation>,
     matchers: BTreeMap<String, Matcher>,
 }
@@ -40,7 +46,8 @@ impl Description {
         let paths = document.get("paths").and_then(Value::as_object);
         let paths = paths.ok_or("no OpenAPI description: it has no `paths`")?;
         let base = base(document);
-        let mut description = Description { operations: Vec::new(), matchers: BTreeMap::new() };
+        let (operations, matchers) = (Vec::new(), BTreeMap::new());
+        let mut description = Description { document: document.clone(), operations, matchers };
         for (path, item) in paths {
             for method in METHODS {
                 if let Some(operation) = item.get(method) {
@@ -82,7 +89,9 @@ impl Description {
             .entry(method.clone())
             .or_default()
             .add(components(&parts), self.operations.len());
-        self.operations.push(Operation { method, path, deprecated, parameters, types });
+        let bodies = [said.get("requestBody").cloned(), answer(said).cloned()];
+        let bodies = bodies.map(|body| json_schema(&resolved(document, &body?)).cloned());
+        self.operations.push(Operation { method, path, deprecated, parameters, types, bodies });
     }
 
     /// A line for each difference.
@@ -109,6 +118,7 @@ impl Description {
                 lines.push(line("zombie", endpoint, json!({ "why": "deprecated, and called" })));
             }
             operation.differences(endpoint, &mut lines);
+            self.bodies(operation, endpoint, &mut lines);
         }
         let unseen = self.operations.iter().enumerate().filter(|(n, _)| !seen.contains(n));
         lines.extend(unseen.map(|(_, operation)| {
@@ -119,6 +129,69 @@ impl Description {
         }));
         lines
     }
+}
+
+impl Description {
+    /// Values in bodies that are of another type than described.
+    fn bodies(&self, operation: &Operation, endpoint: &Endpoint, lines: &mut Vec<Value>) {
+        let learnt = [("body", &endpoint.calls.body), ("response", &endpoint.calls.response)];
+        for ((place, learnt), said) in learnt.into_iter().zip(&operation.bodies) {
+            let (Some(learnt), Some(said)) = (learnt, said) else { continue };
+            self.changes(said, learnt, "$", &mut |path, said, seen| {
+                let detail = json!({ "in": place, "name": path, "described": said, "seen": seen });
+                lines.push(line("type-change", endpoint, detail));
+            });
+        }
+    }
+
+    /// As deep as what was learnt, at most.
+    fn changes(
+        &self,
+        said: &Value,
+        learnt: &Schema,
+        path: &str,
+        told: &mut dyn FnMut(&str, &Value, &[&str]),
+    ) {
+        let said = resolved(&self.document, said);
+        let described: Vec<&str> = match said.get("type") {
+            Some(Value::String(one)) => vec![one],
+            Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        };
+        // OpenAPI 3.0 says so of null.
+        let nullable = said.get("nullable").and_then(Value::as_bool).unwrap_or(false);
+        let fits = |seen: &&str| {
+            described.contains(seen)
+                || *seen == "integer" && described.contains(&"number")
+                || *seen == "null" && nullable
+        };
+        let types = learnt.types();
+        let others: Vec<&str> = types.into_iter().filter(|seen| !fits(seen)).collect();
+        if !described.is_empty() && !others.is_empty() {
+            told(path, said.get("type").unwrap_or(&Value::Null), &others);
+        }
+        if let (Some(said), Some(items)) = (said.get("items"), learnt.items()) {
+            self.changes(said, items, &format!("{path}[*]"), told);
+        }
+        for (name, schema) in learnt.properties() {
+            let said = said.get("properties").and_then(|properties| properties.get(name));
+            if let Some(said) = said {
+                self.changes(said, schema, &format!("{path}.{name}"), told);
+            }
+        }
+    }
+}
+
+/// What is said of the first answer of 2xx.
+fn answer(operation: &Value) -> Option<&Value> {
+    let responses = operation.get("responses")?.as_object()?;
+    responses.iter().find(|(code, _)| code.starts_with('2')).map(|(_, response)| response)
+}
+
+/// The schema of a body's JSON.
+fn json_schema(body: &Value) -> Option<&Value> {
+    let content = body.get("content")?.as_object()?;
+    content.iter().find(|(kind, _)| is_json(kind.as_bytes()))?.1.get("schema")
 }
 
 impl Operation {

@@ -20,7 +20,6 @@ pub mod listing;
 pub mod network;
 pub mod openapi;
 pub mod paths;
-pub mod schema;
 pub mod shown;
 pub mod templates;
 pub mod trial;

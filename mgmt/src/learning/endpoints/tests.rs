@@ -254,6 +254,59 @@ fn drift_is_told() {
 }
 
 #[test]
+fn bodies_that_differ_from_their_description_are_told() {
+    let described = json!({
+        "openapi": "3.0.0",
+        "paths": {"/orders": {"post": {
+            "requestBody": {"$ref": "#/components/requestBodies/order"},
+            "responses": {"201": {"content": {"application/vnd.shop+json": {"schema": {
+                "type": "object", "properties": {"id": {"type": "string"}, "total": {"type": "number"}}}}}}},
+        }}},
+        "components": {
+            "requestBodies": {"order": {"content": {"application/json": {"schema": {
+                "properties": {"lines": {"type": "array", "items": {"$ref": "#/components/schemas/line"}}}}}}}},
+            "schemas": {"line": {"type": "object", "properties": {
+                "count": {"type": "integer", "nullable": true}, "note": {"type": "string"}}}},
+        },
+    });
+    let description = drift::Description::read(&described).unwrap();
+    let mut learner = learner();
+    // As in a recording, and as in an access record.
+    let (sent, answer) =
+        (r#"{"lines":[{"count":"2","note":"x"},{"count":null}]}"#, r#"{"id":7,"total":1}"#);
+    let line = json!({"method": "POST", "url": "/orders", "host": "Shop", "body": sent, "status": 201,
+        "response_body": answer});
+    let recorded = Request::parse(line.to_string().as_bytes()).unwrap();
+    let mut told = Request { body: Vec::new(), ..recorded.clone() };
+    told.shape = weir_inspect::shape::Schema::read(sent.as_bytes());
+    let response = told.response.as_mut().unwrap();
+    response.shape = weir_inspect::shape::Schema::read(&std::mem::take(&mut response.body));
+    for request in [recorded, told] {
+        learner = self::learner();
+        learner.observe(&request);
+        let changes =
+            |line: &Value| (line["in"].clone(), line["name"].clone(), line["seen"].clone());
+        let lines: Vec<_> = description.compare(&learner.learnt()).iter().map(changes).collect();
+        assert_eq!(
+            lines,
+            [
+                (json!("body"), json!("$.lines[*].count"), json!(["string"])),
+                (json!("response"), json!("$.id"), json!(["integer"])),
+            ]
+        );
+    }
+    let document = openapi::document(&learner.learnt(), "shop");
+    let post = &document["paths"]["/orders"]["post"];
+    let body = &post["requestBody"];
+    assert_eq!(body["required"], true);
+    assert_eq!(
+        body["content"]["application/json"]["schema"]["properties"]["lines"]["type"],
+        "array"
+    );
+    assert!(post["responses"]["201"]["content"].is_object(), "{post}");
+}
+
+#[test]
 fn people_know_better() {
     let mut learner = shop();
     ask(&mut learner, "GET", "/teams/red", 200);

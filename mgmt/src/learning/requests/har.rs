@@ -88,14 +88,17 @@ fn request(entry: Entry) -> Result<Request, String> {
         let size = answer.content.as_ref().and_then(|c| u64::try_from(c.size?).ok());
         let body = body(answer.content)?;
         let length = size.unwrap_or(body.len() as u64);
-        Ok(Response { status, headers: fields(answer.headers), body, length, duration })
+        let headers = fields(answer.headers);
+        Ok(Response { status, headers, body, length, duration, ..Response::default() })
     });
     let headers = fields(entry.request.headers);
+    let body = body(entry.request.post_data)?;
     let mut request = Request {
         method: entry.request.method,
         url: entry.request.url,
         dst: entry.server.filter(|ip| !ip.is_empty()),
-        body: body(entry.request.post_data)?,
+        length: body.len() as u64,
+        body,
         headers,
         ts: ts.transpose()?,
         response: response.transpose()?,
