@@ -65,7 +65,8 @@ behaviour_simulated() {
 }
 
 # Scanners' logs in pieces of 100 requests, each an actor, against the visitors of a public site; and of those the programs that
-# say so in their user agent (which Weir does not look at) against the others. Some of these are programs too that do not say so.
+# say so in their user agent (which Weir does not look at) against the others. Some of these are programs too that do not say so:
+# `programs-…` and `scanners-people` leave out who can't be told (visitors.py). That log's minutes are its months, so its gaps say little.
 behaviour_real() {
 	logs="$shared/behaviour"
 	if [ ! -d "$logs" ]; then
@@ -84,6 +85,9 @@ behaviour_real() {
 	cat "$out/visitors" >>"$out/verdicts"
 	awk '{ if (!seen[$1]++) printf "{\"actor\":\"%s\",\"label\":\"normal\"}\n", $1 }' "$out/log" >>"$out/labels"
 	"$bin/sim-score" "$out/labels" "$out/verdicts" --name scanners --days 4
+	python3 "$here/visitors.py" "$out/log" 1 | grep '"normal"' >"$out/people"
+	{ grep '"scanner"' "$out/labels"; cat "$out/people"; } >"$out/labels.people"
+	"$bin/sim-score" "$out/labels.people" "$out/verdicts" --name scanners-people --days 4
 	for least in 1 3 5; do
 		awk -F'"' -v least=$least '{
 			split($1, start, " "); agent = tolower($6); n[start[1]]++
@@ -93,6 +97,8 @@ behaviour_real() {
 				printf "{\"actor\":\"%s\",\"label\":\"%s\"}\n", a, (bots[a] * 2 > n[a] ? "declared-bot" : "normal")
 		}' "$out/log" >"$out/labels"
 		"$bin/sim-score" "$out/labels" "$out/visitors" --name "bots-from-$least-requests" --days 4
+		python3 "$here/visitors.py" "$out/log" "$least" >"$out/labels"
+		"$bin/sim-score" "$out/labels" "$out/visitors" --name "programs-from-$least-requests" --days 4
 	done
 }
 

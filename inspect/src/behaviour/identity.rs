@@ -27,9 +27,11 @@ const LONGEST: f64 = 3600.0;
 const LEAST_BEACON: f64 = 1.0;
 /// How much of a missing page a missing asset is.
 const MISSING_ASSET: f32 = 0.2;
-/// How much the referer of a visit's first page and of an asset count, beside those of later pages.
+/// How much the referer of a visit's first page and of an asset count, beside those of later pages; and that of an asset in a visit
+/// without a page: pictures are looked at elsewhere too, and are what some programs collect.
 const ARRIVAL_REFERER: f32 = 0.5;
 const ASSET_REFERER: f32 = 0.2;
+const LONE_REFERER: f32 = 0.5;
 /// Ids this close to the one before are next to it.
 const NEXT_TO: u64 = 3;
 
@@ -56,6 +58,13 @@ pub struct Seen<'a> {
     pub duration: Option<f64>,
 }
 
+/// Whether a referer names another place than the one that is asked for. Nobody comes from where they go: some programs send the
+/// URL itself.
+pub fn comes_from_elsewhere(referer: &[u8], target: &[u8]) -> bool {
+    let itself = target.len() > 1 && referer.ends_with(target);
+    !referer.is_empty() && !itself
+}
+
 macro_rules! sums {
     ($($(#[doc = $doc:literal])* $name:ident,)+) => {
         /// Sums that decay with [`HALF_LIFE`].
@@ -75,6 +84,7 @@ macro_rules! sums {
 sums! {
     requests,
     pages,
+    /// Of visits with a page: what is fetched without one belongs to none.
     assets,
     /// What could have named the page it came from, by weight: an arrival and an asset count less.
     referable,
@@ -128,6 +138,9 @@ pub struct Identity {
     page_is_open: bool,
     /// It has logged in.
     let_in: bool,
+    /// In this visit: whether a page was asked for, and the assets before that.
+    saw_page: bool,
+    loose_assets: f32,
     /// Kinds that it looked like so far, a bit each.
     pub(super) kinds: u16,
     last: Option<f64>,
@@ -175,9 +188,13 @@ impl Identity {
         let tried = self.answer(&shape, seen);
         self.target(&shape, seen, news);
         if fetched {
-            self.sums.assets += 1.0;
+            let (to, weight) = match self.saw_page {
+                true => (&mut self.sums.assets, ASSET_REFERER),
+                false => (&mut self.loose_assets, LONE_REFERER),
+            };
+            *to += 1.0;
             if !shape.icon {
-                self.refer(seen, ASSET_REFERER);
+                self.refer(seen, weight);
             }
         } else {
             self.call(&shape, seen, model, news.template);
@@ -221,6 +238,9 @@ impl Identity {
         self.last = Some(now);
         if elapsed == 0.0 {
             return;
+        }
+        if elapsed >= VISIT {
+            (self.saw_page, self.loose_assets) = (false, 0.0);
         }
         if now - self.aged >= AGEING {
             self.sums.decay(((self.aged - now) / HALF_LIFE).exp2() as f32);
@@ -344,6 +364,9 @@ impl Identity {
         self.refer(seen, if arrives { ARRIVAL_REFERER } else { 1.0 });
         self.close_page();
         self.page_is_open = true;
+        // Logs say when an answer was sent, or ended: a page may come after what belongs to it.
+        self.saw_page = true;
+        self.sums.assets += std::mem::take(&mut self.loose_assets);
     }
 
     /// Whether pages were asked for at all.

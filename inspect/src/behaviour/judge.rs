@@ -17,8 +17,10 @@ const REASONS: usize = 4;
 /// kind a little.
 const MOST_EVIDENCE: f32 = 4.0;
 const LEAST_EVIDENCE: f32 = -0.3;
-/// Who fetches what belongs to pages, and comes from one to the next, is a browser: that speaks against more.
+/// Who fetches what belongs to pages, and comes from one to the next, is a browser: that speaks against more. A referer can be made
+/// up, and good crawlers send it.
 const LEAST_OF_PAGES: f32 = -1.0;
+const LEAST_OF_REFERERS: f32 = -0.6;
 /// What is all of a kind speaks against it where there is none of it.
 const LEAST_OF_WHOLE: f32 = -2.0;
 /// What was learnt moves what is usual by at most so many scales down and up: whoever poisons the learning gains no more.
@@ -34,7 +36,7 @@ const VECTORS: [Kind; 3] = [Kind::Scanner, Kind::BruteForce, Kind::Enumeration];
 /// What is added to the sum of a suspect: three failed logins are an alarm then (0.7, without a model), and five reach 0.9.
 const SUSPECT: f32 = 2.0;
 /// For who asks for `/robots.txt`.
-const ROBOTS_EVIDENCE: f32 = 2.0;
+const ROBOTS_EVIDENCE: f32 = 3.0;
 
 /// What a caller looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -184,8 +186,8 @@ const RULES: [Rule; COLUMNS] = [
         kind: Kind::Crawler,
         bias: -3.1,
         weights: &[
-            (Bare, 0.9),
-            (Unreferred, 0.7),
+            (Bare, 1.1),
+            (Unreferred, 0.9),
             (Regularity, 0.9),
             (Breadth, 0.5),
             (NewUrls, 0.4),
@@ -357,7 +359,7 @@ impl Limits {
 #[expect(clippy::indexing_slicing, reason = "a constant: the compiler would see it")]
 const LEAST: [f32; MEASURES] = {
     let mut all = [LEAST_EVIDENCE; MEASURES];
-    (all[Bare as usize], all[Unreferred as usize]) = (LEAST_OF_PAGES, LEAST_OF_PAGES);
+    (all[Bare as usize], all[Unreferred as usize]) = (LEAST_OF_PAGES, LEAST_OF_REFERERS);
     (all[LoginFailures as usize], all[Work as usize]) = (LEAST_OF_WHOLE, LEAST_OF_WHOLE);
     all
 };

@@ -122,8 +122,8 @@ impl Identity {
         Measures([
             ln_1p(self.burst / 10.0),
             ln_1p(self.pace / 5.0),
-            (20f32.ln() - mean_gap).max(0.0) * sure,
-            (USUAL_SPREAD - variance.sqrt()).max(0.0) * sure,
+            known(s.gaps > 0.5, (20f32.ln() - mean_gap).max(0.0) * sure),
+            known(s.gaps > 0.5, (USUAL_SPREAD - variance.sqrt()).max(0.0) * sure),
             share(s.missing, s.requests),
             share(s.client_errors, s.requests),
             share(s.server_errors, s.requests),
@@ -139,10 +139,7 @@ impl Identity {
             known(s.timed > 0.5, s.seconds / (s.timed + CAUTION)),
             share(s.odd, s.requests),
             known(self.reads_pages(), share_of_pages((s.pages - s.assets).max(0.0), s.pages)),
-            known(
-                self.reads_pages() && s.referable > 0.0,
-                share_of_pages(s.unreferred, s.referable),
-            ),
+            known(s.referable > 0.0, share_of_pages(s.unreferred, s.referable)),
             share(s.methods, s.requests),
             known(s.steps > 0.5, s.surprise / (s.steps + CAUTION)),
         ])

@@ -27,7 +27,7 @@ mod shape;
 mod targets;
 
 pub use callers::{Busy, CALLERS, Callers, Known};
-pub use identity::{Identity, Seen};
+pub use identity::{Identity, Seen, comes_from_elsewhere};
 pub use judge::{Kind, Reason, Verdict, judge, score, stricter};
 pub use ladder::{CHALLENGE, Ladder, MAX_STEPS, Mitigation, PATIENCE, Ruling, Standing, Step};
 pub use measure::{MEASURES, Measure, Measures};

@@ -53,6 +53,61 @@ fn guessing_passwords_slowly() {
     assert!(reason.to_string().contains("failed logins"));
 }
 
+/// A visitor that names where it comes from, or does not.
+fn visit(requests: &[(f64, &str, bool)]) -> (Measures, Verdict) {
+    let (mut identity, model) = (Identity::default(), Model::generic());
+    for (time, target, refers) in requests {
+        identity.observe(&Seen { referer: Some(*refers), ..seen(*time, target, 200) }, &model);
+    }
+    identity.close_page();
+    (identity.measures(), judge(&mut identity, &model))
+}
+
+#[test]
+fn pictures_of_other_visits_do_not_dress_pages() {
+    let hours = |n: f64| n * 3600.0;
+    let pages = [(0.0, "/a", false), (hours(2.0), "/b", false), (hours(4.0), "/c", false)];
+    let pictures = [
+        (hours(1.0), "/x.png", false),
+        (hours(3.0), "/y.png", false),
+        (hours(5.0), "/z.png", false),
+    ];
+    let mut program = [pages, pictures].concat();
+    program.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (measures, verdict) = visit(&program);
+    assert!(measures.get(Measure::Bare) > 0.7 && verdict.score > 0.4, "{measures:?} {verdict:?}");
+    // The style sheet may be logged before the page that it is for.
+    let person: Vec<_> = pages
+        .iter()
+        .flat_map(|(t, page, _)| [(*t, "/s.css", true), (t + 1.0, *page, false)])
+        .collect();
+    let (measures, verdict) = visit(&person);
+    assert!(measures.get(Measure::Bare) < 0.1 && verdict.score < 0.1, "{measures:?} {verdict:?}");
+}
+
+#[test]
+fn a_few_bare_pages_from_nowhere_are_a_program() {
+    let feed: Vec<_> = (0..6).map(|i| (f64::from(i * i) * 7200.0, "/?feed=rss", false)).collect();
+    let (_, verdict) = visit(&feed);
+    assert_eq!(verdict.kind, Kind::Crawler, "{verdict:?}");
+    assert!(visit(&feed[..1]).1.score < 0.3);
+    assert_eq!(visit(&[(0.0, "/robots.txt", false)]).1.kind, Kind::Crawler);
+}
+
+#[test]
+fn nobody_comes_from_where_they_go() {
+    for (referer, target, elsewhere) in [
+        ("", "/a", false),
+        ("https://shop/a", "/a", false),
+        ("https://shop/b", "/a", true),
+        ("https://shop/", "/", true),
+        ("https://search.example/?q=/a&x", "/a", true),
+    ] {
+        let said = comes_from_elsewhere(referer.as_bytes(), target.as_bytes());
+        assert_eq!(said, elsewhere, "{referer} {target}");
+    }
+}
+
 #[test]
 fn one_request_proves_nothing() {
     for status in [200, 401, 404, 500] {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use weir_inspect::behaviour::{Mitigation, Seen};
+use weir_inspect::behaviour::{Mitigation, Seen, comes_from_elsewhere};
 use weir_inspect::policy::{Message, Observed, Refusal};
 
 use super::report;
@@ -64,7 +64,7 @@ fn seen<'r>(feed: &Feed<'_>, request: &'r Request) -> Seen<'r> {
         host: &request.host,
         target: &request.url,
         endpoint: request.endpoint().map(|endpoint| &*endpoint.template),
-        referer: Some(!request.referer.is_empty()),
+        referer: Some(comes_from_elsewhere(&request.referer, &request.url)),
         status: request.status,
         bytes: request.response_length,
         duration: request.took.map(|took| took.as_secs_f64()),

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
+use weir_inspect::behaviour::comes_from_elsewhere;
 use weir_inspect::detector::Category;
 use weir_inspect::graphql::{self, Operation};
 use weir_inspect::path::is_json;
@@ -189,7 +190,7 @@ pub fn access(feed: &mut Feed<'_>, request: &Request) {
         sent: noted.names(Dir::ToServer),
         received: noted.names(Dir::ToClient),
         weight,
-        referer: !request.referer.is_empty(),
+        referer: comes_from_elsewhere(&request.referer, &request.url),
         request_shape: noted.shape(Dir::ToServer),
         response_shape: noted.shape(Dir::ToClient),
     };

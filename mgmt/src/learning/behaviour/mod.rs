@@ -9,14 +9,15 @@ pub use actor::{Network, actor};
 pub use detect::{Attacks, Caller, Detector};
 pub use learn::Learner;
 
-use weir_inspect::behaviour::Seen;
+use weir_inspect::behaviour::{Seen, comes_from_elsewhere};
 use weir_inspect::request::Request;
 
 /// A recorded request as the scorer sees it. `time` is for recordings without one.
 fn seen(request: &Request, time: f64) -> Seen<'_> {
     let response = request.response.as_ref();
     let known = !request.headers.is_empty();
-    let referer = request.header("referer").is_some_and(|referer| !referer.is_empty());
+    let from = |referer: &str| comes_from_elsewhere(referer.as_bytes(), request.url.as_bytes());
+    let referer = request.header("referer").is_some_and(from);
     Seen {
         time: request.ts.unwrap_or(time),
         method: request.method.as_bytes(),
