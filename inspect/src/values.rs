@@ -30,12 +30,12 @@ pub fn each(kind: Text, text: &[u8], each: &mut dyn FnMut(&[u8])) {
             each(path);
             form(query.get(1..).unwrap_or_default(), each);
         }
-        // `a=1; b=2`, as in Cookie; a value that is only one is not cut up.
+        // `a=1; b=2`, or `a=1`, as in Cookie; a value that is only one is not cut up.
         Text::Field if text.starts_with(b"Mozilla/") => each(text),
         Text::Field => {
             let mut parts = text.split(|b| *b == b';');
             let cookies = text.contains(&b';') && parts.all(|part| part.contains(&b'='));
-            match cookies {
+            match cookies || is_pair(text) {
                 true => text.split(|b| *b == b';').for_each(|part| pair(part, each)),
                 false => each(text),
             }
@@ -62,6 +62,14 @@ fn body(text: &[u8], each: &mut dyn FnMut(&[u8])) {
         _ if is_form(text) => form(text, each),
         _ => each(text),
     }
+}
+
+/// Whether a text is a name, `=`, and more than what pads base64.
+fn is_pair(text: &[u8]) -> bool {
+    let is_name = |b: &&u8| b.is_ascii_alphanumeric() || b"_-.".contains(b);
+    let name = text.iter().take(LONGEST_NAME).take_while(is_name).count();
+    let value = text.get(name..).and_then(|rest| rest.strip_prefix(b"="));
+    name > 0 && value.is_some_and(|value| value.iter().any(|b| *b != b'='))
 }
 
 fn contains(text: &[u8], what: &[u8]) -> bool {
@@ -170,6 +178,9 @@ mod tests {
         for (kind, text, wanted) in [
             (Text::Url, "/a/b?x=1&y=a=b&z", &["/a/b", "x", "1", "y", "a=b", "z"][..]),
             (Text::Field, "a=1; b=x'y", &["a", "1", "b", "x'y"]),
+            (Text::Field, "a=b=c", &["a", "b=c"]),
+            (Text::Field, "YQ==", &["YQ=="]),
+            (Text::Field, "it is=so", &["it is=so"]),
             (Text::Field, "text/html;q=0.9, */*", &["text/html;q=0.9, */*"]),
             (Text::Body, "q=1+or+1&b", &["q", "1+or+1", "b"]),
             (Text::Body, r#"{"k":[1,"x\"y"],"b":true}"#, &["k", r#"x\"y"#, "b"]),

@@ -249,6 +249,9 @@ impl Data {
         for (_, value) in &request.headers {
             self.look(Text::Field, value.as_bytes(), &mut values);
         }
+        // The paths of the server that tests ask, as they would stand in a document: as paths they are worth no look.
+        let path = request.url.split('?').next().unwrap_or_default();
+        self.look(Text::JsonPiece, format!("\"{path}\"").as_bytes(), &mut values);
         for value in values {
             let count = self.besides.entry(value).or_default();
             *count += 1;

@@ -124,7 +124,7 @@ fn signatures(data: &Data) {
     }
 }
 
-/// Tells what signatures and model say of each value of the requests that are judged wrongly.
+/// Tells what signatures and model say, and which signatures fire, of each value of the requests that are judged wrongly.
 fn wrong(data: &Data, models: &Models, row: &str, by: &str) -> Result<(), String> {
     let way = Way::ALL.iter().find(|(name, _)| *name == by);
     let (_, way) = way.ok_or_else(|| format!("nothing is judged by {by}"))?;
@@ -139,7 +139,9 @@ fn wrong(data: &Data, models: &Models, row: &str, by: &str) -> Result<(), String
         println!("{} {} {sum:.2}", sample.row(), sample.group);
         for seen in sample.values.iter().filter_map(|v| data.seen.get(*v as usize)) {
             let model = models.of(sample).sum(seen) - threshold;
-            println!("    {:.2} {model:6.2} {}", seen.confidence(), seen.text);
+            let fired: Vec<&str> = seen.fired.iter().map(|s| s.name).collect();
+            let fired = fired.join(",");
+            println!("    {:.2} {model:6.2} {} [{fired}]", seen.confidence(), seen.text);
         }
     }
     Ok(())

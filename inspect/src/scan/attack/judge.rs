@@ -2,7 +2,8 @@
 
 use std::cell::Cell;
 
-use super::{Signature, encoded, normalise, rules};
+use super::rules::{self, Sets};
+use super::{Signature, encoded, normalise};
 use crate::values::{self, Text};
 
 /// Most bytes of a text whose values are weighed by the model; of a longer text signatures see [`normalise::MAX_TEXT`].
@@ -13,6 +14,12 @@ const STRUCTURE: [&str; 3] = ["nosql-injection", "graphql-abuse", "deserialisati
 /// Signatures of addresses that count in a parameter and not as a whole field: `Referer`, `Origin` and `Host` name the
 /// site's own one.
 const OWN: [&str; 4] = ["own-address", "private-address", "address-url", "odd-address"];
+/// Signatures of what is all of a header field: the name of a program, and that of a file to be uploaded (`X-File-Name`).
+const NAMES: [&str; 2] = ["user-agent", "script-named"];
+/// What documents of APIs hold as data: addresses of machines, where things are mounted, their settings.
+const DATA: [&str; 4] = ["address-url", "kernel-file", "settings-file", "hidden-file"];
+/// Signatures of `deserialisation` for names within a string.
+const CLASSES: [&str; 2] = ["java-class", "java-gadget"];
 
 thread_local! {
     /// One a thread, since it lives no longer than a call.
@@ -42,31 +49,41 @@ impl Scratch {
 
 /// Calls `each` with every value of a text that is worth a look, normalised, and with the signatures that it matches.
 /// What a signature sees only in the text as a whole comes last, with the whole text. While no signature sees anything in
-/// that, a value of letters, digits, and what joins them is worth no look, and neither is a header field: they are most of
-/// what passes. What is in base64 is looked at for signatures alone.
+/// that, a value of letters, digits, and what joins them is worth no look unless one sees something in it, and neither is a
+/// header field: they are most of what passes. What is in base64 is looked at for signatures alone.
 pub fn judged(kind: Text, text: &[u8], each: &mut dyn FnMut(&[u8], &[Signature])) {
     let mut scratch = SCRATCH.take();
     let Scratch { whole, value, decoded, unseen, seen } = &mut scratch;
     if kind == Text::Url {
         normalise::decode_url(text, value);
-        normalise::normalise(value, whole);
+        normalise::normalise_decoded(value, whole);
     } else {
         normalise::normalise(text, whole);
     }
-    let is_own = |s: &Signature| kind == Text::Field && OWN.contains(&s.name);
-    matched(whole, unseen);
-    unseen.retain(|s| !is_own(s));
-    let suspicious = !unseen.is_empty();
     // What begins or ends a string of JSON neither begins nor ends the whole.
     let json = kind == Text::JsonPiece || kind == Text::Body && values::is_json(text);
-    let mut one = |normal: &[u8], hidden: bool| {
+    let counts = |s: &Signature, normal: &[u8]| match kind {
+        Text::Field => !OWN.contains(&s.name),
+        _ if NAMES.contains(&s.name) => false,
+        _ if json => {
+            let is_data = s.name == "own-address" && is_developed(normal);
+            !is_data && !DATA.contains(&s.name)
+        }
+        _ => true,
+    };
+    let hinted = matched(whole, rules::ALL, unseen);
+    unseen.retain(|s| counts(s, whole));
+    let suspicious = !unseen.is_empty();
+    let sets = if json { rules::ALL } else { hinted };
+    // Of a value that is worth no look by itself (`dull`), only what a signature sees counts.
+    let mut one = |normal: &[u8], dull: bool, sets: Sets| {
         seen.clear();
-        if suspicious || json || hidden {
-            matched(normal, seen);
-            seen.retain(|s| !is_own(s));
+        if sets != rules::NONE {
+            matched(normal, sets, seen);
+            seen.retain(|s| counts(s, normal));
             unseen.retain(|s| !seen.contains(s));
         }
-        if !hidden || !seen.is_empty() {
+        if !dull || !seen.is_empty() {
             each(normal, seen);
         }
     };
@@ -74,22 +91,30 @@ pub fn judged(kind: Text, text: &[u8], each: &mut dyn FnMut(&[u8], &[Signature])
     values::each(kind, weighed, &mut |raw| {
         if encoded::base64(raw, decoded) {
             normalise::normalise(decoded, value);
-            return one(value, true);
+            return one(value, true, rules::ALL);
         }
-        if raw.is_empty() || !suspicious && (kind == Text::Field || raw.iter().all(is_plain)) {
+        // What is suspicious in one string of a document says nothing of the others.
+        let dull =
+            (json || !suspicious) && raw.iter().all(is_plain) || !suspicious && kind == Text::Field;
+        if raw.is_empty() || dull && sets == rules::NONE {
             return;
         }
-        normalise::normalise(raw, value);
+        match json {
+            true => normalise::normalise_decoded(raw, value),
+            false => normalise::normalise(raw, value),
+        }
         // JSON in a parameter or in a string of JSON.
-        if matches!(value.first(), Some(b'{' | b'[')) && value.contains(&b'"') {
-            values::each(Text::Body, value, &mut |normal| one(normal, false));
+        if begins_json(value) && value.contains(&b'"') {
+            values::each(Text::Body, value, &mut |normal| one(normal, dull, sets));
         } else {
-            one(value, false);
+            one(value, dull, sets);
         }
     });
-    // A string of JSON is closed by its quotes: what begins in one and ends in another is no statement.
+    // A string of JSON is closed by its quotes: what begins in one and ends in another is no statement. A name of a class is no
+    // structure either.
     if json {
-        unseen.retain(|s| STRUCTURE.contains(&s.detector));
+        let is_name = |s: &Signature| CLASSES.contains(&s.name);
+        unseen.retain(|s| STRUCTURE.contains(&s.detector) && !is_name(s));
     }
     if !unseen.is_empty() {
         each(whole, unseen);
@@ -97,13 +122,34 @@ pub fn judged(kind: Text, text: &[u8], each: &mut dyn FnMut(&[u8], &[Signature])
     SCRATCH.set(scratch);
 }
 
+/// Whether a normalised value begins as JSON does, and not as templates do (`{{`, `{%`).
+fn begins_json(value: &[u8]) -> bool {
+    let mut marks = value.iter().filter(|b| **b != b' ');
+    match (marks.next(), marks.next()) {
+        (Some(b'{'), Some(next)) => matches!(next, b'"' | b'\'' | b'}'),
+        (Some(b'['), Some(next)) => b"\"{[]-tfn0123456789".contains(next),
+        _ => false,
+    }
+}
+
+/// Whether a value is the address of a service on its developer's machine and asks it for nothing: what traces and settings hold.
+fn is_developed(value: &[u8]) -> bool {
+    let behind = value.strip_prefix(b"http://localhost:");
+    let port = behind.map(|port| port.strip_suffix(b"/").unwrap_or(port));
+    // The ports that frameworks begin with.
+    let ports: [&[u8]; 9] =
+        [b"3000", b"4200", b"5000", b"5173", b"8000", b"8080", b"8081", b"8888", b"9000"];
+    port.is_some_and(|port| ports.contains(&port))
+}
+
 fn is_plain(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_.-,:/@~+ ".contains(byte)
 }
 
-fn matched(normal: &[u8], into: &mut Vec<Signature>) {
+/// The signatures of some sets that match a text. Returns the sets of which one may match a value in it.
+fn matched(normal: &[u8], sets: Sets, into: &mut Vec<Signature>) -> Sets {
     into.clear();
-    rules::each(normal, |detector, rule| {
+    rules::each(normal, sets, |detector, rule| {
         into.push(Signature { detector, name: rule.name, confidence: rule.confidence });
-    });
+    })
 }

@@ -5,8 +5,32 @@ const DECODE_PASSES: usize = 2;
 /// Most bytes of a text that are looked at for attacks; what is beyond is not.
 pub(super) const MAX_TEXT: usize = 64 << 10;
 
-/// Named HTML entities that matter in attacks.
+/// Named HTML entities that matter in attacks: those of ASCII's marks.
 const ENTITIES: &[(&[u8], u8)] = &[
+    (b"lbrace;", b'{'),
+    (b"lcub;", b'{'),
+    (b"rbrace;", b'}'),
+    (b"rcub;", b'}'),
+    (b"lbrack;", b'['),
+    (b"lsqb;", b'['),
+    (b"rbrack;", b']'),
+    (b"rsqb;", b']'),
+    (b"dollar;", b'$'),
+    (b"equals;", b'='),
+    (b"semi;", b';'),
+    (b"comma;", b','),
+    (b"period;", b'.'),
+    (b"num;", b'#'),
+    (b"percnt;", b'%'),
+    (b"bsol;", b'\\'),
+    (b"grave;", b'`'),
+    (b"vert;", b'|'),
+    (b"verbar;", b'|'),
+    (b"excl;", b'!'),
+    (b"quest;", b'?'),
+    (b"commat;", b'@'),
+    (b"ast;", b'*'),
+    (b"plus;", b'+'),
     (b"lt;", b'<'),
     (b"gt;", b'>'),
     (b"quot;", b'"'),
@@ -41,14 +65,29 @@ pub fn decode_url(target: &[u8], out: &mut Vec<u8>) {
 /// escapes of JavaScript and JSON), small letters, comments and runs of white space as one space, no
 /// null bytes. `out` is overwritten and at most [`MAX_TEXT`] long.
 pub(super) fn normalise(text: &[u8], out: &mut Vec<u8>) {
-    let text = text.get(..MAX_TEXT).unwrap_or(text);
-    out.clear();
-    out.extend_from_slice(text);
-    let has = classes(text);
+    let has = copied(text, out);
     // A form's body: spaces are written as `+`.
     if has & PLUS != 0 && has & SPACE == 0 {
         out.iter_mut().filter(|b| **b == b'+').for_each(|b| *b = b' ');
     }
+    undo(has, out);
+}
+
+/// The same for a text in which `+` no longer stands for a space (see [`decode_url`]).
+pub(super) fn normalise_decoded(text: &[u8], out: &mut Vec<u8>) {
+    let has = copied(text, out);
+    undo(has, out);
+}
+
+/// Copies what is looked at of a text; returns what it holds.
+fn copied(text: &[u8], out: &mut Vec<u8>) -> u8 {
+    let text = text.get(..MAX_TEXT).unwrap_or(text);
+    out.clear();
+    out.extend_from_slice(text);
+    classes(text)
+}
+
+fn undo(has: u8, out: &mut Vec<u8>) {
     if has & ENCODED != 0 {
         for _ in 0..DECODE_PASSES {
             let changed = rewrite(out, [b'%'; 2], percent)
@@ -134,6 +173,12 @@ fn entity(text: &[u8]) -> Option<(u8, usize)> {
         let (radix, prefix) =
             if matches!(digits.first(), Some(b'x' | b'X')) { (16, 1) } else { (10, 0) };
         let digits = digits.get(prefix..)?;
+        // Browsers pass over any number of zeros in front; the last one may be the number.
+        let zeros = digits.iter().take_while(|b| **b == b'0').count();
+        let ends = !digits.get(zeros).is_some_and(|b| char::from(*b).is_digit(radix));
+        let zeros = zeros.saturating_sub(usize::from(ends));
+        let prefix = prefix + zeros;
+        let digits = digits.get(zeros..)?;
         let count = digits.iter().take(7).take_while(|b| char::from(**b).is_digit(radix)).count();
         let code = digits
             .get(..count)?
@@ -189,11 +234,13 @@ fn hex(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |n, b| Some(n << 4 | char::from(*b).to_digit(16)?))
 }
 
-/// A code point as a byte: ASCII as it is, its full-width twin as that, anything else as a byte that
-/// no rule names.
+/// A code point as a byte: ASCII as it is, its full-width twin as that, what looks like a slash as one (so servers map them), anything
+/// else as a byte that no rule names.
 fn narrow(code: u32) -> u8 {
     match code {
         0..=0x7f => code as u8,
+        0x2044 | 0x2215 | 0x29f8 => b'/',
+        0x2216 | 0x29f5 => b'\\',
         0xff01..=0xff5e => (code - 0xff01 + 0x21) as u8,
         _ => 0xff,
     }
@@ -222,6 +269,9 @@ mod tests {
             ("a\t\n  b\0c", "a bc"),
             ("100%", "100%"),
             ("&#;", "&#;"),
+            ("&#x0;&#000000000060;a&#0000", "<a"),
+            ("$&lbrace;a&RCUB;", "${a}"),
+            ("..%u2215..%u2216", "../..\\"),
             ("%4", "%4"),
         ] {
             assert_eq!(normal(text), plain, "{text}");

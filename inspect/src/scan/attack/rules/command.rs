@@ -15,7 +15,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "separator-word",
         0.88,
-        r#"(?:[;|&\n]|\$\(|%0a|\|\||&&)[ '"(!{]*(?:/(?:usr/)?(?:s?bin/)?)?(?:cat|id|dig|host|sleep|echo|kill|find|type|dir|net|reg|tee|ftp|make|node|java|ruby|php|exec|source|export|env|ping|curl|yum|apt|who|last|lastlog|htop|df|du|strings|time|timeout|watch|file|alias|at|gdb|man|vi|vim|nano|ed|ex|ip|dd|tar|zip|unzip|git|svn|rar|copy|move|del|md|shutdown|reboot|halt)(?: *(?:[;|&`\x22<>}\\]|$)| +(?:['"]? ?[-/$~*.{<>\\]|['"]?[0-9]+(?: *$| *[;|&`'"]|\.)|[^ ;|&]{0,40}[./\\:=][^ ]|['"][^'"]{0,80}['"] *(?:[;|&>]|$)|[a-z]:)|\$\{?ifs|/|\.exe|['"]{2})"#,
+        r#"(?:[;|&\n]|\$\(|%0a|\|\||&&)[ '"(!{]*(?:/(?:usr/)?(?:s?bin/)?)?(?:cat|id|dig|host|sleep|echo|kill|find|type|dir|net|reg|tee|ftp|make|node|java|ruby|php|exec|source|export|env|ping|curl|yum|apt|who|last|lastlog|htop|df|du|strings|time|timeout|watch|file|alias|at|gdb|man|vi|vim|nano|ed|ex|ip|dd|tar|zip|unzip|git|svn|rar|copy|move|del|md|shutdown|reboot|halt)(?: *(?:[;|&`\x22<>}\\]|# *$|$)| +(?:['"]? ?[-/$~*.{<>\\]|['"]?[0-9]+(?: *$| *[;|&`'"]|\.)|[^ ;|&]{0,40}[./\\:=][^ ]|['"][^'"]{0,80}['"] *(?:[;|&>]|$)|[a-z]:)|\$\{?ifs|/|\.exe|['"]{2})"#,
     ),
     // Commands that are verbs of query languages too: only with a file.
     rule(
@@ -87,17 +87,17 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "any-substitution",
         0.3,
-        r"\$\((?:[a-z/]|<)[^)]{0,200}\)|`(?:[a-z/]{2,20})(?: [^`]{0,200})?`",
+        r"\$\((?:[a-z/]|<)[^)]{0,200}\)|(?:^|[^`])`(?:[a-z/]{2,20})(?: [^`]{0,200})?`(?:$|[^`])",
     ),
     rule(
         "command-path",
         0.9,
-        r"(?:/bin/|/usr/bin/|/sbin/)(?:ba|z|k|c|da)?(?:sh|cat|ls|id|nc|ncat|wget|curl|perl|python|ruby|php|uname|whoami|echo)\b",
+        r"(?:/bin/|/usr/bin/|/sbin/)(?:(?:ba|z|k|c|da)?sh|cat|ls|id|nc|ncat|wget|curl|perl|python[0-9.]*|ruby|php|lua|node|awk|tar|uname|whoami|echo)\b",
     ),
     rule(
         "command-shell",
         0.9,
-        r"\bcmd(?:\.exe)? ?/[ck]\b|\bpowershell(?:\.exe)? +-|/dev/(?:tcp|udp)/",
+        r#"\bcmd(?:\.exe)? ?(?:/[a-z](?::[a-z]+)? ?){0,4}/[ckr]\b|\bpowershell(?:\.exe)? +(?:-|[a-z]:\\|["'(&$]|(?:get|start|invoke|new|set|stop)-|iex\b|whoami\b|dir\b|ls\b)|/dev/(?:tcp|udp)/"#,
     ),
     rule("shellshock", 0.97, r"\(\) ?\{ ?(?:[:_a-z]{0,8} ?; ?|[^}]{0,40}>_\[?)[^}]{0,40}\} ?;?"),
     rule("empty-function", 0.85, r"\(\) ?\{[^}]{0,40}\} ?;"),
@@ -163,7 +163,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "variable-call",
         0.8,
-        r#"\$[{$]*[a-z_@][a-z0-9_>-]*\}* ?(?:[\[{][^\]}]*[\]}] ?)*\( ?['"0-9@$)]|\([ '"a-z_.()]{3,40}\) ?(?:\[[0-9]\])? ?\( ?['"@a-z]{2,20} ?\) ?;?$"#,
+        r#"\$[{$]*[a-z_@][a-z0-9_>-]*\}* ?(?:[\[{][^\]}]*[\]}] ?)*\( ?['"0-9@$)]|\([ '"a-z_.()]{3,40}\)(?:\[[0-9]\])?\( ?['"@a-z]{2,20} ?\) ?;?$"#,
     ),
     rule(
         "php-function",
@@ -173,7 +173,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "batch",
         0.85,
-        r#"\bfor (?:/[a-z] ?(?:['"][^'"]{0,60}['"] |[a-z]:\\[^ ]{0,60} )?)?%{1,2}~?[a-z]{1,20} in ?\(|\bif (?:/i )?(?:not )?(?:exist|defined|errorlevel|cmdextversion) [^ ]|%(?:errorlevel|systemroot|windir|comspec|appdata|userprofile|programfiles|programdata|path|temp)%"#,
+        r#"\bfor (?:/[a-z] ?(?:['"][^'"]{0,60}['"] |[a-z]:\\[^ ]{0,60} )?)?%{1,2}~?[a-z]{1,20} in ?\(|\bif (?:/i )?(?:not )?(?:exist|defined|errorlevel|cmdextversion) [^ ]|%(?:errorlevel|systemroot|windir|comspec|appdata|userprofile|username|userdomain|computername|logonserver|programfiles|programdata|path|temp)%|%[a-z]{2,20}:~-?[0-9]{1,3},-?[0-9]{1,3}%|\bif/i (?:not )?[^ ]"#,
     ),
     // Wildcards in place of a command's name: `/???/c?t`, `/b[i]n/[c]at`.
     rule(
@@ -329,5 +329,65 @@ pub(super) const RULES: &[Rule] = &[
         "mail-command",
         0.95,
         r"\b(?:mail from|rcpt to):? ?<[^>]{0,80}>|(?:^|[=\x22]) ?[a-z][0-9]{3,4} (?:login [a-z]|authenticate [a-z]|fetch [0-9]|append [^ ]{1,40} ?\(|uid (?:store|fetch|search|copy)|select inbox|examine [a-z]|status [a-z]+ ?\(|search (?:charset|text|flagged|all|from|deleted|since)|copy [0-9]|list \x22)|(?:^|[=\x22]) ?(?:retr|uidl|dele) [0-9]{1,6}\b|\bapop [a-z0-9]{1,30} [0-9a-f]{32}",
+    ),
+    // A name in pieces in front of what it runs, a name that begins in quotes or behind a backslash, carets of cmd.exe.
+    rule(
+        "pieces-run",
+        0.96,
+        r#"(?:^|[=;|&`(]) ?[a-z]{1,8}(?:''|""|\\|\$@|\$\*|``)[a-z]{1,8} +(?:(?:ba|z|k|da)?sh|whoami|who|id|ls|curl|wget|cat|nc|ping|uname|python[0-9.]*|perl|nslookup)(?: |$)|(?:^|[=;|&`])(?:'[a-z]{1,6}'[a-z]{1,8}|"[a-z]{1,6}"[a-z]{1,8})(?: +[-/a-z0-9.:]{1,60}| *[;|&]|$)|(?:^|[=;|&@ ])[a-z]{1,10}\^[a-z^]{1,24}(?: |$|[;|&/.])|(?:^|=)[a-z]{1,6}(?:["'][a-z]{1,6}){2,10}["']?(?: |$)|(?:^|[=;|&]) ?\\{1,2}[a-z]{2,12}(?: +[-/~$a-z]|$|[;|&])"#,
+    )
+    .if_also(is_command),
+    // Arguments by which programs run others.
+    rule(
+        "argument-that-runs",
+        0.96,
+        r"--checkpoint-action ?=|\b-?o ?proxycommand ?=|--(?:upload|receive)-pack ?=|--use-compress-program|--to-command ?=|\bext::(?:sh|bash)|\bcore\.(?:sshcommand|fsmonitor|gitproxy|pager) ?=|--config ?= ?alias\.",
+    ),
+    // Windows: accounts, programs and parts of variables behind a separator; .NET called from a shell.
+    rule(
+        "windows-behind",
+        0.95,
+        r"[;|&`] ?net1?(?:\.exe)? +(?:user|localgroup|group|accounts|share|session|view)(?: *$| +(?:/|\\|administrators|[a-z0-9]+ +[^ ]+ +/)|[;|&])|[;|&] ?(?:start +)?[a-z0-9_-]{2,20}\.exe(?: |$|[;|&])|[;|&] ?(?:wmic|schtasks|vssadmin|bcdedit) +[a-z]+ +[a-z/]|\[(?:system\.)?(?:diagnostics|net|io|reflection|text|convert|management|runtime|environment)[a-z.]{0,40}\]::[a-z]{2,30} ?\(|(?:^|[=;|&({'\x22] ?)(?:start-process|invoke-(?:expression|webrequest|restmethod|command)|set-executionpolicy) +[a-z0-9]",
+    ),
+    // PHP: functions that are given the name of one that runs, the code that scanners look for, what `@` keeps silent.
+    rule(
+        "named-callback",
+        0.96,
+        r#"\b(?:u[ak]?sort|array_(?:map|filter|walk|reduce|diff_u[a-z]+|intersect_u[a-z]+)|call_user_func(?:_array)?|register_(?:shutdown|tick)_function|ob_start|preg_replace_callback|iterator_apply|spl_autoload_register|forward_static_call|set_error_handler)\b[^;]{0,80}['"](?:system|exec|passthru|shell_exec|assert|eval|popen|phpinfo|proc_open|pcntl_exec|file_put_contents|include|unlink)['"]"#,
+    ),
+    rule(
+        "probe-printed",
+        0.95,
+        r#"(?:^|[=;'")}>@ ])(?:print|echo|die|exit|var_dump|print_r|printf)[ (]{1,3}@?(?:md5|sha1|base64_encode|strrev|str_rot13|crc32|phpversion|php_uname|getcwd|get_current_user) ?\("#,
+    ),
+    rule(
+        "silenced-call",
+        0.95,
+        r"@(?:set_time_limit|ini_set|eval|error_reporting|session_start|system|exec|passthru|shell_exec|file_get_contents|file_put_contents|array_map|preg_replace|base64_decode|create_function|call_user_func) ?\(",
+    ),
+    rule(
+        "reflection",
+        0.95,
+        r#"\bnew reflection(?:function|method|class)\b ?\(|->invoke(?:args)? ?\(|\bnew (?:splfileobject|directoryiterator|filesystemiterator|globiterator|soapclient) ?\( ?['"$]|\((?:getallheaders|apache_request_headers|get_defined_vars|func_get_args|debug_backtrace|session_id)\( ?\)\)|\(~[\x80-\xff'"%]{2,60}\)\("#,
+    ),
+    rule("php-settings", 0.95, r"(?:^(?:memory_limit|max_execution_time|upload_max_filesize|post_max_size|include_path|doc_root|user_dir|display_errors) |=(?:memory_limit|max_execution_time|upload_max_filesize|post_max_size|include_path|doc_root|user_dir|display_errors) ?)= ?[a-z0-9./]{1,20}(?:$|&)"),
+    rule("php-variable-named", 0.9, r"\$_(?:get|post|request|cookie|server|files|session|env)\b"),
+    rule("php-end", 0.9, r"\b__halt_compiler ?\("),
+    // Weak by themselves: the model says whether they count.
+    rule(
+        "call-alone",
+        0.5,
+        r"(?:^|=)(?:array|str|preg|mb|file|is|in|ob|gz|zlib|curl|ftp|mysqli?|pg|ldap|odbc|oci|posix|pcntl|proc|shell|stream|socket|session|sem|shm|call_user|func|get|set|debug|error|register|spl|create|move|highlight|php|parse|escapeshell|ini|iterator|ctype|openssl|readline|assert|strip|apache|dba|image|zip|sys|disk)_[a-z0-9_]{2,40} ?\([ a-z0-9$_]{0,24}\) ?;?(?:$|&)|(?:^|[=/])(?:chr|strrev|unpack|file|substr|readfile|fopen|fsockopen|phpinfo|phpversion|symlink|glob|gzinflate|gzdecode|getenv|passthru|popen) ?\([ a-z0-9$_]{0,24}\) ?;?(?:$|&)",
+    ),
+    rule(
+        "variable-in-braces",
+        0.3,
+        r#"\$ ?\{ ?(?:'[^'}]{0,40}'|"[^"}]{0,40}"|\$[a-z_]{1,20})[^}]{0,40}\}|\$ ?\{?[a-z_@][^;={]{0,20}(?:#|//)[^;=]{0,40}\("#,
+    ),
+    rule("console", 0.3, r"\bconsole ?\. ?(?:log|info|error|warn|debug|dir|table) ?(?:\. ?(?:call|apply) ?)?[(`]"),
+    rule(
+        "returned-object",
+        0.95,
+        r#"['"`] ?return (?:process|global(?:this)?|require|this\.constructor)\b"#,
     ),
 ];

@@ -25,6 +25,22 @@ pub(super) const XXE: &[Rule] = &[
         0.85,
         r"%[a-z]{1,20};[^%]{0,20}%[a-z]{1,20};|\]>[^<]{0,20}<[a-z]+>&[a-z]+;",
     ),
+    // One element with nothing in it but where its schema is, which a reader fetches.
+    rule(
+        "schema-fetched",
+        0.95,
+        r#"(?:^|=)<([a-z0-9]{1,20}) xmlns ?= ?["'][^"']{1,80}["'][^<>]{0,160}schemalocation ?= ?["'][^"']{0,80}https?://[^"']{4,160}["'] ?/?>[^<]{0,40}(?:</[a-z0-9]{1,20}>)?(?:$|&)"#,
+    ),
+    rule(
+        "other-charset",
+        0.95,
+        r#"<\?xml [^>]{0,60}encoding ?= ?['"](?:utf-?7|utf-?16|ucs-?[24]|ibm|ebcdic)"#,
+    ),
+    rule(
+        "image-of-file",
+        0.95,
+        r#"<(?:image|use|img) [^>]{0,80}href ?= ?['"](?:file:|https?://(?:169\.254\.|127\.|localhost|10\.))"#,
+    ),
 ];
 
 /// The rules of `deserialisation`.

@@ -17,13 +17,25 @@ use std::sync::OnceLock;
 use regex_automata::meta::{self, Regex};
 use regex_automata::{Input, MatchKind, PatternSet};
 use regex_syntax::ParserBuilder;
-use regex_syntax::hir::{Hir, HirKind};
+use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, Hir, HirKind, Look};
 
 /// Memory of a lazily built automaton, for each thread; when it is full it begins anew. Each of
 /// [`SETS`] needs less for ordinary traffic; one automaton for all would need ten times as much.
 const CACHE_BYTES: usize = 4 << 20;
 /// From this bound on a repetition is unbounded in the search of a set.
 const RELAXED_FROM: u32 = 5;
+
+/// Some of [`SETS`], a bit each.
+pub(super) type Sets = u8;
+/// No set.
+pub(super) const NONE: Sets = 0;
+/// All sets.
+pub(super) const ALL: Sets = Sets::MAX;
+
+/// What a value stands behind in a request: the name of a parameter or attribute, a tag.
+const BEFORE_VALUE: &[u8] = b"=?&\">";
+/// What stands behind a value.
+const BEHIND_VALUE: &[u8] = b"&=\"<";
 
 /// A signature.
 #[derive(Debug)]
@@ -128,9 +140,16 @@ fn compile(detectors: &'static [(&'static str, &'static [Rule])]) -> Option<Set>
     Some(Set { relaxed: together(&relaxed)?, exact })
 }
 
-/// The pattern with its longer repetitions unbounded.
+/// The pattern with its longer repetitions unbounded. Where it wants a value to begin or to end, it also takes what values begin
+/// behind and end before in the text around them, so that a search of a whole request tells whether its values need one.
 fn relax(hir: &Hir) -> Hir {
     match hir.kind() {
+        HirKind::Look(edge @ (Look::Start | Look::End)) => {
+            let around: &[u8] = if *edge == Look::Start { BEFORE_VALUE } else { BEHIND_VALUE };
+            let around = around.iter().map(|b| ClassBytesRange::new(*b, *b));
+            let around = Hir::class(Class::Bytes(ClassBytes::new(around)));
+            Hir::alternation(vec![hir.clone(), around])
+        }
         HirKind::Repetition(repetition) => {
             let mut repetition = repetition.clone();
             repetition.sub = Box::new(relax(&repetition.sub));
@@ -152,9 +171,17 @@ pub(super) fn any(text: &[u8]) -> bool {
     compiled().iter().any(|set| set.relaxed.is_match(text))
 }
 
-/// Calls `each` with every rule that a normalised text matches, and its detector.
-pub(super) fn each(text: &[u8], mut each: impl FnMut(&'static str, &'static Rule)) {
-    for set in compiled().iter().filter(|set| set.relaxed.is_match(text)) {
+/// Calls `each` with every rule of some sets that a normalised text matches, and its detector. Returns the sets of which a value in
+/// the text may match a rule, too.
+pub(super) fn each(
+    text: &[u8],
+    sets: Sets,
+    mut each: impl FnMut(&'static str, &'static Rule),
+) -> Sets {
+    let mut hinted = NONE;
+    let wanted = compiled().iter().enumerate().filter(|(at, _)| sets & 1 << at != 0);
+    for (at, set) in wanted.filter(|(_, set)| set.relaxed.is_match(text)) {
+        hinted |= 1 << at;
         let mut candidates = PatternSet::new(set.relaxed.pattern_len());
         set.relaxed.which_overlapping_matches(&Input::new(text), &mut candidates);
         for candidate in candidates.iter() {
@@ -165,6 +192,7 @@ pub(super) fn each(text: &[u8], mut each: impl FnMut(&'static str, &'static Rule
             }
         }
     }
+    hinted
 }
 
 #[cfg(test)]

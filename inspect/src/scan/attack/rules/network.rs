@@ -39,7 +39,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "odd-scheme",
         0.9,
-        r"(?:^|[=>'\x22]|url:) ?(?:gopher|dict|netdoc|jar|ldaps?|tftp|sftp|ssh2?(?:\.[a-z]+)?|expect|phar|zip|ogg|glob|rar|compress\.(?:zlib|bzip2)|local_file|imaps?|pop3|smb|jnp|iiop|corbaname|unix|mailto:[^&]{0,80}\n):/{0,3}[^ ]",
+        r"(?:^|[=>'\x22]|url:) ?(?:gopher|dict|netdoc|jar|ldaps?|tftp|sftp|ssh2?(?:\.[a-z]+)?|expect|phar|zip|ogg|glob|rar|compress\.(?:zlib|bzip2)|local_file|imaps?|pop3|smb|jnp|iiop|corbaname|mailto:[^&]{0,80}\n):/{0,3}[^ ]",
     ),
     // A script of another server, to be included; a `?` at its end cuts off what is appended.
     rule(
@@ -104,5 +104,26 @@ pub(super) const RULES: &[Rule] = &[
         "wrapper-scheme",
         0.95,
         r"(?:^|[=\x22])(?:ssh2\.[a-z]{3,8}|compress\.(?:zlib|bzip2)|phar|expect|netdoc|gopher|local_file|(?:zip|glob|ogg|rar|zlib|dict|php)):/{2}[^ ]",
+    ),
+    // Names by which containers and clouds call themselves, with a scheme or with what is asked for.
+    rule(
+        "internal-name",
+        0.95,
+        r"(?:^|[=\x22>])(?:(?:[a-z][a-z0-9+.-]{1,9}:)?/{2,3}(?:[^/@ &]{0,60}@)?)?(?:ip(?:v?6)?-?(?:localhost|loopback)|localhost[46]|localhost[46]?\.localdomain[46]?|(?:host|gateway|kubernetes)\.docker\.internal|host\.containers\.internal|kubernetes\.default(?:\.svc(?:\.cluster\.local)?)?|instance-data|metadata\.azure\.internal)(?::[0-9]{1,5})?(?:/|$|[&\x22<])",
+    ),
+    rule(
+        "own-name-asked",
+        0.9,
+        r"(?:^|[=>])localhost(?::[0-9]{1,5})?/|(?:^|[=\x22])[a-z]{3,8}:/{2,3}(?:loopback|metadata|[a-z0-9-]{1,40}\.service\.consul)(?:[:/&\x22]|$)",
+    ),
+    rule(
+        "rebinding",
+        0.95,
+        r"\b(?:[a-z0-9-]{1,60}\.)?(?:1u\.ms|rbndr\.us|nip\.io|dod\.network)(?:[:/&\x22]|$)",
+    ),
+    rule(
+        "path-then-host",
+        0.95,
+        r"^[a-z]{3,8}://[^/@]{1,60}/@(?:127\.|10\.|localhost|169\.254\.|192\.168\.)",
     ),
 ];

@@ -19,10 +19,11 @@ pub(super) const TRAVERSAL: &[Rule] = &[
         0.95,
         r"^(?:file:/{0,3})?[^ ?&=]{0,60}/(?:etc/(?:passwd|shadow|hosts|group|sudoers|issue|crontab)|proc/(?:self/(?:environ|cmdline|fd|maps|status|mounts|cwd|root)|version|cpuinfo))[^a-z]{0,4}(?:$|[/.][a-z0-9/.]{0,20}$)",
     ),
+    rule("odd-separator", 0.9, r"/etc(?:/\.?/|/\.\./etc/)(?:\./)?(?:passwd|shadow|hosts)"),
     rule(
-        "odd-separator",
+        "settings-file",
         0.9,
-        r"/etc(?:/\.?/|/\.\./etc/)(?:\./)?(?:passwd|shadow|hosts)|/etc/(?:[a-z0-9.-]{2,20}/){0,2}[a-z0-9.-]{1,30}\.(?:conf|cnf|ini|cfg)\b|^/(?:usr/local/)?etc/(?:init\.d|php|cron|ssl|pam\.d|sysconfig|default|ldap|samba|redis|postgresql|tomcat)[^ ]{0,60}$",
+        r"/etc/(?:[a-z0-9.-]{2,20}/){0,2}[a-z0-9.-]{1,30}\.(?:conf|cnf|ini|cfg)\b|^/(?:usr/local/)?etc/(?:init\.d|php|cron|ssl|pam\.d|sysconfig|default|ldap|samba|redis|postgresql|tomcat)[^ ]{0,60}$",
     ),
     rule(
         "windows-path",
@@ -84,5 +85,33 @@ pub(super) const TRAVERSAL: &[Rule] = &[
         "padded-climbing",
         0.95,
         r"\.\.;?[/\\]\.[/\\;]|\.\.;\.[/\\;]|(?:^|=)\.\.\\[^ ]{1,60}\.[a-z0-9]{1,5}$",
+    ),
+    // Dots and slashes in more bytes than UTF-8 allows, or as their full-width twins.
+    rule(
+        "overlong-climbing",
+        0.96,
+        r"(?:\xc0[\xae\xaf]|\xe0\x80[\xae\xaf]|\xf0\x80\x80[\xae\xaf]|\xc1\x9c){2}|\.\.(?:\xc0\xaf|\xe0\x80\xaf|\xf0\x80\x80\xaf|\xc1\x9c|\xef\xbc\x8f)|(?:\xef\xbc\x8e){2}(?:\xef\xbc\x8f|/|\\)|[/\\]\xc0\.\xc0\.",
+    ),
+    // A file that is sent by a name which a server may run, or which changes what it runs; or one beside where it should be.
+    rule(
+        "script-uploaded",
+        0.96,
+        r#"form-data;[^"]{0,8}name ?= ?"[^"]{0,160}" ?; ?filename\*? ?= ?"(?:[^"]{0,160}\. ?(?:php[0-9]{0,3}|phtml|phar|phps|pht|phpt|jspx?|jspf|jsw|aspx?|ashx|asmx|asa|cer|cfm)(?:[. ;:\x00]{0,20}|[.;:][a-z]{3,4})"|[^"]{0,160}(?:\.htaccess|\.user\.ini|web\.config)"|[^"]{0,160}\bsess_[a-z0-9,-]{16,128}"|[^"]{0,80}\.\.[/\\])"#,
+    ),
+    rule(
+        "script-named",
+        0.95,
+        r"^[a-z0-9_-][a-z0-9_./\\-]{0,160}\. ?(?:php[0-9]{0,3}|phtml|phar|phps|pht|phpt|jspx?)[. ]{0,20}$|^(?:/tmp|/var/lib/php[0-9/a-z]*|[a-z]:[/\\][^ ]{0,60})[/\\]sess_[a-z0-9,-]{16,128}$",
+    ),
+    // Copies of scripts and settings, which servers send as they are.
+    rule(
+        "source-left",
+        0.93,
+        r"/[a-z0-9_.-]{1,60}\.(?:php[0-9]?|phtml|jsp|aspx?|inc|config|py|rb|pl)(?:~|\.(?:bak|old|orig|save|sav|swp|swo|copy|tmp|dist|1|zip|gz|tar))(?:$|[?&])",
+    ),
+    rule(
+        "system-settings",
+        0.85,
+        r"/etc/(?:fstab|resolv\.conf|mtab|motd|inittab|exports|profile|gshadow|os-release|lsb-release|ld\.so|at\.allow|environment)\b|/{2,4}etc/{2,4}[a-z]|/var/(?:run/secrets/|lib/(?:mlocate|php/sess|mysql/)|spool/cron|backups/|mail/)|/usr/local/(?:apache2?|nginx|lsws|etc/php|zeus)/|(?:^|[=/])conf/(?:tomcat-users|server|web|context)\.xml\b|[/\\](?:repair|config)[/\\](?:sam|system|security|software)\b|/\.ds_store\b|/id_(?:rsa|dsa|ecdsa|ed25519)\b",
     ),
 ];

@@ -37,7 +37,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "active-tag",
         0.85,
-        r"<(?:iframe|embed|object|applet|svg|math|meta|base|link|frameset|isindex|marquee|bgsound|keygen|animate|set|template|portal|foreignobject)\b[^>]{0,200}?[ /=>]",
+        r"<(?:iframe|i?layer|embed|object|applet|svg|math|meta|base|link|frameset|isindex|marquee|bgsound|keygen|animate|set|template|portal|foreignobject)\b[^>]{0,200}?[ /=>]",
     ),
     rule(
         "document-object",
@@ -140,5 +140,23 @@ pub(super) const RULES: &[Rule] = &[
         "document-by-name",
         0.95,
         r#"\b(?:document|window|self|top|globalthis|this) ?\)? ?\[ ?['"`](?:cookie|location|domain|write(?:ln)?|alert|eval|prompt|open)['"`] ?\]"#,
+    ),
+    // A function that acts handed to one that calls it, or called by another name.
+    rule(
+        "handed-over",
+        0.96,
+        r#"\.(?:find|map|foreach|filter|some|every|findindex|reduce|sort|from|of|then|replace)\((?:[^()]{0,20},)? ?(?:alert|prompt|confirm|eval)\b ?[,)]|(?:^|[;,{('"=])[a-z_$]{1,10}=(?:alert|prompt|confirm|eval)[,;] ?[a-z_$]{1,10}[(`]|\bonerror ?= ?(?:alert|prompt|confirm|eval)\}?[;, ]{0,3}throw\b|[0-9]\.\.tostring ?\([0-9]|\bset(?:timeout|interval) ?`"#,
+    ),
+    rule(
+        "angular",
+        0.95,
+        r#"<[a-z][^>]{0,120}[ /]ng-(?:focus|click|init|load|blur|change|mouse[a-z]+|key[a-z]+|copy|cut|paste|csp)\b ?= ?['"]?[^>"']{0,80}(?:\$event|constructor|alert|eval)|\|orderby:['"\[]"#,
+    ),
+    rule("untyped-data", 0.85, r"(?:^|[=\x22])data:;base64,[a-z0-9+/=]{8}"),
+    // Full-width brackets, which some servers turn into plain ones; methods of objects called by tags of templates.
+    rule(
+        "tag-in-full-width",
+        0.96,
+        r"\xef\xbc\x9c ?/?(?:script|img|svg|iframe|body|video|input|details)\b|\breflect ?\. ?[a-z]{2,24} ?\. ?(?:call|apply|bind) ?`",
     ),
 ];

@@ -174,11 +174,11 @@ pub(super) fn is_command(matched: &[u8]) -> bool {
     COMMANDS.iter().any(|command| command.as_bytes() == name)
 }
 
-/// What follows something that a shell puts nothing in place of: quotes, a backslash, an empty variable, the output of
-/// no command.
+/// What follows something that a shell puts nothing in place of: quotes, a backslash, a caret (cmd.exe), an empty variable, the
+/// output of no command.
 fn joint(text: &[u8]) -> Option<&[u8]> {
     let length = match text {
-        [b'\'' | b'"' | b'\\' | b'`', ..] => 1,
+        [b'\'' | b'"' | b'\\' | b'`' | b'^', ..] => 1,
         [b'$' | b'<' | b'>', b'(', b')', ..] => 3,
         [b'$', b'{', inside @ ..] => 3 + inside.iter().position(|b| *b == b'}')?,
         [b'$', b'@' | b'*' | b'#' | b'!' | b'?' | b'$' | b'_' | b'-' | b'0'..=b'9', ..] => 2,

@@ -87,7 +87,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "quote-clause",
         0.7,
-        r#"['"`)] ?(?:or|and|where|having|order by|group by|limit)[ ('"!~+0-9-][^&]{0,80}(?:--|#|;|/\*)"#,
+        r#"['")] ?(?:or|and|where|having|order by|group by|limit)[ ('"!~+0-9-][^&]{0,80}(?:--|#|;|[^a-z0-9]/\*)"#,
     ),
     // Two quotes that pair with those of the statement around them.
     rule(
@@ -126,7 +126,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "select-function",
         0.85,
-        r"\bselect\b ?(?:@@|(?:case|if|sleep|pg_sleep|benchmark|version|user|database|group_concat|char_length|load_file|dbms_)\b ?[( ])",
+        r"\bselect\b ?(?:@@|(?:case|iif|if|char|chr|ascii|hex|md5|concat|current_user|session_user|sleep|pg_sleep|benchmark|version|user|database|group_concat|char_length|load_file|dbms_)\b ?[( ])",
     ),
     // Functions that only an attacker puts into a parameter.
     rule(
@@ -180,7 +180,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "goes-on",
         0.95,
-        r#"(?:^|[="])['"`) ]*(?:or|and|xor|\|\||&&)[ (]*[a-z_.]{1,40}[ )]*(?:!=|==?|<>|<|>|like|regexp)[ (]*['"`]"#,
+        r#"^['"`) ]*(?:or|and|xor|\|\||&&)[ (]*[a-z_.]{1,40}[ )]*(?:!=|==?|<>|<|>|like|regexp)[ (]*['"`]"#,
     ),
     rule(
         "true-behind-number",
@@ -191,7 +191,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "quote-to-comment",
         0.93,
-        r#"['"`] ?(?:[=<>|*^/&!+%~]{1,3}-? ?[a-z0-9_]{0,20}|- ?[a-z0-9_]{1,20}) ?(?:--|#|/\*) ?-?(?:$|[&"])|['"`] ?(?:is (?:not )?|sounds like|collate|not|div|mod|rlike|regexp|glob|like)\b[^'"`]{0,30}(?:--|#|/\*) ?(?:$|[&"])"#,
+        r#"['"`] ?(?:[=<>|*^&!+%~]{1,3}-? ?[a-z0-9_]{0,20}|- ?[a-z0-9_]{1,20}) ?(?:--|#|/\*) ?-?(?:$|[&"])|['"`] ?(?:is (?:not )?|sounds like|collate|not|div|mod|rlike|regexp|glob|like)\b[^'"`]{0,30}(?:--|#|/\*) ?(?:$|[&"])"#,
     ),
     rule(
         "waits",
@@ -215,4 +215,29 @@ pub(super) const RULES: &[Rule] = &[
         r#"'[\[{][^;]{0,80}[\]}]' ?(?:::jsonb?)? ?(?:->>?|#>>?|@>|<@|\?[|&]?|@\?|<|>|=) ?(?:'|array\[|[0-9])|\]'::jsonb? ?[-?@<#]"#,
     ),
     rule("digits-dot-e", 0.96, r"\b[0-9]+\.e ?\("),
+    rule(
+        "value-cast",
+        0.95,
+        r"(?:^|=)[^&=:]{0,20}[a-z_]{2,40} ?\([^&=]{0,80}\)::(?:int(?:eger)?|text|bigint|jsonb?|numeric|varchar|double precision|float|bool(?:ean)?|date|bytea|name)(?:$|[&-])",
+    ),
+    rule(
+        "quote-function",
+        0.95,
+        r#"['"`][ )]*(?:or|and|xor|\|\||&&)[ (]*(?:not )?[a-z]{2,20}_[a-z_]{2,40} ?\([^)]{0,60}\)[ )]*(?:--|#|=|<|>|/\*|(?:and|or) )"#,
+    ),
+    rule("name-like", 0.93, r#"\b(?:or|and) [a-z_.]{1,30} (?:not )?like ?['"][^'"]{0,20}%"#),
+    // All of a value: an operator between two quotes that pair with those around it, a variable of the server, a quote that closes an
+    // address of e-mail.
+    rule("operator-in-quotes", 0.95, r"(?:^|=)'(?:[-&^*+|/%<>]{1,3}|=|<=>|!=)'(?:$|&)"),
+    rule("server-variable", 0.93, r"(?:^|=)@@[a-z_.]{3,40}(?:$|&)"),
+    rule(
+        "quoted-address",
+        0.95,
+        r#"(?:^|=)[a-z0-9._+-]{1,60}@[a-z0-9.-]{1,60}['"`] ?(?:;|--|#|/\*)"#,
+    ),
+    rule(
+        "quote-statement",
+        0.4,
+        r#"(?:^|=)['"`] ?; ?(?:select|insert|update|delete|drop|create|alter|exec|union)\b|(?:^|=)[a-z0-9]{0,12}['"`] ?(?:!=|<>|<=>|=) ?['"`][a-z0-9]{0,12}(?:$|&)"#,
+    ),
 ];

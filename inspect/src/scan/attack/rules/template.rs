@@ -85,4 +85,20 @@ pub(super) const RULES: &[Rule] = &[
         0.95,
         r"<%[=-]? ?(?:if|for|foreach|while|unless|case|each|set|import|include)\b[^%]{1,80}%>",
     ),
+    rule(
+        "engine-object",
+        0.95,
+        r#"\{\{#with [^}]{1,40} as \||\{\{[^}]{0,60}\.getclass ?\(|[#$]\{ ?(?:session|request|response|application(?:scope)?|sessionscope|facescontext|pagecontext)\.[a-z]{2,30} ?\(|@system\.[a-z.]{3,60}\(|@\{ ?(?:var|int|string|system|object) [a-z]|@\(?(?:system\.|html\.raw|new system|process\.start)"#,
+    ),
+    // Look-ups of Apache Commons Text.
+    rule(
+        "text-lookup",
+        0.96,
+        r"\$\{(?:dns:address|script:(?:javascript|js|groovy|nashorn)|url:utf-?8|file:utf-?8|xml:|properties:|urldecoder:|resourcebundle:)[:|a-z]",
+    ),
+    rule(
+        "go-call",
+        0.9,
+        r#"\{\{ ?\.(?:system|exec|eval|getfile|readfile|os\.[a-z]+|runtime)[ .("]"#,
+    ),
 ];

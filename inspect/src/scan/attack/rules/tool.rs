@@ -77,4 +77,6 @@ pub(super) const PROTOCOL: &[Rule] = &[
         r"\bcontent-length: ?[0-9]{1,20}(?: |<|$)|\btransfer-encoding: ?chunked(?: |$)",
     ),
     rule("cookie-written", 0.96, r"\.cookie ?; ?expires ?=|\bdocument\.cookie ?= ?['\x22]"),
+    // A field of its own name behind a line end, which stands as a space here, where a value begins.
+    rule("field-begun", 0.93, r"[=?&] [a-z0-9]{1,20}-[a-z0-9-]{1,30} ?: ?[^ ]"),
 ];
