@@ -62,6 +62,8 @@ behaviour_simulated() {
 		done
 	done
 	"$bin/sim-score" "$out/all.labels" "$out/all.verdicts" --name simulated --days 4
+	"$bin/bench-ladder" --name ladder --model "$out/model.json" "$out/clinic.jsonl" "$out/fleet.jsonl"
+	"$bin/bench-ladder" --name ladder-generic "$out/clinic.jsonl" "$out/fleet.jsonl"
 }
 
 # Scanners' logs in pieces of 100 requests, each an actor, against the visitors of a public site; and of those the programs that

@@ -151,9 +151,9 @@ pub struct Identity {
     last_post: u64,
     last_number: u64,
     pub(super) sums: Sums,
-    urls: Recent<128>,
-    ids: Recent<256>,
-    templates: Recent<128>,
+    urls: Recent<32>,
+    ids: Recent<64>,
+    templates: Recent<32>,
 }
 
 /// What of a request was not seen lately.
@@ -177,7 +177,10 @@ impl Identity {
         self.burst += weight;
         self.pace += weight;
         let duration = seen.duration.map(|seconds| seconds.clamp(0.0, LONGEST) as f32);
-        self.work += duration.unwrap_or(0.0);
+        // What was refused would have taken as long as the rest: who is stopped does not look better for it.
+        let refused = seen.status == 0 && self.sums.timed > 0.0;
+        let usual = if refused { self.sums.seconds / self.sums.timed } else { 0.0 };
+        self.work += duration.unwrap_or(usual);
         self.drawn += seen.bytes as f32;
         self.sums.requests += 1.0;
         self.sums.bytes += seen.bytes as f32;

@@ -107,6 +107,7 @@ const fn usual(measure: Measure) -> Usual {
         Drawn => (3.5, 0.8), // 32 kB/s
         Work => (0.05, 0.08),
         Slow => (0.4, 0.4),
+        Consumed => (4.1, 0.5), // a minute
         Odd => (0.04, 0.10),
         Bare => (0.30, 0.20),
         Unreferred => (0.25, 0.20),
@@ -139,7 +140,11 @@ const COLUMNS: usize = 8;
 /// The more particular ones first; the last one fills the row.
 const RULES: [Rule; COLUMNS] = [
     Rule { kind: Kind::BruteForce, bias: -2.6, weights: &[(LoginFailures, 1.8), (Repeats, 0.3)] },
-    Rule { kind: Kind::Exhaustion, bias: -3.2, weights: &[(Work, 1.6), (Slow, 0.8)] },
+    Rule {
+        kind: Kind::Exhaustion,
+        bias: -3.2,
+        weights: &[(Work, 1.6), (Slow, 1.0), (Consumed, 0.6)],
+    },
     Rule {
         kind: Kind::Scanner,
         bias: -3.0,
@@ -159,7 +164,7 @@ const RULES: [Rule; COLUMNS] = [
         kind: Kind::Enumeration,
         bias: -3.2,
         weights: &[
-            (NewIds, 0.9),
+            (NewIds, 1.1),
             (NextIds, 1.0),
             (Refused, 0.8),
             (Missing, 0.7),
@@ -168,13 +173,17 @@ const RULES: [Rule; COLUMNS] = [
             (Breadth, -0.8),
         ],
     },
-    Rule { kind: Kind::Flood, bias: -4.0, weights: &[(Burst, 1.8), (Pace, 0.9), (Repeats, 0.4)] },
+    Rule {
+        kind: Kind::Flood,
+        bias: -4.0,
+        weights: &[(Burst, 1.8), (Pace, 1.2), (Repeats, 0.4), (Consumed, 0.2)],
+    },
     Rule {
         kind: Kind::Scraping,
         bias: -3.5,
         weights: &[
             (Pace, 0.7),
-            (NewIds, 0.9),
+            (NewIds, 1.1),
             (Regularity, 0.7),
             (Drawn, 0.5),
             (Repeats, 0.5),
@@ -193,8 +202,8 @@ const RULES: [Rule; COLUMNS] = [
             (NewUrls, 0.4),
             (Methods, 0.7),
             (Haste, 0.7),
-            (Missing, 0.2),
-            (Refused, 0.3),
+            (Missing, 0.35),
+            (Refused, 0.6),
             (Surprise, 0.6),
         ],
     },
@@ -411,6 +420,7 @@ impl fmt::Display for Reason {
             Repeats => write!(f, "{share:.0} % of the same endpoint as before"),
             Drawn => write!(f, "{count:.0} kB a second drawn"),
             Work => write!(f, "{value:.2} s of the server's time a second"),
+            Consumed => write!(f, "{count:.0} s of the server's time within a day"),
             Slow => write!(f, "{value:.2} s of the server's time a request"),
             Odd => write!(f, "{share:.0} % with odd values"),
             Bare => write!(f, "{share:.0} % pages without what belongs to them"),

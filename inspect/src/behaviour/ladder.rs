@@ -8,6 +8,9 @@
 //!      └── its time is over ───────────┘  └───────────────────────────── its time is over ──────────┘
 //! ```
 //!
+//! Patience is had once: below the highest step that a caller came to within a day it climbs with each request, and there its requests of
+//! before count. So who sends one in minutes comes on as well.
+//!
 //! A suspect comes at once to the highest step that its score reaches: the patience was had with others, who did the same before.
 //!
 //! The time of a step runs from the last request that was let through and deserves it. Refused requests count for the next step, as
@@ -16,6 +19,9 @@
 
 /// Requests on a step before the next one: nobody is refused for what a single page or a retry did.
 pub const PATIENCE: u16 = 10;
+/// Who comes back to a step goes on there with the patience that is left: an attacker with minutes between its requests would never use
+/// it up before the step's time is over. After so long on the ground that is forgotten. Milliseconds.
+const FORGIVEN: u64 = 24 * 3_600_000;
 /// Most steps of a ladder.
 pub const MAX_STEPS: usize = 8;
 /// Who is challenged and then silent for so long may go on: clients that respect `Retry-After` (RFC 9110 §10.2.3) do that.
@@ -95,7 +101,10 @@ pub struct Standing {
     level: u8,
     /// It was challenged and has waited.
     passed: bool,
-    /// Requests since it came to this step.
+    /// The highest step that it came to since it was [forgiven](FORGIVEN), and its requests there.
+    highest: u8,
+    spent: u16,
+    /// Requests since it came to this step; on the highest one, all of them.
     requests: u16,
     /// When the step was last supported.
     supported: u64,
@@ -153,7 +162,11 @@ impl Standing {
         if !refused && ladder.step(self.level).is_some_and(|step| score >= step.score) {
             self.supported = self.supported.max(now);
         }
-        let patient = self.level > 0 && self.requests < PATIENCE;
+        if self.level == 0 && now.saturating_sub(self.supported) >= FORGIVEN {
+            (self.highest, self.spent) = (0, 0);
+        }
+        let new = self.level > 0 && self.level >= self.highest;
+        let patient = new && self.requests < PATIENCE;
         let climbs = |level: u8| ladder.step(level + 1).is_some_and(|next| score >= next.score);
         if !climbs(self.level) || patient && !self.is_suspect(now) {
             return false;
@@ -186,7 +199,14 @@ impl Standing {
     }
 
     fn enter(&mut self, level: u8, now: u64) {
-        (self.level, self.requests, self.passed) = (level, 0, false);
+        if self.level == self.highest {
+            self.spent = self.requests;
+        }
+        if level > self.highest {
+            (self.highest, self.spent) = (level, 0);
+        }
+        let spent = if level == self.highest { self.spent } else { 0 };
+        (self.level, self.requests, self.passed) = (level, spent, false);
         (self.supported, self.waits) = (now, 0);
     }
 
@@ -280,6 +300,23 @@ mod tests {
             assert_eq!(standing.level(), level, "after {minutes} minutes");
         }
         assert!(!standing.is_on_a_step(51 * MINUTE, &ladder));
+    }
+
+    #[test]
+    fn who_comes_back_to_a_step_goes_on_there() {
+        let (mut standing, ladder) = (Standing::default(), ladder());
+        // A request in four minutes: no step of ten minutes sees ten of them.
+        let climbed = levels(&mut standing, 0.95, 60, 4 * MINUTE);
+        assert_eq!(climbed.iter().map(|(_, level)| *level).max(), Some(5), "{climbed:?}");
+        let later = 60 * 4 * MINUTE;
+        standing.asks(later + FORGIVEN + 60 * MINUTE, &ladder);
+        assert_eq!(standing.level(), 0);
+        let again = later + FORGIVEN + 60 * MINUTE;
+        for n in 0..u64::from(PATIENCE) {
+            standing.asks(again + n, &ladder);
+            standing.judged(0.95, false, again + n, &ladder);
+        }
+        assert_eq!(standing.level(), 1, "it is new again");
     }
 
     #[test]

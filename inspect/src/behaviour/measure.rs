@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::identity::Identity;
 
 /// How many measures there are.
-pub const MEASURES: usize = 22;
+pub const MEASURES: usize = 23;
 /// A share is mixed with so many imagined requests of ordinary behaviour, so that one request proves nothing; a share of
 /// pages with a fourth of that, since a page is several requests.
 const CAUTION: f32 = 4.0;
@@ -53,6 +53,8 @@ pub enum Measure {
     Work,
     /// Server's seconds a request.
     Slow,
+    /// Server's seconds within about a day; `ln(1 + x)`: who takes them slowly adds up too.
+    Consumed,
     /// Share of odd values.
     Odd,
     /// Share of pages that no asset was asked for.
@@ -85,6 +87,7 @@ impl Measure {
         Measure::Drawn,
         Measure::Work,
         Measure::Slow,
+        Measure::Consumed,
         Measure::Odd,
         Measure::Bare,
         Measure::Unreferred,
@@ -137,6 +140,7 @@ impl Identity {
             ln_1p(self.drawn / 300.0 / 1000.0),
             self.work / 300.0,
             known(s.timed > 0.5, s.seconds / (s.timed + CAUTION)),
+            known(s.timed > 0.5, ln_1p(s.seconds)),
             share(s.odd, s.requests),
             known(self.reads_pages(), share_of_pages((s.pages - s.assets).max(0.0), s.pages)),
             known(s.referable > 0.0, share_of_pages(s.unreferred, s.referable)),

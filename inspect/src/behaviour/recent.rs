@@ -1,27 +1,36 @@
 //! What was seen lately: a set in fixed memory that forgets by being overwritten.
 
-/// A set of `N` slots, each the fingerprint of the last value that fell into it. A value is taken for a new one when its
-/// slot holds another: after more than about `N` different values, old ones are new again.
-#[derive(Clone, Debug)]
-pub struct Recent<const N: usize>([u16; N]);
+/// Slots of a bucket. Of twenty values in 256 buckets of one slot, some take turns to forget each other for ever, and a program that
+/// looks after twenty objects would seem to go through a hundred.
+const WAYS: usize = 4;
 
-impl<const N: usize> Default for Recent<N> {
+/// A set of `BUCKETS` of [`WAYS`] slots, each the fingerprint of a value that fell into it. A value is taken for a new one when the
+/// slots of its bucket hold others: after more than about four times `BUCKETS` different values, old ones are new again.
+#[derive(Clone, Debug)]
+pub struct Recent<const BUCKETS: usize>([[u16; WAYS]; BUCKETS]);
+
+impl<const BUCKETS: usize> Default for Recent<BUCKETS> {
     fn default() -> Self {
-        Recent([0; N])
+        Recent([[0; WAYS]; BUCKETS])
     }
 }
 
-impl<const N: usize> Recent<N> {
-    /// Puts in the hash of a value; true if it was not there.
+impl<const BUCKETS: usize> Recent<BUCKETS> {
+    /// Puts in the hash of a value; true if it was not there. The one that came first of its bucket makes room.
     pub fn insert(&mut self, hash: u64) -> bool {
         let print = print(hash);
-        let Some(slot) = self.0.get_mut((hash % N as u64) as usize) else { return false };
-        std::mem::replace(slot, print) != print
+        let Some(bucket) = self.0.get_mut((hash % BUCKETS as u64) as usize) else { return false };
+        let is_new = !bucket.contains(&print);
+        if is_new {
+            let [first, second, third, _] = *bucket;
+            *bucket = [print, first, second, third];
+        }
+        is_new
     }
 
     /// Whether the hash of a value is there.
     pub fn holds(&self, hash: u64) -> bool {
-        self.0.get((hash % N as u64) as usize) == Some(&print(hash))
+        self.0.get((hash % BUCKETS as u64) as usize).is_some_and(|b| b.contains(&print(hash)))
     }
 }
 
@@ -36,11 +45,13 @@ mod tests {
 
     #[test]
     fn a_value_is_new_once_until_it_is_forgotten() {
-        let mut recent = Recent::<4>::default();
-        let (a, b) = (0x0001_0000_0000_0000, 0x0002_0000_0000_0000);
-        assert!(!recent.holds(a) && recent.insert(a));
-        assert!(recent.holds(a) && !recent.insert(a));
-        assert!(recent.insert(b) && recent.insert(a), "one slot, the latest stays");
-        assert!(recent.insert(b | 1) && !recent.insert(a), "another slot");
+        let mut recent = Recent::<2>::default();
+        let value = |n: u64| n << 48;
+        assert!(!recent.holds(value(1)) && recent.insert(value(1)));
+        assert!(recent.holds(value(1)) && !recent.insert(value(1)));
+        assert!((2..=4).all(|n| recent.insert(value(n))));
+        assert!((1..=4).all(|n| !recent.insert(value(n))), "a bucket holds four");
+        assert!(recent.insert(value(5)) && recent.insert(value(1)), "the oldest made room");
+        assert!(recent.insert(value(5) | 1), "another bucket");
     }
 }
