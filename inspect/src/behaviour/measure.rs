@@ -107,14 +107,31 @@ impl Measures {
     }
 }
 
+/// ln(1 + x) of several numbers that are not negative, at once: in vector registers, and a multiple as fast as one after the other.
+/// Wrong by less than a millionth of the result, or of 1.
+fn ln_1p<const N: usize>(values: [f32; N]) -> [f32; N] {
+    let mut logarithms = [0.0; N];
+    for (to, value) in logarithms.iter_mut().zip(values) {
+        // 2ᵉ · m, where 1 ≤ m < 2; then the series of the area tangent.
+        let bits = (1.0 + value).to_bits();
+        let exponent = (bits >> 23) as i32 - 127;
+        let m = f32::from_bits(bits & 0x007f_ffff | 0x3f80_0000);
+        let t = (m - 1.0) / (m + 1.0);
+        let square = t * t;
+        let series = 1.0 / 9.0 * square + 1.0 / 7.0;
+        let series = (series * square + 1.0 / 5.0) * square + 1.0 / 3.0;
+        let series = series * square + 1.0;
+        *to = exponent as f32 * std::f32::consts::LN_2 + 2.0 * t * series;
+    }
+    logarithms
+}
+
 impl Identity {
     /// What can be said of the caller now.
     pub fn measures(&self) -> Measures {
         let s = &self.sums;
         let share = |part: f32, whole: f32| part / (whole + CAUTION);
         let share_of_pages = |part: f32, whole: f32| part / (whole + CAUTION / 4.0);
-        // Exact enough here, and twice as fast as the library's.
-        let ln_1p = |value: f32| (1.0 + value).ln();
         let known = |known: bool, value: f32| if known { value } else { f32::NAN };
         let mean_gap = s.gap_sum / s.gaps.max(f32::MIN_POSITIVE);
         let variance =
@@ -122,25 +139,35 @@ impl Identity {
         let sure = s.gaps / (s.gaps + FEW_GAPS);
         // Who logs in as well mistypes now and then: an office behind one address.
         let failures = s.login_failures * s.login_failures / s.logins.max(f32::MIN_POSITIVE);
+        let [burst, pace, failures, new_ids, breadth, drawn, consumed, _] = ln_1p([
+            self.burst / 10.0,
+            self.pace / 5.0,
+            failures,
+            s.new_ids,
+            s.new_templates,
+            self.drawn / 300.0 / 1000.0,
+            s.seconds,
+            0.0,
+        ]);
         Measures([
-            ln_1p(self.burst / 10.0),
-            ln_1p(self.pace / 5.0),
+            burst,
+            pace,
             known(s.gaps > 0.5, (20f32.ln() - mean_gap).max(0.0) * sure),
             known(s.gaps > 0.5, (USUAL_SPREAD - variance.sqrt()).max(0.0) * sure),
             share(s.missing, s.requests),
             share(s.client_errors, s.requests),
             share(s.server_errors, s.requests),
-            ln_1p(failures),
+            failures,
             share(s.refused, s.requests),
-            ln_1p(s.new_ids),
+            new_ids,
             known(s.with_id > 0.5, share(s.next_ids, s.with_id)),
-            ln_1p(s.new_templates),
+            breadth,
             share(s.new_urls, s.requests),
             share(s.repeats, s.calls),
-            ln_1p(self.drawn / 300.0 / 1000.0),
+            drawn,
             self.work / 300.0,
             known(s.timed > 0.5, s.seconds / (s.timed + CAUTION)),
-            known(s.timed > 0.5, ln_1p(s.seconds)),
+            known(s.timed > 0.5, consumed),
             share(s.odd, s.requests),
             known(self.reads_pages(), share_of_pages((s.pages - s.assets).max(0.0), s.pages)),
             known(s.referable > 0.0, share_of_pages(s.unreferred, s.referable)),
@@ -152,5 +179,29 @@ impl Identity {
     /// Whether `/robots.txt` was asked for.
     pub(super) fn reads_robots(&self) -> bool {
         self.sums.robots > 0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_logarithm_of_nothing_is_nothing() {
+        assert_eq!(ln_1p([0.0]), [0.0]);
+    }
+
+    proptest! {
+        #[test]
+        fn logarithms_are_those_of_the_library(exponents in prop::array::uniform8(-40f32..127.0)) {
+            let values = exponents.map(f32::exp2);
+            for (ours, value) in ln_1p(values).into_iter().zip(values) {
+                let exact = f64::from(value).ln_1p();
+                let apart = (f64::from(ours) - exact).abs();
+                prop_assert!(apart < 1e-6 * exact.max(1.0), "{value}: {ours}, {exact}");
+            }
+        }
     }
 }

@@ -20,18 +20,21 @@ impl<const BUCKETS: usize> Recent<BUCKETS> {
     pub fn insert(&mut self, hash: u64) -> bool {
         let print = print(hash);
         let Some(bucket) = self.0.get_mut((hash % BUCKETS as u64) as usize) else { return false };
-        let is_new = !bucket.contains(&print);
-        if is_new {
-            let [first, second, third, _] = *bucket;
-            *bucket = [print, first, second, third];
-        }
+        let is_new = !has(bucket, print);
+        let [first, second, third, _] = *bucket;
+        *bucket = if is_new { [print, first, second, third] } else { *bucket };
         is_new
     }
 
     /// Whether the hash of a value is there.
     pub fn holds(&self, hash: u64) -> bool {
-        self.0.get((hash % BUCKETS as u64) as usize).is_some_and(|b| b.contains(&print(hash)))
+        self.0.get((hash % BUCKETS as u64) as usize).is_some_and(|b| has(b, print(hash)))
     }
+}
+
+/// Without a branch: what is waited for from memory is asked for at once, and no guess about it has to be undone.
+fn has(bucket: &[u16; WAYS], print: u16) -> bool {
+    bucket.iter().fold(false, |has, slot| has | (*slot == print))
 }
 
 /// Zero is the empty slot.
