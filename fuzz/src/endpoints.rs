@@ -8,7 +8,7 @@ pub fn endpoints(data: &[u8]) {
     let mut lines = data.split(|b| *b == b'\n');
     let Ok(endpoints) = Endpoints::parse(lines.next().unwrap_or_default()) else { return };
     for path in lines {
-        let Some(number) = endpoints.find(b"h", path) else { continue };
+        let Some(number) = endpoints.find(b"GET", b"h", path) else { continue };
         let template = &endpoints.get(number).expect("what is found is there").template;
         let components: Vec<&[u8]> = path.split(|b| *b == b'/').filter(|c| !c.is_empty()).collect();
         let parts: Vec<&str> = template.split('/').filter(|c| !c.is_empty()).collect();

@@ -356,7 +356,8 @@ fn good_endpoints_are_known_and_kept_and_bad_ones_change_nothing() {
     let list = r#"{"version":1,"hosts":{"shop":[{"template":"/users/{login}"}]}}"#;
     let result = push(7, list);
     assert!(result.ok && result.revision == 7, "{result:?}");
-    let found = |bench: &Bench| bench.shared.policy.load().endpoints().find(b"shop", b"/users/ann");
+    let found =
+        |bench: &Bench| bench.shared.policy.load().endpoints().find(b"GET", b"shop", b"/users/ann");
     assert_eq!(found(&bench), Some(0));
     let result = push(8, "{}");
     assert!(!result.ok && result.error.contains("not a list of endpoints"), "{result:?}");

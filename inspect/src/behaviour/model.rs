@@ -69,7 +69,8 @@ impl Template {
     pub fn hash(&self, endpoints: &Endpoints) -> u64 {
         let Template { method, host, path, .. } = self;
         let (host, path) = (host.as_bytes(), path.as_bytes());
-        let learnt = endpoints.find(host, path).and_then(|number| endpoints.get(number));
+        let learnt =
+            endpoints.find(method.as_bytes(), host, path).and_then(|number| endpoints.get(number));
         // Of a list that is not at hand: its parameters have names.
         let named = || self.path.split('/').any(is_parameter).then_some(&*self.path);
         let template = learnt.map(|endpoint| &*endpoint.template).or_else(named);

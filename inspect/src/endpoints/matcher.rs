@@ -106,8 +106,17 @@ impl Matcher {
 
     /// The number of the template that a path fits, by its components (decoded, without empty ones).
     pub fn find<'c>(&self, components: impl Iterator<Item = &'c [u8]> + Clone) -> Option<usize> {
+        self.find_where(components, &|_| true)
+    }
+
+    /// The same among the templates that `is_meant`.
+    pub fn find_where<'c>(
+        &self,
+        components: impl Iterator<Item = &'c [u8]> + Clone,
+        is_meant: &dyn Fn(usize) -> bool,
+    ) -> Option<usize> {
         let mut steps = STEPS;
-        self.walk(0, components, &mut steps)
+        self.walk(0, components, is_meant, &mut steps)
     }
 
     /// As deep as the deepest template, at most.
@@ -115,16 +124,21 @@ impl Matcher {
         &self,
         at: usize,
         mut rest: impl Iterator<Item = &'c [u8]> + Clone,
+        is_meant: &dyn Fn(usize) -> bool,
         steps: &mut usize,
     ) -> Option<usize> {
         *steps = steps.checked_sub(1)?;
         let node = self.nodes.get(at)?;
-        let Some(component) = rest.next() else { return node.template };
-        let named =
-            node.names.get(component).and_then(|next| self.walk(*next, rest.clone(), steps));
+        let Some(component) = rest.next() else {
+            return node.template.filter(|number| is_meant(*number));
+        };
+        let named = node
+            .names
+            .get(component)
+            .and_then(|next| self.walk(*next, rest.clone(), is_meant, steps));
         named.or_else(|| {
             let (next, values) = node.parameter?;
-            if values.fits(component) { self.walk(next, rest, steps) } else { None }
+            if values.fits(component) { self.walk(next, rest, is_meant, steps) } else { None }
         })
     }
 }

@@ -15,8 +15,8 @@ pub use matcher::{Component, Matcher, Values};
 
 use crate::policy::bare_host;
 
-/// The version of the list's form.
-const VERSION: u32 = 1;
+/// The version of the list's form. The first one had no methods.
+const VERSION: u32 = 2;
 /// Most endpoints of a list; a longer one is refused. A hundred services of two hundred endpoints.
 pub const MAX_ENDPOINTS: usize = 20_000;
 /// Most bytes of a list: it has to fit into a message of the control socket.
@@ -33,7 +33,7 @@ pub enum ListError {
     #[error("not a list of endpoints: {0}")]
     Json(#[from] serde_json::Error),
     /// Its form is another one.
-    #[error("a list of endpoints of version {0}, and this Weir reads version {VERSION}")]
+    #[error("a list of endpoints of version {0}, and this Weir reads up to version {VERSION}")]
     Version(u32),
     /// It is larger than any that Weir writes.
     #[error("a list of more than {MAX_ENDPOINTS} endpoints")]
@@ -59,6 +59,9 @@ pub struct ListedEndpoint {
     /// The types of its parameters, in order: `integer`, `uuid`; any other name is any value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parameters: Vec<String>,
+    /// Those by which it is called; none: any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub methods: Vec<String>,
 }
 
 impl EndpointList {
@@ -74,13 +77,23 @@ impl Default for EndpointList {
     }
 }
 
-/// A learnt endpoint: a path of a host, whatever the method.
+/// A learnt endpoint: a path of a host, and the methods by which it is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// `/users/{user_id}/cart`
     pub template: Box<str>,
     /// `/users/{}/cart`: the same whatever its parameters are called.
     pub(crate) form: Box<str>,
+    /// None: any.
+    methods: Vec<Box<str>>,
+}
+
+impl Endpoint {
+    /// Whether it was called by this method. What answers GET answers HEAD (RFC 9110 §9.3.2).
+    fn is_called_by(&self, method: &[u8]) -> bool {
+        let same = |known: &str| known.as_bytes() == method || method == b"HEAD" && known == "GET";
+        self.methods.is_empty() || self.methods.iter().any(|known| same(known))
+    }
 }
 
 /// A list made ready for looking up.
@@ -98,7 +111,7 @@ impl Endpoints {
 
     /// Makes a list ready.
     pub fn new(list: &EndpointList) -> Result<Endpoints, ListError> {
-        if list.version != VERSION {
+        if !(1..=VERSION).contains(&list.version) {
             return Err(ListError::Version(list.version));
         }
         if list.hosts.values().map(Vec::len).sum::<usize>() > MAX_ENDPOINTS {
@@ -108,7 +121,7 @@ impl Endpoints {
         for (host, listed) in &list.hosts {
             let host = host.to_ascii_lowercase().into_bytes();
             let matcher = endpoints.hosts.entry(host.into()).or_default();
-            for ListedEndpoint { template, parameters } in listed {
+            for ListedEndpoint { template, parameters, methods } in listed {
                 let mut types = parameters.iter().map(|kind| Values::named(kind));
                 let part = |name| match is_parameter(name) {
                     true => Component::Parameter(types.next().unwrap_or_default()),
@@ -116,7 +129,8 @@ impl Endpoints {
                 };
                 matcher.add(components(template).map(part), endpoints.all.len());
                 let (template, form) = (template.as_str().into(), form(template).into());
-                endpoints.all.push(Endpoint { template, form });
+                let methods = methods.iter().map(|method| method.as_str().into()).collect();
+                endpoints.all.push(Endpoint { template, form, methods });
             }
         }
         Ok(endpoints)
@@ -132,9 +146,9 @@ impl Endpoints {
         self.all.len()
     }
 
-    /// The number of the endpoint to which a request goes; none if it is not known. `host` as sent, `path` percent-decoded and
-    /// without query. Which endpoint a path with `.` or `..` reaches depends on the server.
-    pub fn find(&self, host: &[u8], path: &[u8]) -> Option<u32> {
+    /// The number of the endpoint to which a request goes; none if it is not known, or not by this method. `host` as sent, `path`
+    /// percent-decoded and without query. Which endpoint a path with `.` or `..` reaches depends on the server.
+    pub fn find(&self, method: &[u8], host: &[u8], path: &[u8]) -> Option<u32> {
         if self.all.is_empty() {
             return None;
         }
@@ -144,19 +158,25 @@ impl Endpoints {
         lower.copy_from_slice(host);
         lower.make_ascii_lowercase();
         let matcher = self.hosts.get(&*lower)?;
-        let components = path.split(|b| *b == b'/').filter(|c| !c.is_empty());
-        if memchr::memmem::find(path, b"/.").is_some()
-            && components.clone().any(|c| matches!(c, b"." | b".."))
-        {
+        if has_dots(path) {
             return None;
         }
-        matcher.find(components).and_then(|number| u32::try_from(number).ok())
+        let components = path.split(|b| *b == b'/').filter(|c| !c.is_empty());
+        let is_meant = |number: usize| self.all.get(number).is_some_and(|e| e.is_called_by(method));
+        let found = matcher.find_where(components, &is_meant);
+        found.and_then(|number| u32::try_from(number).ok())
     }
 
     /// An endpoint by its number.
     pub fn get(&self, number: u32) -> Option<&Endpoint> {
         self.all.get(number as usize)
     }
+}
+
+/// Whether a component is `.` or `..`.
+pub fn has_dots(path: &[u8]) -> bool {
+    memchr::memmem::find(path, b"/.").is_some()
+        && path.split(|b| *b == b'/').any(|c| matches!(c, b"." | b".."))
 }
 
 /// The components of a template, without empty ones.
@@ -199,21 +219,41 @@ mod tests {
             ("other", "/users/me", None),
             ("", "/users/me", None),
         ] {
-            let found = endpoints.find(host.as_bytes(), path.as_bytes());
+            let found = endpoints.find(b"GET", host.as_bytes(), path.as_bytes());
             let found = found.and_then(|n| endpoints.get(n)).map(|e| &*e.template);
             assert_eq!(found, template, "{host} {path}");
         }
-        assert_eq!(endpoints.find(&[b'a'; 300], b"/"), None);
+        assert_eq!(endpoints.find(b"GET", &[b'a'; 300], b"/"), None);
+    }
+
+    #[test]
+    fn a_request_goes_to_an_endpoint_that_is_called_by_its_method() {
+        let list = r#"{"version": 2, "hosts": {"shop": [{"template": "/users/me", "methods": ["GET"]},
+            {"template": "/users/{login}", "methods": ["DELETE", "PUT"]}, {"template": "/any"}]}}"#;
+        let endpoints = Endpoints::parse(list.as_bytes()).unwrap();
+        for (method, path, template) in [
+            ("GET", "/users/me", Some("/users/me")),
+            ("HEAD", "/users/me", Some("/users/me")),
+            ("DELETE", "/users/me", Some("/users/{login}")),
+            ("GET", "/users/ann", None),
+            ("delete", "/users/ann", None),
+            ("PATCH", "/any", Some("/any")),
+        ] {
+            let found = endpoints.find(method.as_bytes(), b"shop", path.as_bytes());
+            let found = found.and_then(|n| endpoints.get(n)).map(|e| &*e.template);
+            assert_eq!(found, template, "{method} {path}");
+        }
     }
 
     #[test]
     fn lists_of_another_form_are_refused() {
-        let versions = LIST.replace("\"version\": 1", "\"version\": 2");
-        for (list, why) in [("[]", "not a list"), (&versions, "version 2")] {
+        let versions = LIST.replace("\"version\": 1", "\"version\": 3");
+        for (list, why) in [("[]", "not a list"), (&versions, "version 3")] {
             let error = Endpoints::parse(list.as_bytes()).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");
         }
-        let listed = ListedEndpoint { template: "/a".into(), parameters: Vec::new() };
+        let (template, parameters, methods) = ("/a".into(), Vec::new(), Vec::new());
+        let listed = ListedEndpoint { template, parameters, methods };
         let hosts = BTreeMap::from([("a".to_owned(), vec![listed; MAX_ENDPOINTS + 1])]);
         let list = EndpointList { hosts, ..EndpointList::new() };
         assert!(matches!(Endpoints::new(&list), Err(ListError::TooLong)));

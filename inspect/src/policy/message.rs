@@ -202,6 +202,8 @@ pub struct Message<'a> {
     pub path: &'a [u8],
     /// The learnt endpoint to which it goes, if that is known.
     pub endpoint: Option<&'a Endpoint>,
+    /// A server may also read its path in another way, so that it goes elsewhere.
+    pub may_go_elsewhere: bool,
     /// The request's headers.
     pub headers: &'a dyn HeaderLookup,
 }
@@ -220,6 +222,7 @@ impl Message<'_> {
             method: b"",
             path: b"/",
             endpoint: None,
+            may_go_elsewhere: false,
             headers: &NoHeaders,
         }
     }

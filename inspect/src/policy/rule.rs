@@ -243,12 +243,12 @@ impl Rule {
                     && !path.is_excepted(&self.except)
             })
             && (self.endpoints.is_empty()
-                || match message.endpoint {
-                    Some(learnt) => self.endpoints.iter().any(|e| *e.form == *learnt.form),
-                    None => {
-                        let path = path.get_or_insert_with(|| Path::new(message.path));
-                        self.endpoints.iter().any(|e| path.fits_any(std::slice::from_ref(&e.glob)))
-                    }
+                || message
+                    .endpoint
+                    .is_some_and(|learnt| self.endpoints.iter().any(|e| *e.form == *learnt.form))
+                || (message.endpoint.is_none() || message.may_go_elsewhere) && {
+                    let path = path.get_or_insert_with(|| Path::new(message.path));
+                    self.endpoints.iter().any(|e| path.fits_any(std::slice::from_ref(&e.glob)))
                 })
             && self.header.as_ref().is_none_or(|condition| {
                 message.headers.get(&condition.name).is_some_and(|value| {

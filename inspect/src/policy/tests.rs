@@ -567,7 +567,8 @@ mode: enforce
 rules: [{name: users, endpoints: ['/users/{id}', '/a'], action: block}]
 ";
     let before = Policy::compile(source).unwrap().0;
-    let list = r#"{"version": 1, "hosts": {"h": [{"template": "/users/{login}"}, {"template": "/users/me"}]}}"#;
+    let list = r#"{"version": 2, "hosts": {"h": [{"template": "/users/{login}"}, {"template": "/users/me"},
+        {"template": "/a", "methods": ["POST"]}]}}"#;
     let learnt = Arc::new(Endpoints::parse(list.as_bytes()).unwrap());
     let after = before.with_endpoints(Arc::clone(&learnt));
     for (path, then, now) in [
@@ -583,11 +584,20 @@ rules: [{name: users, endpoints: ['/users/{id}', '/a'], action: block}]
             path: path.as_bytes(),
             ..Message::new(Direction::Request, [10, 0, 0, 1].into(), [10, 0, 0, 2].into(), 80)
         };
-        let endpoint = learnt.find(b"h", path.as_bytes()).and_then(|number| learnt.get(number));
+        let endpoint =
+            learnt.find(b"GET", b"h", path.as_bytes()).and_then(|number| learnt.get(number));
         let is_about = |policy: &Policy, message: &Message<'_>| !policy.select(message).is_empty();
         assert_eq!(is_about(&before, &message), then, "{path}");
         assert_eq!(is_about(&after, &Message { endpoint, ..message }), now, "{path}");
     }
+    // `/users%2F7`, where an endpoint `/{x}` is known: what is blocked at `/users/{id}` is blocked however the server reads it.
+    let message = Message {
+        path: b"/users/7",
+        endpoint: learnt.get(1),
+        ..Message::new(Direction::Request, [10, 0, 0, 1].into(), [10, 0, 0, 2].into(), 80)
+    };
+    assert!(after.select(&message).is_empty());
+    assert!(!after.select(&Message { may_go_elsewhere: true, ..message }).is_empty());
     let wrong = source.replace("/a", "/a/*");
     let errors = Policy::compile(&wrong).unwrap_err();
     assert!(errors.iter().any(|e| e.message.contains("a template has parameters")), "{errors:?}");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use weir_inspect::endpoints::Endpoint;
+use weir_inspect::endpoints::{Endpoint, Endpoints, has_dots};
 use weir_inspect::graphql;
 use weir_inspect::policy::{
     Action, Caller, Counted, Decision, Direction, HeaderLookup, Message, Part, Policy, RuleId,
@@ -195,16 +195,17 @@ impl Transaction {
         });
         let policy = Arc::clone(&request.policy);
         let mut path = std::mem::take(&mut feed.cx.decoded);
-        decode_path(url, &mut path);
+        decode_path(url, &mut path, Slashes::Separate);
         let endpoints = policy.endpoints();
-        let endpoint = endpoints.find(host.unwrap_or_default(), &path);
-        request.endpoint = endpoint;
+        let endpoint = find(endpoints, method, host.unwrap_or_default(), url, &path);
+        request.endpoint = endpoint.map(|(number, _)| number);
         let message = Message {
             vlans: feed.conn.vlans,
             host,
             method,
             path: &path,
-            endpoint: endpoint.and_then(|number| endpoints.get(number)),
+            endpoint: endpoint.and_then(|(number, _)| endpoints.get(number)),
+            may_go_elsewhere: endpoint.is_some_and(|(_, slashes)| slashes == Slashes::Keep),
             headers: &Lookup(fields),
             ..Message::new(
                 Direction::Request,
@@ -477,8 +478,39 @@ fn keep(to: &mut Vec<u8>, from: &[u8]) {
     to.extend_from_slice(from.get(..from.len().min(KEPT)).unwrap_or_default());
 }
 
+/// The endpoint to which a request goes. Whether an encoded slash separates (nginx) or is a part of a value (RFC 3986 §2.2) is the server's
+/// choice. Where it may separate, it does, as rules about paths read it; where no endpoint fits so, it is a part of its value.
+fn find(
+    endpoints: &Endpoints,
+    method: &[u8],
+    host: &[u8],
+    url: &[u8],
+    path: &[u8],
+) -> Option<(u32, Slashes)> {
+    let separate = endpoints.find(method, host, path);
+    separate.map(|number| (number, Slashes::Separate)).or_else(|| {
+        let is_slash = |code: &[u8]| code.eq_ignore_ascii_case(b"%2f");
+        // `..%2f` climbs where it separates.
+        if endpoints.is_empty() || has_dots(path) || !url.windows(3).any(is_slash) {
+            return None;
+        }
+        let mut kept = Vec::new();
+        decode_path(url, &mut kept, Slashes::Keep);
+        endpoints.find(method, host, &kept).map(|number| (number, Slashes::Keep))
+    })
+}
+
+/// What encoded slashes of a path become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slashes {
+    /// Slashes.
+    Separate,
+    /// What they are.
+    Keep,
+}
+
 /// The path of a request target: percent-decoded, without scheme, authority and query.
-fn decode_path(url: &[u8], path: &mut Vec<u8>) {
+fn decode_path(url: &[u8], path: &mut Vec<u8>, slashes: Slashes) {
     path.clear();
     let end = url.iter().position(|b| matches!(b, b'?' | b'#')).unwrap_or(url.len());
     let mut rest = url.get(..end).unwrap_or_default();
@@ -493,6 +525,7 @@ fn decode_path(url: &[u8], path: &mut Vec<u8>) {
         rest = tail;
         if *first == b'%'
             && let (Some(high), Some(low)) = (hex(tail.first()), hex(tail.get(1)))
+            && (slashes == Slashes::Separate || (high, low) != (2, 15))
         {
             path.push((high * 16 + low) as u8);
             rest = tail.get(2..).unwrap_or_default();
@@ -519,8 +552,31 @@ mod tests {
             ("*", "*"),
         ] {
             let mut out = Vec::new();
-            decode_path(url.as_bytes(), &mut out);
+            decode_path(url.as_bytes(), &mut out, Slashes::Separate);
             assert_eq!(out, path.as_bytes(), "{url}");
+        }
+    }
+
+    #[test]
+    fn an_encoded_slash_is_a_part_of_a_value_where_it_can_t_separate() {
+        let list = r#"{"version": 2, "hosts": {"h": [{"template": "/files/{file_id}"}, {"template": "/admin/keys"},
+            {"template": "/orders/{order_id}", "parameters": ["integer"]}, {"template": "/{tenant_id}"}]}}"#;
+        let endpoints = Endpoints::parse(list.as_bytes()).unwrap();
+        for (url, template) in [
+            ("/files/a%2Fb", Some("/files/{file_id}")),
+            ("/files/a%2fb%20c?x=%2F", Some("/files/{file_id}")),
+            ("/files/a/b", None),
+            ("/admin%2Fkeys", Some("/admin/keys")),
+            ("/files/a%252Fb", Some("/files/{file_id}")),
+            ("/files/..%2F..%2Fadmin", None),
+            ("/files/%2e%2e%2fx", None),
+            ("/orders/1%2F2", None),
+        ] {
+            let mut path = Vec::new();
+            decode_path(url.as_bytes(), &mut path, Slashes::Separate);
+            let found = find(&endpoints, b"GET", b"h", url.as_bytes(), &path);
+            let found = found.and_then(|(number, _)| endpoints.get(number)).map(|e| &*e.template);
+            assert_eq!(found, template, "{url}");
         }
     }
 }

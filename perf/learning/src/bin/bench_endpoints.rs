@@ -136,14 +136,15 @@ fn match_time(learnt: &Learnt, requests: &[Request]) -> Result<f64, String> {
     let endpoints = Endpoints::new(&list::list(learnt)).map_err(|e| e.to_string())?;
     let asked = |r: &Request| {
         let path = paths::decoded(paths::path(&r.url)).into_owned();
-        (r.host.clone().unwrap_or_default(), path)
+        (r.method.clone(), r.host.clone().unwrap_or_default(), path)
     };
-    let asked: Vec<(String, String)> = requests.iter().map(asked).collect();
+    let asked: Vec<(String, String, String)> = requests.iter().map(asked).collect();
     let begin = Instant::now();
     let mut found = 0usize;
     for _ in 0..PASSES {
-        for (host, path) in &asked {
-            found += usize::from(endpoints.find(host.as_bytes(), path.as_bytes()).is_some());
+        for (method, host, path) in &asked {
+            let [method, host, path] = [method, host, path].map(|text| text.as_bytes());
+            found += usize::from(endpoints.find(method, host, path).is_some());
         }
     }
     let all = (asked.len() * PASSES).max(1);
