@@ -1,6 +1,8 @@
 //! From the tree of paths to templates: from the root down, the children of a place that are values of a parameter become one,
 //! and what follows them is looked at together.
 
+use std::collections::BTreeSet;
+
 use weir_inspect::endpoints::Component;
 
 use super::characters;
@@ -23,6 +25,9 @@ const FULL: (f32, f32) = (0.9, 0.25);
 /// parameter, mostly, or it has not.
 const FEW: (f32, usize) = (0.2, 5);
 const FEW_LIKELY: f32 = 0.99;
+/// So has what is written like a name, was called so often, and is followed by nothing that follows another value of its place: values of
+/// one parameter have something in common.
+const ALONE: u64 = 8;
 /// What has so much after it in common with values (`Child::agrees`) needs to be only this likely.
 const AGREES: f32 = 0.4;
 
@@ -30,11 +35,27 @@ const AGREES: f32 = 0.4;
 /// surely written like a name.
 const RARE: (u64, f32) = (64, -6.0);
 
+/// Any value; a node that is a parameter has no other name.
+const ANY: &str = "";
+
 /// What is needed to be a value at a place.
-struct Needed {
+struct Needed<'t> {
+    /// Values would be few at this place.
     few: bool,
+    /// What follows two or more of the values.
+    common: BTreeSet<&'t str>,
     /// Calls of what is a parameter already.
     merged: u64,
+}
+
+/// The names after nodes; what looks like a value is [`ANY`].
+fn followers<'t>(trie: &'t Trie, ids: &[NodeId]) -> impl Iterator<Item = &'t str> {
+    let nodes = ids.iter().filter_map(|id| trie.node(*id));
+    let after = nodes.flat_map(|node| node.children.values().chain(&node.parameter));
+    after.filter_map(|id| trie.node(*id)).map(|node| match node.logit > 0.0 && !node.literal {
+        true => ANY,
+        false => &*node.name,
+    })
 }
 
 /// Calls through nodes.
@@ -42,12 +63,29 @@ fn calls_through(trie: &Trie, ids: &[NodeId]) -> u64 {
     ids.iter().filter_map(|id| trie.node(*id)).map(|node| node.count).sum()
 }
 
-impl Needed {
-    fn at(trie: &Trie, children: &Children<'_>, likely: &[f32]) -> Needed {
+impl<'t> Needed<'t> {
+    fn at(trie: &'t Trie, children: &Children<'_>, likely: &[f32]) -> Needed<'t> {
         let all = children.list.len();
         let values = likely.iter().filter(|l| **l > VALUE).count() + children.parameters.len();
         let merged = calls_through(trie, &children.parameters);
-        Needed { few: all >= FEW.1 && (values as f32) < all as f32 * FEW.0, merged }
+        let few = all >= FEW.1 && (values as f32) < all as f32 * FEW.0;
+        let values = children.list.iter().zip(likely).filter(|(_, likely)| **likely > VALUE);
+        let (mut once, mut common) = (BTreeSet::new(), BTreeSet::new());
+        let merged_too = children.parameters.iter().map(std::slice::from_ref);
+        for ids in values.map(|(child, _)| &*child.ids).chain(merged_too) {
+            let after: BTreeSet<&str> = followers(trie, ids).collect();
+            common.extend(after.iter().filter(|name| once.contains(*name)));
+            once.extend(after);
+        }
+        Needed { few, common, merged }
+    }
+
+    fn is_alone(&self, trie: &Trie, child: &Child<'_>) -> bool {
+        let mut after = followers(trie, &child.ids).peekable();
+        child.logit < 0.0
+            && after.peek().is_some()
+            && calls_through(trie, &child.ids) >= ALONE
+            && !after.any(|name| self.common.contains(name))
     }
 
     fn is_value(&self, trie: &Trie, child: &Child<'_>, likely: f32) -> bool {
@@ -58,7 +96,7 @@ impl Needed {
         let share = (child.logit / NAMED.0).clamp(0.0, 1.0);
         let needed = match () {
             () if child.agrees => AGREES,
-            () if self.few => FEW_LIKELY,
+            () if self.few || self.is_alone(trie, child) => FEW_LIKELY,
             () => VALUE + (NAMED.1 - VALUE) * share,
         };
         likely > needed
@@ -247,4 +285,39 @@ pub fn values_at(trie: &Trie, path: &[NodeId], networks: &Networks) -> Vec<NodeI
     let values: Vec<Child<'_>> = values.map(|(child, _)| child).collect();
     let many = values.len() as f32 >= all * FULL.1;
     values.into_iter().filter(|_| many).flat_map(|child| child.ids).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learning::endpoints::trie::Limits;
+
+    #[test]
+    fn values_of_one_parameter_have_something_in_common() {
+        let networks = Networks::built_in().unwrap();
+        let mut trie = Trie::new(Limits::default());
+        let mut path = Vec::new();
+        let names = ["automation/rules/7", "alice/cart", "bob/cart", "search", "export/all"];
+        for name in names.iter().flat_map(|name| std::iter::repeat_n(name, ALONE as usize)) {
+            let components: Vec<&str> = name.split('/').collect();
+            let mut none = |_: &Trie, _: &[NodeId]| Vec::new();
+            trie.enter(&components, false, &networks.characters, &mut none, &mut path);
+        }
+        trie.enter(&["seldom", "seen"], false, &networks.characters, &mut |_, _| vec![], &mut path);
+        let children = Children::new(&trie, &[Trie::ROOT], &Place::default(), None);
+        // `export` is no value, so `all` is nothing that values have in common.
+        let likely = |child: &Child<'_>| if child.name == "export" { 0.1 } else { 0.9 };
+        let likely: Vec<f32> = children.list.iter().map(likely).collect();
+        let needed = Needed::at(&trie, &children, &likely);
+        let alone: Vec<&str> = children
+            .list
+            .iter()
+            .filter(|child| child.logit < 0.0 && needed.is_alone(&trie, child))
+            .map(|child| child.name)
+            .collect();
+        assert!(alone.contains(&"automation"), "{alone:?}");
+        for other in ["alice", "bob", "search", "seldom"] {
+            assert!(!alone.contains(&other), "{alone:?}");
+        }
+    }
 }
