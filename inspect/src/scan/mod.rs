@@ -61,7 +61,7 @@ mod words;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-pub use attack::{ATTACK_FROM, MODEL, Signature, decode_url, judged, surest};
+pub use attack::{ATTACK_FROM, MODEL, Signature, decode_url, judged, normalised, surest};
 pub use catalog::{
     Catalog, CustomDetector, CustomKind, Detector, DetectorError, Kind, MAX_APART, MAX_MATCH,
     MAX_NEAR, MaskStyle,

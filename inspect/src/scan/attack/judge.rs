@@ -54,12 +54,7 @@ impl Scratch {
 pub fn judged(kind: Text, text: &[u8], each: &mut dyn FnMut(&[u8], &[Signature])) {
     let mut scratch = SCRATCH.take();
     let Scratch { whole, value, decoded, unseen, seen } = &mut scratch;
-    if kind == Text::Url {
-        normalise::decode_url(text, value);
-        normalise::normalise_decoded(value, whole);
-    } else {
-        normalise::normalise(text, whole);
-    }
+    normalised(kind, text, value, whole);
     // What begins or ends a string of JSON neither begins nor ends the whole.
     let json = kind == Text::JsonPiece || kind == Text::Body && values::is_json(text);
     let counts = |s: &Signature, normal: &[u8]| match kind {
@@ -96,7 +91,7 @@ pub fn judged(kind: Text, text: &[u8], each: &mut dyn FnMut(&[u8], &[Signature])
         // What is suspicious in one string of a document says nothing of the others.
         let dull =
             (json || !suspicious) && raw.iter().all(is_plain) || !suspicious && kind == Text::Field;
-        if raw.is_empty() || dull && sets == rules::NONE {
+        if raw.is_empty() || dull && hinted == rules::NONE {
             return;
         }
         match json {
@@ -144,6 +139,16 @@ fn is_developed(value: &[u8]) -> bool {
 
 fn is_plain(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_.-,:/@~+ ".contains(byte)
+}
+
+/// A text as signatures see it as a whole, in `out`; `scratch` and `out` are overwritten.
+pub fn normalised(kind: Text, text: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
+    if kind == Text::Url {
+        normalise::decode_url(text, scratch);
+        normalise::normalise_decoded(scratch, out);
+    } else {
+        normalise::normalise(text, out);
+    }
 }
 
 /// The signatures of some sets that match a text. Returns the sets of which one may match a value in it.

@@ -11,7 +11,7 @@ mod rules;
 
 use std::cell::Cell;
 
-pub use judge::judged;
+pub use judge::{judged, normalised};
 pub use normalise::decode_url;
 
 use super::found::Found;
