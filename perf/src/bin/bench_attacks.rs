@@ -15,6 +15,7 @@ use weir_inspect::scan::judged;
 use weir_inspect::score::score;
 use weir_inspect::values::Text;
 use weir_perf::attack::data::{Data, lines};
+use weir_perf::attack::gate;
 use weir_perf::attack::judge::{Count, Models, Way};
 use weir_perf::attack::train::Plan;
 
@@ -39,6 +40,9 @@ struct Args {
     /// Tell how many requests of each source each signature fires on, and no figures
     #[arg(long)]
     signatures: bool,
+    /// Measure what a learned gate in front of the signatures would save, and no other figures
+    #[arg(long)]
+    gate: bool,
 }
 
 /// The bounds of false alarms at which recall is told.
@@ -46,7 +50,9 @@ const BOUNDS: [(&str, f64); 2] = [("1pct", 0.01), ("0.1pct", 0.001)];
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let timed = |()| if args.signatures || args.wrong.is_some() { Ok(()) } else { time(&args) };
+    let timed = |()| {
+        if args.signatures || args.gate || args.wrong.is_some() { Ok(()) } else { time(&args) }
+    };
     match judge(&args).and_then(timed) {
         Ok(()) => ExitCode::SUCCESS,
         Err(what) => {
@@ -57,6 +63,9 @@ fn main() -> ExitCode {
 }
 
 fn judge(args: &Args) -> Result<(), String> {
+    if args.gate {
+        return gate::measure(&args.shared);
+    }
     let data = Data::load(&args.shared, args.generated, args.seed)?;
     if args.signatures {
         signatures(&data);
