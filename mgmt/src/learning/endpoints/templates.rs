@@ -23,7 +23,7 @@ const FULL: (f32, f32) = (0.9, 0.25);
 
 /// Where fewer than this share of at least so many children are values, each of them has to be this likely: a place either has a
 /// parameter, mostly, or it has not.
-const FEW: (f32, usize) = (0.2, 5);
+const FEW: (f32, usize) = (0.35, 5);
 const FEW_LIKELY: f32 = 0.99;
 /// So has what is written like a name, was called so often, and is followed by nothing that follows another value of its place: values of
 /// one parameter have something in common.
