@@ -54,7 +54,7 @@ impl Scratch {
 pub fn judged(kind: Text, text: &[u8], each: &mut dyn FnMut(&[u8], &[Signature])) {
     let mut scratch = SCRATCH.take();
     let Scratch { whole, value, decoded, unseen, seen } = &mut scratch;
-    normalised(kind, text, value, whole);
+    let hid = normalised(kind, text, value, whole);
     // What begins or ends a string of JSON neither begins nor ends the whole.
     let json = kind == Text::JsonPiece || kind == Text::Body && values::is_json(text);
     let counts = |s: &Signature, normal: &[u8]| match kind {
@@ -69,6 +69,7 @@ pub fn judged(kind: Text, text: &[u8], each: &mut dyn FnMut(&[u8], &[Signature])
     let hinted = matched(whole, rules::ALL, unseen);
     unseen.retain(|s| counts(s, whole));
     let suspicious = !unseen.is_empty();
+    let hinted = if hid { rules::ALL } else { hinted };
     let sets = if json { rules::ALL } else { hinted };
     // Of a value that is worth no look by itself (`dull`), only what a signature sees counts.
     let mut one = |normal: &[u8], dull: bool, sets: Sets| {
@@ -97,7 +98,7 @@ pub fn judged(kind: Text, text: &[u8], each: &mut dyn FnMut(&[u8], &[Signature])
         match json {
             true => normalise::normalise_decoded(raw, value),
             false => normalise::normalise(raw, value),
-        }
+        };
         // JSON in a parameter or in a string of JSON.
         if begins_json(value) && value.contains(&b'"') {
             values::each(Text::Body, value, &mut |normal| one(normal, dull, sets));
@@ -141,13 +142,14 @@ fn is_plain(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_.-,:/@~+ ".contains(byte)
 }
 
-/// A text as signatures see it as a whole, in `out`; `scratch` and `out` are overwritten.
-pub fn normalised(kind: Text, text: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
+/// A text as signatures see it as a whole, in `out`; `scratch` and `out` are overwritten. True: it may hide a value, as
+/// [`normalise::normalise`] says.
+pub fn normalised(kind: Text, text: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
     if kind == Text::Url {
         normalise::decode_url(text, scratch);
-        normalise::normalise_decoded(scratch, out);
+        normalise::normalise_decoded(scratch, out)
     } else {
-        normalise::normalise(text, out);
+        normalise::normalise(text, out)
     }
 }
 
@@ -157,4 +159,27 @@ fn matched(normal: &[u8], sets: Sets, into: &mut Vec<Signature>) -> Sets {
     rules::each(normal, sets, |detector, rule| {
         into.push(Signature { detector, name: rule.name, confidence: rule.confidence });
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_between_the_ends_of_a_comment_in_other_values_is_seen() {
+        let attack = "b=1'%20union%20select%20password%20from%20users--%20";
+        for (kind, text) in [
+            (Text::Url, format!("/x?{attack}")),
+            (Text::Url, format!("/x?a=/*&{attack}&c=*/")),
+            (Text::Url, format!("/x?a=%2F%2a&{attack}&c=%2a%2f")),
+            (Text::Body, format!("a=/*&{attack}&c=*/")),
+            (Text::Field, format!("a=/*; {attack}; c=*/")),
+        ] {
+            let mut found = Vec::new();
+            judged(kind, text.as_bytes(), &mut |_, fired| {
+                found.extend(fired.iter().map(|s| s.detector))
+            });
+            assert!(found.contains(&"sql-injection"), "{text}: {found:?}");
+        }
+    }
 }

@@ -52,11 +52,11 @@ fn weigh(normal: &[u8], fired: &[Signature]) -> f32 {
     Model::shipped().map_or(surest, |model| model.score(normal, surest))
 }
 
-/// Whether any signature fires on a text.
+/// Whether any signature fires on a text, or may fire on a value in it that the whole hides.
 fn is_suspicious(text: &[u8]) -> bool {
     let mut normal = TEXT.take();
-    normalise::normalise(text, &mut normal);
-    let any = rules::any(&normal);
+    let hid = normalise::normalise(text, &mut normal);
+    let any = hid || rules::any(&normal);
     TEXT.set(normal);
     any
 }

@@ -1,5 +1,7 @@
 //! Undoing what hides an attack from a search: encodings, case, comments, white space.
 
+use memchr::{memchr2, memmem};
+
 /// How often a text is percent-decoded: attackers encode twice, and nothing sensible decodes more.
 const DECODE_PASSES: usize = 2;
 /// Most bytes of a text that are looked at for attacks; what is beyond is not.
@@ -63,20 +65,21 @@ pub fn decode_url(target: &[u8], out: &mut Vec<u8>) {
 
 /// Brings a text into the form that the rules are written for: decoded (percent-encoding, entities,
 /// escapes of JavaScript and JSON), small letters, comments and runs of white space as one space, no
-/// null bytes. `out` is overwritten and at most [`MAX_TEXT`] long.
-pub(super) fn normalise(text: &[u8], out: &mut Vec<u8>) {
+/// null bytes. `out` is overwritten and at most [`MAX_TEXT`] long. True: a comment that was taken out may have been none, since it held
+/// what separates values.
+pub(super) fn normalise(text: &[u8], out: &mut Vec<u8>) -> bool {
     let has = copied(text, out);
     // A form's body: spaces are written as `+`.
     if has & PLUS != 0 && has & SPACE == 0 {
         out.iter_mut().filter(|b| **b == b'+').for_each(|b| *b = b' ');
     }
-    undo(has, out);
+    undo(has, out)
 }
 
 /// The same for a text in which `+` no longer stands for a space (see [`decode_url`]).
-pub(super) fn normalise_decoded(text: &[u8], out: &mut Vec<u8>) {
+pub(super) fn normalise_decoded(text: &[u8], out: &mut Vec<u8>) -> bool {
     let has = copied(text, out);
-    undo(has, out);
+    undo(has, out)
 }
 
 /// Copies what is looked at of a text; returns what it holds.
@@ -87,7 +90,8 @@ fn copied(text: &[u8], out: &mut Vec<u8>) -> u8 {
     classes(text)
 }
 
-fn undo(has: u8, out: &mut Vec<u8>) {
+fn undo(has: u8, out: &mut Vec<u8>) -> bool {
+    let mut hid = false;
     if has & ENCODED != 0 {
         for _ in 0..DECODE_PASSES {
             let changed = rewrite(out, [b'%'; 2], percent)
@@ -99,12 +103,21 @@ fn undo(has: u8, out: &mut Vec<u8>) {
         }
     }
     if has & STAR != 0 || has & ENCODED != 0 && out.contains(&b'*') {
+        hid = spans_values(out);
         rewrite(out, [b'/', b'*'], comment);
     }
     out.make_ascii_lowercase();
     if has & (ENCODED | STAR | PLUS | ODD) != 0 {
         squeeze(out);
     }
+    hid
+}
+
+/// Whether what looks like a comment begins in one value and ends in another: of `a=/*&b=1&c=*/` the application sees three.
+fn spans_values(text: &[u8]) -> bool {
+    let begin = memmem::find(text, b"/*").and_then(|at| text.get(at + 2..)).unwrap_or_default();
+    let inside = memmem::rfind(begin, b"*/").and_then(|at| begin.get(..at)).unwrap_or_default();
+    memchr2(b'&', b';', inside).is_some()
 }
 
 /// What a text holds, so that what need not be undone costs nothing: most texts hold none of it.
