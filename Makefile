@@ -5,7 +5,7 @@ CARGO_TARGET_DIR ?= $(HOME)/.cache/weir/target
 export CARGO_TARGET_DIR
 
 # Debian 12 packages: to build (eBPF, AF_XDP, prost), then to test (real servers, clients and network tools).
-PACKAGES := clang llvm libelf-dev zlib1g-dev pkg-config m4 gcc-multilib libhyperscan-dev protobuf-compiler \
+PACKAGES := clang llvm libelf-dev libpcap-dev zlib1g-dev pkg-config m4 gcc-multilib libhyperscan-dev protobuf-compiler \
 	nginx-light wrk nghttp2-client nghttp2-server nghttp2-proxy curl ethtool iproute2 util-linux jq
 
 # Where the corpora are, for `make bench-detection`.
