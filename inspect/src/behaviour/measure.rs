@@ -118,7 +118,7 @@ fn ln_1p<const N: usize>(values: [f32; N]) -> [f32; N] {
         let m = f32::from_bits(bits & 0x007f_ffff | 0x3f80_0000);
         let t = (m - 1.0) / (m + 1.0);
         let square = t * t;
-        let series = 1.0 / 9.0 * square + 1.0 / 7.0;
+        let series = (1.0 / 11.0 * square + 1.0 / 9.0) * square + 1.0 / 7.0;
         let series = (series * square + 1.0 / 5.0) * square + 1.0 / 3.0;
         let series = series * square + 1.0;
         *to = exponent as f32 * std::f32::consts::LN_2 + 2.0 * t * series;
@@ -187,6 +187,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Where the series is longest: just below a power of two.
+    #[test]
+    fn logarithms_just_below_a_power_of_two_are_exact_as_well() {
+        let value = 2f32.next_down() - 1.0;
+        let [ours] = ln_1p([value]);
+        assert!((f64::from(ours) - f64::from(value).ln_1p()).abs() < 1e-6);
+    }
 
     #[test]
     fn the_logarithm_of_nothing_is_nothing() {
