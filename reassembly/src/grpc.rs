@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::percent_decode;
+
 /// Length of what precedes each message: a flag and the length, big-endian.
 pub const PREFIX: usize = 5;
 
@@ -186,7 +188,8 @@ impl<'a> Status<'a> {
         for (name, value) in fields {
             match name {
                 b"grpc-status" => code = std::str::from_utf8(value).ok()?.parse().ok(),
-                b"grpc-message" => message = percent_decode(value),
+                // Invalid escapes stay as they are, as the protocol asks.
+                b"grpc-message" => message = percent_decode(value).into(),
                 _ => {}
             }
         }
@@ -216,33 +219,6 @@ impl<'a> Status<'a> {
         ];
         NAMES.get(self.code as usize).copied().unwrap_or("UNKNOWN")
     }
-}
-
-/// Invalid escapes stay as they are, as the protocol asks.
-fn percent_decode(value: &[u8]) -> Cow<'_, [u8]> {
-    if !value.contains(&b'%') {
-        return Cow::Borrowed(value);
-    }
-    let mut out = Vec::with_capacity(value.len());
-    let mut rest = value;
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        let digits = match (first, tail) {
-            (b'%', [high, low, tail @ ..]) => {
-                let digit = |b: &u8| char::from(*b).to_digit(16);
-                digit(high).zip(digit(low)).map(|(high, low)| ((high << 4 | low) as u8, tail))
-            }
-            _ => None,
-        };
-        match digits {
-            Some((byte, tail)) => {
-                out.push(byte);
-                rest = tail;
-            }
-            None => out.push(*first),
-        }
-    }
-    Cow::Owned(out)
 }
 
 #[cfg(test)]

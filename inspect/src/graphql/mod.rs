@@ -13,6 +13,7 @@ mod json;
 
 use document::Document;
 use json::{Json, Member};
+use percent_encoding::percent_decode;
 
 /// Bytes of a name that are kept; the rest is cut off.
 const MAX_NAME: usize = 128;
@@ -65,7 +66,7 @@ impl std::fmt::Display for Operation {
 }
 
 /// Whether a request goes to GraphQL, by its path (without query) or the type of its body.
-pub fn is_asked(path: &[u8], content_type: &[u8]) -> bool {
+fn is_asked(path: &[u8], content_type: &[u8]) -> bool {
     const PLACE: &[u8] = b"graphql";
     let path = path.strip_suffix(b"/").unwrap_or(path);
     let last = path.len().checked_sub(PLACE.len()).and_then(|at| path.split_at_checked(at));
@@ -92,6 +93,24 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// Of a request by its method, its target's path and query (as sent), and the type of its body, which is to be fed; none if it asks
+    /// GraphQL for nothing.
+    pub fn of_request(
+        method: &[u8],
+        path: &[u8],
+        query: &[u8],
+        content_type: &[u8],
+    ) -> Option<Reader> {
+        if !is_asked(path, content_type) {
+            return None;
+        }
+        match method {
+            b"GET" => Reader::of_query(query),
+            b"POST" => Some(Reader::of_body(content_type)),
+            _ => None,
+        }
+    }
+
     /// Of a body of this type; JSON where that is not said.
     pub fn of_body(content_type: &[u8]) -> Reader {
         let json = (!is_document(content_type)).then(Json::default);
@@ -156,19 +175,10 @@ fn push(name: &mut Vec<u8>, b: u8) {
 }
 
 /// The bytes of a value in a query: percent-decoded, `+` is a space.
-fn unescaped(mut value: &[u8]) -> impl Iterator<Item = u8> {
-    let hex = |b: Option<&u8>| b.and_then(|b| char::from(*b).to_digit(16));
-    std::iter::from_fn(move || {
-        let (first, rest) = value.split_first()?;
-        value = rest;
-        Some(match (first, hex(rest.first()), hex(rest.get(1))) {
-            (b'%', Some(high), Some(low)) => {
-                value = rest.get(2..).unwrap_or_default();
-                (high * 16 + low) as u8
-            }
-            (b'+', ..) => b' ',
-            (other, ..) => *other,
-        })
+fn unescaped(value: &[u8]) -> impl Iterator<Item = u8> {
+    value.split_inclusive(|b| *b == b'+').flat_map(|piece| match piece.split_last() {
+        Some((b'+', plain)) => percent_decode(plain).chain(Some(b' ')),
+        _ => percent_decode(piece).chain(None),
     })
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weir_inspect::endpoints::{Endpoint, Endpoints, has_dots};
-use weir_inspect::graphql;
+use weir_inspect::graphql::Reader;
 use weir_inspect::policy::{
     Action, Caller, Counted, Decision, Direction, HeaderLookup, Message, Part, Policy, RuleId,
     Selection, TooLate,
@@ -454,21 +454,12 @@ fn asks_graphql(
     fields: &dyn HeadFields,
     rules: &Selection,
 ) {
-    let content_type = match method {
-        b"GET" => b"",
-        b"POST" => fields.find("content-type").unwrap_or_default(),
-        _ => return,
-    };
-    if !graphql::is_asked(path, content_type) {
-        return;
-    }
-    let reader = match method {
-        b"GET" => graphql::Reader::of_query(query),
-        // A coding is undone only for rules.
-        _ if !rules.scans(Part::Body) && reading::is_coded(fields) => None,
-        _ => Some(graphql::Reader::of_body(content_type)),
-    };
-    if let Some(reader) = reader {
+    let has_body = method == b"POST";
+    let content_type = if has_body { fields.find("content-type") } else { None };
+    let content_type = content_type.unwrap_or_default();
+    let Some(reader) = Reader::of_request(method, path, query, content_type) else { return };
+    // A coding is undone only for rules.
+    if !has_body || rules.scans(Part::Body) || !reading::is_coded(fields) {
         noted.asks_graphql(reader);
     }
 }

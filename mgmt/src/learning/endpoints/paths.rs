@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use weir_inspect::graphql::{self, Reader};
+use percent_encoding::percent_decode_str;
+use weir_inspect::graphql::Reader;
 use weir_inspect::request::Request;
 
 /// Ends of names of files that browsers load with a page.
@@ -13,26 +14,7 @@ const ASSETS: [&str; 24] = [
 
 /// Percent-decoded once. What is no code stays.
 pub fn decoded(text: &str) -> Cow<'_, str> {
-    if !text.contains('%') {
-        return Cow::Borrowed(text);
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let code = after.get(..2).filter(|_| *first == b'%');
-        let code = code.and_then(|hex| std::str::from_utf8(hex).ok());
-        match code.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+    percent_decode_str(text).decode_utf8_lossy()
 }
 
 /// The path of a target.
@@ -75,19 +57,12 @@ pub fn graphql(request: &Request) -> Option<String> {
     }
     let kind = request.header("content-type").unwrap_or_default();
     let (path, query) = request.url.split_once('?').unwrap_or((&request.url, ""));
-    if !graphql::is_asked(path.as_bytes(), kind.as_bytes()) {
-        return None;
+    let [method, path, query, kind] = [&request.method, path, query, kind].map(str::as_bytes);
+    let mut reader = Reader::of_request(method, path, query, kind)?;
+    if method == b"POST" {
+        reader.feed(&request.body);
     }
-    let reader = match request.method.as_str() {
-        "GET" => Reader::of_query(query.as_bytes()),
-        "POST" => {
-            let mut reader = Reader::of_body(kind.as_bytes());
-            reader.feed(&request.body);
-            Some(reader)
-        }
-        _ => None,
-    };
-    Some(reader?.operation()?.to_string())
+    Some(reader.operation()?.to_string())
 }
 
 #[cfg(test)]
@@ -98,7 +73,7 @@ mod tests {
     fn targets_are_taken_apart() {
         assert_eq!(components(path("//a/b%2Fc/?x=/d")), ["a", "b/c"]);
         assert_eq!(components("/"), [""; 0]);
-        assert_eq!(decoded("%41%4g%"), "A%4g%");
+        assert_eq!(decoded("%41%4g%+1%"), "A%4g%+1%");
         assert_eq!(asset("GET", "/static/app.min.JS"), Some(("/static", "JS")));
         assert_eq!(asset("GET", "/repos/readme.md"), None);
         assert_eq!(asset("PUT", "/a.css"), None);
