@@ -4,13 +4,13 @@ use std::collections::HashSet;
 
 use regex_syntax::ParserBuilder;
 
-use super::compile::Compiler;
-use super::diagnostic::{Pos, did_you_mean};
+use super::Compiler;
 use super::given::path_in;
-use super::yaml::Node;
-use super::{Action, source};
 use crate::detector::{Category, DetectorId, DetectorSet, MAX_DETECTORS};
 use crate::path::Place;
+use crate::policy::diagnostic::{Pos, did_you_mean};
+use crate::policy::yaml::Node;
+use crate::policy::{Action, source};
 use crate::scan::{Catalog, Conditions, CustomDetector, CustomKind, Kind, MAX_MATCH, Scanner};
 use crate::validate;
 

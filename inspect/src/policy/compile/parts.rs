@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::compile::Compiler;
-use super::domain::Domain;
-use super::inventory::Selector;
-use super::rule::{Rule, Service};
-use super::source::{self, Further, Source};
-use super::yaml::{self, Node};
-use super::{Action, Pos, bundle, schema};
+use super::Compiler;
+use crate::policy::domain::Domain;
+use crate::policy::inventory::Selector;
+use crate::policy::rule::{Rule, Service};
+use crate::policy::source::{self, Further, Source};
+use crate::policy::yaml::{self, Node};
+use crate::policy::{Action, Pos, bundle, schema};
 
 /// Most rules of a tenant that has no `max-rules`.
 const TENANT_RULES: u32 = 32;
@@ -68,7 +68,7 @@ impl Compiler {
     pub(super) fn read<T: DeserializeOwned>(
         &mut self,
         text: &str,
-        check: fn(Node, &mut super::diagnostic::Report) -> Option<Node>,
+        check: fn(Node, &mut crate::policy::diagnostic::Report) -> Option<Node>,
     ) -> Option<(T, Node)> {
         let root = yaml::parse(text, &mut self.report)?;
         let root = check(root, &mut self.report)?;

@@ -4,17 +4,49 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use weir_reassembly::packet::Vlans;
 
-use super::cidr::Ranges;
+use super::Compiler;
 use super::parts::Scope;
-use super::rule::Host;
-use super::source::Given as Source;
-use super::{Decision, Direction, HeaderLookup, Message, Part, Policy, Selection};
 use crate::path::Paths;
+use crate::policy::cidr::Ranges;
+use crate::policy::rule::Host;
+use crate::policy::source::{self, Expected, Given as Source};
+use crate::policy::yaml::Node;
+use crate::policy::{Decision, Direction, HeaderLookup, Message, Part, Policy, Selection};
 use crate::scan::{Found, Kept, decode_url};
 
 /// Ends of a connection about which a test says nothing (RFC 5737: for documentation).
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 80);
+
+impl Compiler {
+    /// Runs the tests that the policy brings along.
+    pub(super) fn tests(&mut self, sources: Vec<source::Test>, nodes: &[Node], policy: &Policy) {
+        for (test, node) in sources.into_iter().zip(nodes) {
+            // What is missing here was reported.
+            let (Some(given), Some(expected)) = (test.given, test.expect) else { continue };
+            let given = match Given::read(given, policy, &self.scope) {
+                Ok(given) => given,
+                Err(message) => {
+                    self.report.error(node.pos_of("given"), message);
+                    continue;
+                }
+            };
+            let decision = given.decide(policy);
+            let found = decision.map_or(Expected::Pass, |d| match d.enforced {
+                true => Expected::of(d.action),
+                false => Expected::Alert,
+            });
+            let rule = decision.map(|d| policy.rule_name(d.rule)).unwrap_or_default();
+            let other = test.rule.as_deref().filter(|wanted| self.scope.full(wanted) != rule);
+            if found != expected || other.is_some() {
+                let wanted = test.rule.map(|r| format!(" by `{r}`")).unwrap_or_default();
+                let by = decision.map(|_| format!(" by `{rule}`")).unwrap_or_default();
+                let message = format!("expected {expected}{wanted}, but it is {found}{by}");
+                self.report.error(node.pos_of("expect"), message);
+            }
+        }
+    }
+}
 
 /// A request, and its response if there is one.
 #[derive(Debug)]
