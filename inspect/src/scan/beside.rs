@@ -208,10 +208,10 @@ impl Beside {
         let text = view.bytes.get(at..at + length).unwrap_or(&[]);
         let known = link(text);
         let secret = known == Some(Link::Secret);
-        let own = self.words.iter().any(|w| text.eq_ignore_ascii_case(w));
+        let own = || self.words.iter().any(|w| text.eq_ignore_ascii_case(w));
         let unknown =
-            walk.secret && self.guess.is_none() && text.iter().all(u8::is_ascii_alphabetic);
-        match known.is_some() || own || unknown {
+            || walk.secret && self.guess.is_none() && text.iter().all(u8::is_ascii_alphabetic);
+        match known.is_some() || own() || unknown() {
             true => Token::Link { end: at + length, secret },
             false => Token::Other,
         }
@@ -234,10 +234,10 @@ impl Beside {
             let is_it = view.left(walk.name, w.len()).eq_ignore_ascii_case(w.as_bytes());
             is_it && begins_word(view, walk.name.saturating_sub(w.len()))
         };
-        let strong = !WEAK.iter().any(weak);
+        let strong = || !WEAK.iter().any(weak);
         let fits = match (&self.valid, self.guess) {
             (Some(kind), _) => is_valid(kind, text),
-            (None, Some(guess)) => guess::fits(guess, text, walk.bound, strong || walk.secret),
+            (None, Some(guess)) => guess::fits(guess, text, walk.bound, walk.secret || strong()),
             (None, None) => self.is_varied(text, walk),
         };
         fits.then_some(end)
@@ -307,7 +307,13 @@ fn is_of(byte: u8, word: u8) -> bool {
 }
 
 fn is_separator(b: u8) -> bool {
-    b.is_ascii_whitespace() || b"\"'`\\:=>,(|-_.[{</&?;+#%".contains(&b)
+    // Not a list: the compiler would call a search of memory for it.
+    b.is_ascii_whitespace()
+        || matches!(
+            b,
+            b'"' | b'\'' | b'`' | b'\\' | b':' | b'=' | b'>' | b',' | b'(' | b'|' | b'-' | b'_'
+        )
+        || matches!(b, b'.' | b'[' | b'{' | b'<' | b'/' | b'&' | b'?' | b';' | b'+' | b'#' | b'%')
 }
 
 /// Whether the letter at `at` begins a word: behind no letter or digit, or a capital behind a small letter.

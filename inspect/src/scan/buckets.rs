@@ -14,12 +14,21 @@ const BUCKETS: usize = 8;
 
 /// Distributes the beginnings over at most eight buckets.
 pub(super) fn distribute(beginnings: Vec<Beginning>) -> Vec<Vec<Beginning>> {
+    clusters(beginnings).into_iter().map(|c| c.members).collect()
+}
+
+/// The share of places in ordinary text that the search lets pass for these beginnings in its buckets, roughly.
+pub(super) fn passing(beginnings: Vec<Beginning>) -> f32 {
+    clusters(beginnings).iter().map(|c| c.cost).sum()
+}
+
+fn clusters(beginnings: Vec<Beginning>) -> Vec<Cluster> {
     let mut clusters: Vec<Cluster> = Vec::new();
     for beginning in beginnings {
         clusters.push(Cluster::new(beginning));
         while clusters.len() > BUCKETS && merge_cheapest(&mut clusters) {}
     }
-    clusters.into_iter().map(|c| c.members).collect()
+    clusters
 }
 
 struct Cluster {

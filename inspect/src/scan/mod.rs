@@ -91,8 +91,11 @@ use words::Words;
 pub const MAX_HOLD: usize = 512;
 /// So many words, told by three bytes, the eight buckets of the search for points still tell from ordinary text.
 const FEW_WORDS: usize = 40;
-/// So many patterns with keys the search for points tells from ordinary text.
+/// So many patterns with keys the search for points may tell from ordinary text…
 const FEW_KEYS: usize = 24;
+/// …as long as they add no more than this share of all places to what it lets pass: looking all places up by keys costs as much as
+/// putting one in a hundred to the patterns (measured with the packs `leakage` and `llm`, and a policy's own patterns).
+const FEW_POINTS: f32 = 0.01;
 /// Bytes of a piece that are scanned at once: bounds what attacks are looked for in; larger pieces are scanned in several
 /// steps.
 const STEP: usize = 8 << 10;
@@ -196,7 +199,8 @@ impl Scanner {
             }
         }
         let words = scanner.sort_patterns();
-        scanner.tables = Tables::new(&buckets::distribute(scanner.beginnings()));
+        let beginnings = scanner.beginnings(|matcher| !scanner.has_key(matcher));
+        scanner.tables = Tables::new(&buckets::distribute(beginnings));
         scanner.tables.words = words;
         scanner
     }
@@ -214,9 +218,7 @@ impl Scanner {
     fn sort_patterns(&mut self) -> Words {
         let (mut beginnings, mut prefixes) = (Vec::new(), Vec::new());
         self.few_words = self.besides.is_empty() && self.first_three().len() <= FEW_WORDS;
-        let keyed = (0..).zip(&self.patterns);
-        let keyed = keyed.filter_map(|(i, (_, m))| Some((i, m.key.as_ref()?, &m.first)));
-        self.literals = (keyed.clone().count() > FEW_KEYS).then(|| Box::new(Literals::new(keyed)));
+        self.literals = self.keys();
         for (i, (_, matcher)) in (0..).zip(&self.patterns) {
             if self.has_key(matcher) {
                 continue;
@@ -241,6 +243,20 @@ impl Scanner {
         }
         self.prefixes = Prefixes::new(prefixes);
         Words::new(beginnings.into_iter())
+    }
+
+    /// The keys of patterns, where it is better to look for those than for how the patterns begin.
+    fn keys(&self) -> Option<Box<Literals>> {
+        let keyed = (0..).zip(&self.patterns);
+        let keyed = keyed.filter_map(|(i, (_, m))| Some((i, m.key.as_ref()?, &m.first)));
+        let points = |by_key| {
+            buckets::passing(self.beginnings(|matcher| !(by_key && matcher.key.is_some())))
+        };
+        let many = match keyed.clone().count() {
+            0 => false,
+            count => count > FEW_KEYS || points(false) - points(true) > FEW_POINTS,
+        };
+        many.then(|| Box::new(Literals::new(keyed)))
     }
 
     /// Whether a pattern is found by its key, and not by how it begins.
@@ -443,8 +459,8 @@ impl Scanner {
         held
     }
 
-    /// The first three bytes of everything that is looked for, but digit runs.
-    fn beginnings(&self) -> Vec<Beginning> {
+    /// The first three bytes of everything that is looked for, but digit runs; of patterns only of those `told` so.
+    fn beginnings(&self, told: impl Fn(&Matcher) -> bool) -> Vec<Beginning> {
         fn set(test: impl Fn(u8) -> bool) -> ByteSet {
             let mut set = [false; 256];
             (0..=u8::MAX).zip(set.iter_mut()).for_each(|(b, member)| *member = test(b));
@@ -472,7 +488,7 @@ impl Scanner {
         if self.few_words {
             all.extend(self.first_three().into_iter().map(|three| three.map(is)));
         }
-        let patterns = || self.patterns.iter().filter(|(_, matcher)| !self.has_key(matcher));
+        let patterns = || self.patterns.iter().filter(|(_, matcher)| told(matcher));
         let classes = patterns().filter_map(|(_, matcher)| match &matcher.begins {
             Begins::Classes(classes) => Some(**classes),
             _ => None,

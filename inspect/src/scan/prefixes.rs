@@ -13,17 +13,25 @@ const BITS: u32 = 16;
 pub(super) struct Prefixes {
     /// A bit by the hash of three bytes.
     likely: Box<[u64; 1 << (BITS - 6)]>,
-    /// In order.
-    all: Vec<([u8; FINGERPRINT], u16)>,
+    /// In order; of a number the first byte is the highest one.
+    all: Vec<(u32, u16)>,
+}
+
+/// Up to three bytes as a number, and which bits of it are theirs.
+fn number(bytes: &[u8]) -> (u32, u32) {
+    let places = [16, 8, 0];
+    let known = bytes.iter().zip(places);
+    known.fold((0, 0), |(n, mask), (b, at)| (n | u32::from(*b) << at, mask | 0xff << at))
 }
 
 impl Prefixes {
-    pub fn new(mut all: Vec<([u8; FINGERPRINT], u16)>) -> Prefixes {
+    pub fn new(all: Vec<([u8; FINGERPRINT], u16)>) -> Prefixes {
         let mut likely = Box::new([0; 1 << (BITS - 6)]);
         for (prefix, _) in &all {
             let slot = slot(*prefix);
             likely.iter_mut().skip(slot / 64).take(1).for_each(|w| *w |= 1 << (slot % 64));
         }
+        let mut all: Vec<_> = all.into_iter().map(|(prefix, i)| (number(&prefix).0, i)).collect();
         all.sort_unstable();
         all.dedup();
         Prefixes { likely, all }
@@ -32,15 +40,15 @@ impl Prefixes {
     /// The patterns that may begin with these bytes, of which three count, or fewer if no more are there.
     #[inline]
     pub fn at(&self, text: &[u8]) -> impl Iterator<Item = u16> {
-        let known = text.get(..FINGERPRINT).unwrap_or(text);
-        let list = match known.first_chunk() {
+        let (known, mask) = number(text);
+        let list = match text.first_chunk() {
             Some(three) if !self.may_be(*three) => &[],
             _ => {
-                let from = self.all.partition_point(|(prefix, _)| prefix.as_slice() < known);
+                let from = self.all.partition_point(|(prefix, _)| *prefix < known);
                 self.all.get(from..).unwrap_or(&[])
             }
         };
-        list.iter().take_while(move |(prefix, _)| prefix.starts_with(known)).map(|(_, i)| *i)
+        list.iter().take_while(move |(prefix, _)| prefix & mask == known).map(|(_, i)| *i)
     }
 
     fn may_be(&self, three: [u8; FINGERPRINT]) -> bool {
