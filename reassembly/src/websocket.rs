@@ -1,4 +1,5 @@
-//! WebSocket (RFC 6455) as a stream: the frames of one direction, which may be cut anywhere.
+//! WebSocket (RFC 6455) as a stream: the frames of one direction, which may be cut anywhere, also by framing below them
+//! (HTTP/2, RFC 8441).
 //!
 //! Payload is handed through as it came: [`Mask::apply`] takes the masking key off.
 
@@ -60,7 +61,8 @@ impl Opcode {
 pub struct Mask {
     /// The key.
     pub key: [u8; 4],
-    /// Stream offset of the payload's first byte.
+    /// Stream offset of the payload's first byte, had it all come in one stretch with the bytes at hand: framing below
+    /// (HTTP/2) may lie between.
     pub origin: u64,
 }
 
@@ -84,8 +86,8 @@ pub struct Frame {
     pub compressed: bool,
     /// What it is.
     pub opcode: Opcode,
-    /// Clients mask what they send.
-    pub mask: Option<Mask>,
+    /// The masking key: clients mask what they send.
+    pub key: Option<[u8; 4]>,
     /// Bytes of payload.
     pub len: u64,
 }
@@ -101,6 +103,8 @@ pub enum Event<'a> {
         at: u64,
         /// A part of the input.
         bytes: &'a [u8],
+        /// What they are masked with.
+        mask: Option<Mask>,
     },
     /// A frame is complete.
     End {
@@ -149,8 +153,11 @@ enum State {
         len: usize,
         at: u64,
     },
-    /// So much of the payload is left.
-    Payload(u64),
+    /// So much of the frame's payload has come.
+    Payload {
+        frame: Frame,
+        done: u64,
+    },
     Failed(Error),
 }
 
@@ -176,18 +183,19 @@ impl Frames {
     pub fn poll<'a>(&mut self, at: u64, input: &'a [u8]) -> Step<'a> {
         match self.state {
             State::Header { .. } => self.header(at, input),
-            State::Payload(0) => {
+            State::Payload { frame, done } if done == frame.len => {
                 self.state = START;
                 Step { consumed: 0, event: Some(Event::End { at }) }
             }
-            State::Payload(left) => {
-                let take = usize::try_from(left).unwrap_or(usize::MAX).min(input.len());
-                let bytes = input.get(..take).unwrap_or_default();
+            State::Payload { frame, done } => {
+                let left = usize::try_from(frame.len - done).unwrap_or(usize::MAX);
+                let bytes = input.get(..left.min(input.len())).unwrap_or_default();
                 if bytes.is_empty() {
                     return Step { consumed: 0, event: None };
                 }
-                self.state = State::Payload(left - take as u64);
-                Step { consumed: take, event: Some(Event::Payload { at, bytes }) }
+                self.state = State::Payload { frame, done: done + bytes.len() as u64 };
+                let mask = frame.key.map(|key| Mask { key, origin: at.wrapping_sub(done) });
+                Step { consumed: bytes.len(), event: Some(Event::Payload { at, bytes, mask }) }
             }
             State::Failed(error) => Step { consumed: 0, event: Some(Event::Error(error)) },
         }
@@ -211,7 +219,7 @@ impl Frames {
         }
         let event = match self.frame(&bytes, len, first) {
             Ok(frame) => {
-                self.state = State::Payload(frame.len);
+                self.state = State::Payload { frame, done: 0 };
                 Event::Frame(frame)
             }
             Err(error) => {
@@ -245,9 +253,8 @@ impl Frames {
             self.in_message = !fin;
         }
         let key = header.checked_sub(4).and_then(|from| bytes.get(from..header)?.try_into().ok());
-        let origin = at + header as u64;
-        let mask = key.filter(|_| second & 0x80 != 0).map(|key| Mask { key, origin });
-        Ok(Frame { at, fin, compressed: flags & 0x40 != 0, opcode, mask, len })
+        let key = key.filter(|_| second & 0x80 != 0);
+        Ok(Frame { at, fin, compressed: flags & 0x40 != 0, opcode, key, len })
     }
 }
 
@@ -274,7 +281,7 @@ mod tests {
     /// What a stream holds, payloads put together, in pieces.
     fn read(stream: &[u8], cut: usize) -> Vec<String> {
         let (mut frames, mut at, mut out) = (Frames::default(), 0u64, Vec::new());
-        let (mut mask, mut payload) = (None, Vec::new());
+        let mut payload = Vec::new();
         for piece in stream.chunks(cut) {
             let mut rest = piece;
             loop {
@@ -284,16 +291,15 @@ mod tests {
                 match step.event {
                     None => break,
                     Some(Event::Frame(frame)) => {
-                        mask = frame.mask;
                         out.push(format!(
                             "{}{}",
                             frame.opcode.name(),
                             if frame.fin { "" } else { "…" }
                         ));
                     }
-                    Some(Event::Payload { at, bytes }) => {
+                    Some(Event::Payload { at, bytes, mask }) => {
                         let mut plain = bytes.to_vec();
-                        mask.iter().for_each(|m: &Mask| m.apply(at, &mut plain));
+                        mask.iter().for_each(|m| m.apply(at, &mut plain));
                         payload.extend(plain);
                     }
                     Some(Event::End { at: end }) => {

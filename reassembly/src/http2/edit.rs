@@ -17,6 +17,9 @@ pub const CODING_FIELDS: &[&[u8]] = &[b"accept-encoding", b"grpc-accept-encoding
 /// Requests for a part of the content: blank them, and the answer comes whole.
 pub const RANGE_FIELDS: &[&[u8]] = &[b"range", b"if-range"];
 
+/// Requests for extensions of WebSocket (RFC 8441 §5): blank them, and the messages come readable.
+pub const EXTENSION_FIELDS: &[&[u8]] = &[b"sec-websocket-extensions"];
+
 /// No edit of that kind exists that keeps the length. The connection must be reset, or the block passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no edit of equal length is possible")]
@@ -98,7 +101,7 @@ impl Http2 {
         })
     }
 
-    /// Blanks all fields of these names ([`CODING_FIELDS`], [`RANGE_FIELDS`]): their words become unknown ones of
+    /// Blanks all fields of these names ([`CODING_FIELDS`], [`RANGE_FIELDS`], [`EXTENSION_FIELDS`]): their words become unknown ones of
     /// the same length, or the field another that says nothing. Gives how many had something to blank.
     ///
     /// Error: one of them cannot be blanked; the others are.

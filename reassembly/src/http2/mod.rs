@@ -17,7 +17,7 @@ pub mod hpack;
 
 pub use block::HeaderBlock;
 pub use connection::{Http2, MAX_BLOCK_FRAMES, MAX_HEADER_BLOCK};
-pub use edit::{CODING_FIELDS, NotEditable, RANGE_FIELDS, ValuePlace};
+pub use edit::{CODING_FIELDS, EXTENSION_FIELDS, NotEditable, RANGE_FIELDS, ValuePlace};
 pub use frame::{FrameHeader, PREFACE, Settings};
 
 use hpack::HpackError;

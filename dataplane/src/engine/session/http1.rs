@@ -11,7 +11,7 @@ use super::etag::Place;
 use super::reading;
 use super::report;
 use super::transaction::{EachField, FieldMask, HeadFields, SPARE, Transaction};
-use super::websocket::{self, WebSocketSession};
+use super::websocket;
 use super::{Action, Answer, Dir, Feed, Outcome};
 
 /// The protocol changes at this stream offset.
@@ -238,8 +238,7 @@ impl Messages {
         }
         self.h2c = h2c(&head.fields);
         self.websocket = websocket::is_asked_for(&head.fields);
-        let edits = rules.edits_body() || t.response_rules.edits_body();
-        if self.websocket && edits && !feed.cx.settings.passive {
+        if self.websocket && websocket::is_edited(feed, &t) {
             websocket::make_readable(feed, &head.fields);
         }
         let known = responses.expect_response(method);
@@ -417,7 +416,7 @@ impl Messages {
 
     /// Whether the switch that a response announces is one to WebSocket, whose messages are read.
     fn is_websocket(&self, feed: &Feed<'_>, t: &Transaction) -> bool {
-        self.websocket && t.request.status == 101 && WebSocketSession::is_read(feed, t)
+        self.websocket && t.request.status == 101 && websocket::is_read(feed, t)
     }
 }
 

@@ -4,11 +4,11 @@
 //! itself refuses it, and a response is ended in the middle by a RST_STREAM in place of its last bytes (`ending.rs`).
 
 use hashbrown::HashMap;
-use weir_inspect::policy::{Cause, Part, TooLate};
+use weir_inspect::policy::{Cause, ExceptionAction, Part, TooLate};
 use weir_reassembly::http2::frame::kind;
 use weir_reassembly::http2::{
-    CODING_FIELDS, Event, FrameHeader, HeaderBlock, Http2, PREFACE, RANGE_FIELDS, Role, Settings,
-    ValuePlace,
+    CODING_FIELDS, EXTENSION_FIELDS, Event, FrameHeader, HeaderBlock, Http2, PREFACE, RANGE_FIELDS,
+    Role, Settings, ValuePlace,
 };
 
 use super::content::{PieceOutcome, Reading};
@@ -18,6 +18,7 @@ use super::etag::Place;
 use super::reading;
 use super::report;
 use super::transaction::{EachField, FieldMask, HeadFields, SPARE, Transaction};
+use super::websocket::{self, Messages};
 use super::{Action, Dir, Feed, Outcome};
 
 /// One stream.
@@ -27,6 +28,8 @@ pub struct Stream {
     pub ending: Ending,
     /// The last DATA frame of the response.
     pub data_frame: Option<FrameHeader>,
+    /// What it carries is WebSocket (RFC 8441), in the directions that have begun to speak it.
+    websocket: [Option<Box<Messages>>; 2],
     /// Requests and responses have one head; later header blocks are trailers.
     request_seen: bool,
     /// END_STREAM of the client, of the server.
@@ -101,6 +104,7 @@ impl HeadFields for HeaderBlock<'_> {
 struct BlockEdits {
     refuse: bool,
     make_readable: bool,
+    no_extensions: bool,
     /// The response's entity-tag, which may have to be changed later: its stream, and its place in the block.
     etag: Option<(u32, usize)>,
 }
@@ -317,7 +321,13 @@ impl Streams {
         let verdict =
             t.judge(feed, field(b":method"), field(b":path"), host, block, &mut self.masks);
         let rules = t.upload.selection;
-        let unreadable = reading::begin(feed, &t.request.noted, &mut t.upload, rules, block, true);
+        // RFC 8441 §4.
+        let asked = field(b":protocol").eq_ignore_ascii_case(b"websocket");
+        let websocket = asked && websocket::is_read(feed, t);
+        let [to_server, _] = &mut stream.websocket;
+        *to_server = websocket.then(Box::default);
+        let unreadable =
+            reading::begin(feed, &t.request.noted, &mut t.upload, rules, block, !websocket);
         let acts = !feed.cx.settings.passive;
         let refuse = acts && (verdict.refused.is_some() || unreadable);
         if refuse {
@@ -329,7 +339,8 @@ impl Streams {
             feed.wait_for(verdict.turn, block.frame_at);
         }
         let make_readable = acts && t.response_rules.edits_body();
-        BlockEdits { refuse, make_readable, etag: None }
+        let no_extensions = websocket && websocket::is_edited(feed, t);
+        BlockEdits { refuse, make_readable, no_extensions, etag: None }
     }
 
     fn response(
@@ -351,9 +362,13 @@ impl Streams {
         t.request.location.clear();
         t.request.location.extend_from_slice(field(b"location"));
         let rules = t.response_rules;
+        let [asked, to_client] = &mut stream.websocket;
+        let websocket = asked.is_some() && matches!(t.request.status, 200..=299);
+        *to_client = websocket.then(Box::default);
         let blocks = rules.scans(Part::Headers) && t.fields(feed, &rules, block, &mut self.masks);
+        t.request.websocket = websocket;
         let unreadable =
-            reading::begin(feed, &t.request.noted, &mut t.download, rules, block, true);
+            reading::begin(feed, &t.request.noted, &mut t.download, rules, block, !websocket);
         if (blocks || unreadable) && !feed.cx.settings.passive {
             stream.transaction.download.reading = Reading::Blank;
             let [_, lane] = &mut self.lanes;
@@ -390,6 +405,9 @@ impl Streams {
             possible &= decoder.blank(CODING_FIELDS).is_ok();
             possible &= decoder.blank(RANGE_FIELDS).is_ok();
         }
+        if edits.no_extensions {
+            possible &= decoder.blank(EXTENSION_FIELDS).is_ok();
+        }
         if edits.refuse {
             possible &= decoder.refuse_request().is_ok();
         }
@@ -412,14 +430,11 @@ impl Streams {
     fn data(&mut self, feed: &mut Feed<'_>, id: u32, at: u64, bytes: &[u8], last: bool) -> Next {
         let Some(stream) = self.open.get_mut(&id) else { return Next::Go };
         let t = &mut stream.transaction;
-        let content = match feed.dir {
-            Dir::ToServer => &mut t.upload,
-            Dir::ToClient => &mut t.download,
-        };
         if t.request.grpc {
             t.request.call.content(feed.dir, at, bytes);
         }
-        let PieceOutcome { hold_from, blocked } = content.piece(feed, &t.request, at, bytes, last);
+        let PieceOutcome { hold_from, blocked } = stream.read(feed, at, bytes, last);
+        let t = &mut stream.transaction;
         self.changed.extend(t.change_etag(feed));
         let [to_server, to_client] = &mut self.lanes;
         let lane = if feed.dir == Dir::ToServer { to_server } else { to_client };
@@ -455,13 +470,8 @@ impl Streams {
     fn expire(&mut self, feed: &mut Feed<'_>) -> Next {
         for (id, _) in std::mem::take(&mut self.lane(feed.dir).holds) {
             let Some(stream) = self.open.get_mut(&id) else { continue };
-            let t = &mut stream.transaction;
-            let content = match feed.dir {
-                Dir::ToServer => &mut t.upload,
-                Dir::ToClient => &mut t.download,
-            };
-            let stops = content.decide(feed, &t.request);
-            self.changed.extend(t.change_etag(feed));
+            let stops = stream.decide(feed);
+            self.changed.extend(stream.transaction.change_etag(feed));
             if stops && let stopped @ Next::Reset = self.blocked(feed, id) {
                 return stopped;
             }
@@ -503,6 +513,62 @@ impl Streams {
 }
 
 impl Stream {
+    /// Reads content: frames of WebSocket, or a body. `last`: nothing follows in this direction.
+    fn read(&mut self, feed: &mut Feed<'_>, at: u64, bytes: &[u8], last: bool) -> PieceOutcome {
+        let t = &mut self.transaction;
+        let content = match feed.dir {
+            Dir::ToServer => &mut t.upload,
+            Dir::ToClient => &mut t.download,
+        };
+        let messages = self.websocket.get_mut(feed.dir as usize).and_then(Option::as_mut);
+        let Some(messages) = messages.filter(|_| content.reading != Reading::Blank) else {
+            return content.piece(feed, &t.request, at, bytes, last);
+        };
+        match messages.feed(feed, t, at, bytes) {
+            Ok(PieceOutcome { blocked: false, .. }) if last => {
+                PieceOutcome { hold_from: None, blocked: messages.decide(feed, t) }
+            }
+            Ok(outcome) => outcome,
+            Err(error) => self.no_websocket(feed, error, (at, bytes, last)),
+        }
+    }
+
+    /// What was announced as WebSocket is none: it is read as a body from here on, if the exception lets it pass.
+    fn no_websocket(
+        &mut self,
+        feed: &mut Feed<'_>,
+        error: weir_reassembly::websocket::Error,
+        (at, bytes, last): (u64, &[u8], bool),
+    ) -> PieceOutcome {
+        report::parser_error(feed, &error.to_string());
+        if let Some(messages) = self.websocket.get_mut(feed.dir as usize) {
+            *messages = None;
+        }
+        let t = &mut self.transaction;
+        let asked = t.upload.selection;
+        let (content, rules) = match feed.dir {
+            Dir::ToServer => (&mut t.upload, asked),
+            Dir::ToClient => (&mut t.download, t.response_rules),
+        };
+        let reading = if rules.scans(Part::Body) { Reading::Scan } else { Reading::Skip };
+        content.begin(rules, reading, true);
+        let mut outcome = content.piece(feed, &t.request, at, bytes, last);
+        outcome.blocked |= feed.cx.exception(Cause::ParserError) != ExceptionAction::Pass;
+        outcome
+    }
+
+    /// What waits for more bytes of a direction can wait no longer. True: an enforced rule ends the stream.
+    fn decide(&mut self, feed: &mut Feed<'_>) -> bool {
+        let t = &mut self.transaction;
+        if let Some(Some(messages)) = self.websocket.get_mut(feed.dir as usize) {
+            return messages.decide(feed, t);
+        }
+        match feed.dir {
+            Dir::ToServer => t.upload.decide(feed, &t.request),
+            Dir::ToClient => t.download.decide(feed, &t.request),
+        }
+    }
+
     fn tell(&mut self, feed: &mut Feed<'_>) {
         let t = &mut self.transaction;
         t.request.request_length = t.upload.length;
@@ -516,6 +582,7 @@ impl Stream {
         self.transaction.request.version = "HTTP/2";
         self.transaction.request.stream = id;
         self.ending = Ending::default();
+        self.websocket = Default::default();
         self.data_frame = None;
         self.request_seen = false;
         self.ended = (false, false);

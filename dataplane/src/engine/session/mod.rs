@@ -209,6 +209,7 @@ impl Session {
         let feed = &mut Feed { cx, conn, now, dir, at, sent: at };
         match self {
             Session::Http1(http1) => http1.finish(feed),
+            Session::WebSocket(websocket) => websocket.expire(feed),
             _ => Outcome::clear(at),
         }
     }

@@ -1,5 +1,5 @@
-//! WebSocket on one connection, after the server has switched to it (RFC 6455): the messages of both directions are
-//! contents, in frames that may be masked.
+//! WebSocket (RFC 6455): the messages of both directions are contents, in frames that may be masked. The frames lie in a
+//! connection that the server has switched to it, or in the DATA frames of a stream of HTTP/2 (RFC 8441).
 
 use std::sync::Arc;
 
@@ -7,9 +7,9 @@ use weir_inspect::decode::{Decoder, WEBSOCKET_TAIL};
 use weir_inspect::policy::{Cause, Part, Selection};
 use weir_proto::event::Body;
 use weir_reassembly::http1::Fields;
-use weir_reassembly::websocket::{Event, Frame, Frames, Opcode};
+use weir_reassembly::websocket::{Error, Event, Frame, Frames, Mask, Opcode};
 
-use super::content::{Content, Reading};
+use super::content::{Content, PieceOutcome, Reading};
 use super::edits::Edit;
 use super::transaction::Transaction;
 use super::{Action, Dir, Feed, Outcome, reading, report};
@@ -17,16 +17,16 @@ use super::{Action, Dir, Feed, Outcome, reading, report};
 /// Why a match in a compressed message is not masked.
 const DEFLATED: &str = "permessage-deflate";
 
-/// One connection that speaks WebSocket.
+/// One connection that speaks WebSocket, after a handshake in HTTP/1.
 pub struct WebSocketSession {
     /// The request that asked for it; its rules are those of the messages.
     handshake: Box<Transaction>,
-    lanes: [Lane; 2],
+    directions: [Messages; 2],
 }
 
-/// One direction.
+/// The messages of one direction.
 #[derive(Default)]
-struct Lane {
+pub struct Messages {
     frames: Frames,
     frame: Option<Frame>,
     /// A tail that may not leave begins here.
@@ -54,55 +54,41 @@ impl WebSocketSession {
     /// A connection whose handshake is complete.
     pub fn new(mut handshake: Box<Transaction>) -> WebSocketSession {
         handshake.request.websocket = true;
-        WebSocketSession { handshake, lanes: Default::default() }
-    }
-
-    /// Whether a rule is about its messages, or they are to be told.
-    pub fn is_read(feed: &Feed<'_>, handshake: &Transaction) -> bool {
-        let rules = [&handshake.upload.selection, &handshake.response_rules];
-        feed.cx.settings.log_requests || rules.iter().any(|rules| rules.scans(Part::Body))
+        WebSocketSession { handshake, directions: Default::default() }
     }
 
     /// Reads the next bytes of a direction.
     pub fn feed(&mut self, feed: &mut Feed<'_>, bytes: &[u8]) -> Outcome {
         let end = feed.at + bytes.len() as u64;
-        let mut rest = bytes;
-        let WebSocketSession { handshake, lanes } = self;
-        let [to_server, to_client] = lanes;
-        let lane = if feed.dir == Dir::ToServer { to_server } else { to_client };
-        loop {
-            let at = end - rest.len() as u64;
-            let step = lane.frames.poll(at, rest);
-            rest = rest.get(step.consumed..).unwrap_or_default();
-            let Some(event) = step.event else { break };
-            let blocked = match event {
-                Event::Frame(frame) => lane.begin(feed, handshake, frame),
-                Event::Payload { at, bytes } => lane.payload(feed, handshake, at, bytes),
-                Event::End { at } => lane.end(feed, handshake, at),
-                Event::Error(error) => {
-                    report::parser_error(feed, &error.to_string());
-                    return feed.exception(Cause::ParserError, end);
-                }
-            };
-            if blocked {
+        let (messages, handshake) = self.direction(feed.dir);
+        match messages.feed(feed, handshake, feed.at, bytes) {
+            Err(error) => {
+                report::parser_error(feed, &error.to_string());
+                feed.exception(Cause::ParserError, end)
+            }
+            Ok(PieceOutcome { blocked: true, .. }) => {
                 feed.cx.counters.blocked += 1;
-                return Outcome::action(at, Action::Reset);
+                Outcome::action(feed.at, Action::Reset)
+            }
+            Ok(PieceOutcome { hold_from, .. }) => {
+                Outcome::clear(hold_from.map_or(end, |hold| hold.min(end)))
             }
         }
-        Outcome::clear(lane.hold.map_or(end, |hold| hold.min(end)))
     }
 
     /// What is held in a direction must go; a match that is complete but for what follows it is decided first.
     pub fn expire(&mut self, feed: &mut Feed<'_>) -> Outcome {
-        let WebSocketSession { handshake, lanes } = self;
-        let [to_server, to_client] = lanes;
-        let lane = if feed.dir == Dir::ToServer { to_server } else { to_client };
-        lane.hold = None;
-        let (content, request) = message(handshake, feed.dir);
-        match content.decide(feed, request) {
+        let (messages, handshake) = self.direction(feed.dir);
+        match messages.decide(feed, handshake) {
             true => Outcome::action(feed.at, Action::Reset),
             false => Outcome::clear(feed.at),
         }
+    }
+
+    fn direction(&mut self, dir: Dir) -> (&mut Messages, &mut Transaction) {
+        let [to_server, to_client] = &mut self.directions;
+        let messages = if dir == Dir::ToServer { to_server } else { to_client };
+        (messages, &mut self.handshake)
     }
 }
 
@@ -114,7 +100,43 @@ fn message(handshake: &mut Transaction, dir: Dir) -> (&mut Content, &super::tran
     }
 }
 
-impl Lane {
+impl Messages {
+    /// Reads the next bytes of the direction, which lie at stream offset `at`.
+    ///
+    /// # Errors
+    /// What is no frame. Nothing that follows can be read.
+    pub fn feed(
+        &mut self,
+        feed: &mut Feed<'_>,
+        handshake: &mut Transaction,
+        at: u64,
+        bytes: &[u8],
+    ) -> Result<PieceOutcome, Error> {
+        let end = at + bytes.len() as u64;
+        let (mut rest, mut blocked) = (bytes, false);
+        while !blocked {
+            let step = self.frames.poll(end - rest.len() as u64, rest);
+            rest = rest.get(step.consumed..).unwrap_or_default();
+            let Some(event) = step.event else { break };
+            blocked = match event {
+                Event::Frame(frame) => self.begin(feed, handshake, frame),
+                Event::Payload { at, bytes, mask } => {
+                    self.payload(feed, handshake, (at, bytes, mask))
+                }
+                Event::End { at } => self.end(feed, handshake, at),
+                Event::Error(error) => return Err(error),
+            };
+        }
+        Ok(PieceOutcome { hold_from: self.hold, blocked })
+    }
+
+    /// What waits for more bytes can be held no longer. True: an enforced rule stops what a match belongs to.
+    pub fn decide(&mut self, feed: &mut Feed<'_>, handshake: &mut Transaction) -> bool {
+        self.hold = None;
+        let (content, request) = message(handshake, feed.dir);
+        content.decide(feed, request)
+    }
+
     /// A frame begins, and with it a message unless it goes on with one. True: it must not pass.
     fn begin(&mut self, feed: &mut Feed<'_>, handshake: &mut Transaction, frame: Frame) -> bool {
         self.frame = Some(frame);
@@ -122,7 +144,7 @@ impl Lane {
         if feed.cx.settings.log_requests {
             let event = weir_proto::Websocket {
                 fin: frame.fin,
-                mask: frame.mask.map(|m| u32::from_be_bytes(m.key)),
+                mask: frame.key.map(u32::from_be_bytes),
                 opcode: frame.opcode.name().to_owned(),
             };
             report::tell(feed, &handshake.request, Body::Websocket(event));
@@ -186,21 +208,20 @@ impl Lane {
         &mut self,
         feed: &mut Feed<'_>,
         handshake: &mut Transaction,
-        at: u64,
-        bytes: &[u8],
+        (at, bytes, mask): (u64, &[u8], Option<Mask>),
     ) -> bool {
-        let Some(frame) = self.frame.filter(|frame| !frame.opcode.is_control()) else {
+        if self.frame.is_none_or(|frame| frame.opcode.is_control()) {
             return false;
-        };
+        }
         let mut plain = bytes;
-        if let Some(mask) = frame.mask {
+        if let Some(mask) = mask {
             self.plain.clear();
             self.plain.extend_from_slice(bytes);
             mask.apply(at, &mut self.plain);
             plain = &self.plain;
         }
         let (content, request) = message(handshake, feed.dir);
-        content.mask = frame.mask;
+        content.mask = mask;
         let outcome = content.piece(feed, request, at, plain, false);
         self.hold = outcome.hold_from;
         outcome.blocked
@@ -223,6 +244,18 @@ impl Lane {
         };
         outcome.blocked
     }
+}
+
+/// Whether a rule is about the messages that follow a handshake, or they are to be told.
+pub fn is_read(feed: &Feed<'_>, handshake: &Transaction) -> bool {
+    let rules = [&handshake.upload.selection, &handshake.response_rules];
+    feed.cx.settings.log_requests || rules.iter().any(|rules| rules.scans(Part::Body))
+}
+
+/// Whether a message may be edited, so that it has to come readable.
+pub fn is_edited(feed: &Feed<'_>, handshake: &Transaction) -> bool {
+    let edits = handshake.upload.selection.edits_body() || handshake.response_rules.edits_body();
+    edits && !feed.cx.settings.passive
 }
 
 /// Whether a request asks for WebSocket (RFC 6455 §4.1).

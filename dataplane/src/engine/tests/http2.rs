@@ -52,7 +52,7 @@ pub fn open(policy: &str) -> Play {
 }
 
 /// What the client's decoder makes of it: the events that matter, in words.
-fn heard(bytes: &[u8]) -> Vec<String> {
+pub fn heard(bytes: &[u8]) -> Vec<String> {
     let mut out = Vec::new();
     read(bytes, |event| match event {
         Event::Headers(b) => {
@@ -72,7 +72,7 @@ fn heard(bytes: &[u8]) -> Vec<String> {
 }
 
 /// Reads a direction as the client does, and gives each event to `each`.
-fn read(bytes: &[u8], mut each: impl FnMut(Event<'_>)) {
+pub fn read(bytes: &[u8], mut each: impl FnMut(Event<'_>)) {
     let mut h = Http2::new(Role::Server, false);
     let (mut at, mut rest) = (0, bytes);
     loop {
@@ -87,7 +87,7 @@ fn read(bytes: &[u8], mut each: impl FnMut(Event<'_>)) {
     }
 }
 
-fn raw(p: &mut Play, dir: Dir) -> Vec<u8> {
+pub fn raw(p: &mut Play, dir: Dir) -> Vec<u8> {
     p.take().into_iter().filter(|t| t.0 == dir).flat_map(|t| t.2).collect()
 }
 

@@ -14,6 +14,7 @@ mod tcp;
 mod tls;
 mod vlans;
 mod websocket;
+mod websocket_http2;
 
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use weir_reassembly::websocket::Mask;
 
 use super::*;
 
-const POLICY: &str = "version: 1
+pub const POLICY: &str = "version: 1
 mode: enforce
 rules:
   - name: cards
@@ -26,10 +26,10 @@ const ASK: &str = "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgra
     Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=9\r\n\r\n";
 const AGREE: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
-const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+pub const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 /// A frame; `flags` is its first byte.
-fn framed(flags: u8, payload: &[u8], key: Option<[u8; 4]>) -> Vec<u8> {
+pub fn framed(flags: u8, payload: &[u8], key: Option<[u8; 4]>) -> Vec<u8> {
     let masked = if key.is_some() { 0x80 } else { 0 };
     let mut frame = match payload.len() {
         n @ ..126 => vec![flags, n as u8 | masked],
@@ -122,6 +122,16 @@ fn messages_are_contents_of_their_own() {
 }
 
 #[test]
+fn a_match_that_only_lacks_what_follows_is_decided_when_its_sender_ends_the_connection() {
+    let whole = framed(0x81, b"4111111111111111 and more", None);
+    let mut p = switched(POLICY);
+    let (client, server) = p.seq;
+    let flags = Flags::ACK | Flags::FIN;
+    p.packet(Dir::ToClient, server, client, flags, &whole[..2 + 16]);
+    assert_eq!(&raw(&mut p, Dir::ToClient)[2..], b"9999999999999999");
+}
+
+#[test]
 fn a_blocked_message_ends_the_connection() {
     for (dir, text, key) in [
         (Dir::ToClient, "key: AKIAQ3EGZSJ7YTLBZ2K5 ", None),
@@ -157,7 +167,7 @@ fn what_is_compressed_all_the_same_and_what_is_no_frame_follow_the_exceptions() 
 }
 
 /// Messages as a sender with `permessage-deflate` compresses them, each with the ones before as its dictionary.
-fn deflated(messages: &[&str]) -> Vec<Vec<u8>> {
+pub fn deflated(messages: &[&str]) -> Vec<Vec<u8>> {
     let mut state = flate2::Compress::new(flate2::Compression::default(), false);
     let each = messages.iter().map(|message| {
         let mut out = Vec::with_capacity(1024);
