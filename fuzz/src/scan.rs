@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use weir_inspect::detector::DetectorSet;
-use weir_inspect::scan::{
+use weir_inspect::scan::{Writing, 
     Catalog, Context, Found, Kind, MAX_HOLD, MaskStyle, ScanState, Scanner, mask_range,
 };
 
@@ -42,7 +42,11 @@ fn read(content: &[u8], step: usize, what: u8) -> Vec<Found> {
     let mut state = ScanState::default();
     state.set_binary(what & 1 == 1);
     if what & 3 == 2 {
-        state.set_escapes(what & 4 == 4);
+        state.set_escapes(match what & 20 {
+            0 => Writing::Text,
+            16 => Writing::Mail,
+            _ => Writing::Form,
+        });
     }
     if what & 9 == 8 {
         state.set_messagepack();

@@ -67,6 +67,7 @@ pub use catalog::{
     MAX_NEAR, MaskStyle,
 };
 pub use conditions::Conditions;
+pub use escaped::Writing;
 pub use found::Found;
 pub use mask::{Token, hide, mask, mask_range, sample};
 pub use retained::Kept;

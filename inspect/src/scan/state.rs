@@ -1,6 +1,6 @@
 //! What the scanner remembers of a message between its pieces, and what can be asked of what was found in the last one.
 
-use super::escaped::Escapes;
+use super::escaped::{Escapes, Writing};
 use super::found::{self, Found};
 use super::retained::{Kept, Retained};
 use super::view::View;
@@ -90,9 +90,9 @@ impl ScanState {
         }
     }
 
-    /// The message is text: find also what is written with escapes. `form`: it is an HTML form, urlencoded.
-    pub fn set_escapes(&mut self, form: bool) {
-        self.escapes = Some(Escapes::new(form));
+    /// The message is text: find also what is written with escapes.
+    pub fn set_escapes(&mut self, writing: Writing) {
+        self.escapes = Some(Escapes::new(writing));
     }
 
     /// What the bytes of a finding become that is written with escapes, when it is masked: as many, and still valid in what

@@ -10,7 +10,7 @@ use weir_inspect::decode::{DecodeError, Decoder};
 use weir_inspect::detector::DetectorSet;
 use weir_inspect::path::{Paths, is_messagepack};
 use weir_inspect::policy::Policy;
-use weir_inspect::scan::{Catalog, Found, Kind, ScanState, Scanner, hide, sample};
+use weir_inspect::scan::{Catalog, Found, Kind, ScanState, Scanner, Writing, hide, sample};
 
 use super::{Failure, Outcome, output, policy, read};
 
@@ -148,7 +148,7 @@ fn scan(
         let (mut state, mut paths) = (ScanState::default(), Paths::default());
         match is_binary(media) {
             true => state.set_binary(true),
-            false => state.set_escapes(media.starts_with("application/x-www-form-urlencoded")),
+            false => state.set_escapes(Writing::of(media.as_bytes())),
         }
         if is_messagepack(media.as_bytes()) {
             state.set_messagepack();

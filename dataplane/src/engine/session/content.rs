@@ -8,7 +8,7 @@ use weir_inspect::decode::{Decoder, PartCoding, PartEvent, Parts};
 use weir_inspect::detector::DetectorId;
 use weir_inspect::path;
 use weir_inspect::policy::{Action, Cause, Decision, Part, RuleId, Selection};
-use weir_inspect::scan::{Found, Kind, ScanState, Token, hide};
+use weir_inspect::scan::{Found, Kind, ScanState, Token, Writing, hide};
 use weir_reassembly::websocket::Mask;
 
 use super::edits::Edit;
@@ -125,8 +125,7 @@ impl Content {
     pub fn track(&mut self, feed: &mut Feed<'_>, content_type: &[u8], messages: bool) {
         self.tracked.get_or_insert_with(|| feed.cx.track()).paths.begin(content_type, messages);
         if !self.binary {
-            const FORM: &[u8] = b"application/x-www-form-urlencoded";
-            self.state.set_escapes(reading::is_media_type(content_type, FORM));
+            self.state.set_escapes(Writing::of(content_type));
         }
         self.message = path::message_type(content_type);
         if path::is_messagepack(content_type) {

@@ -318,11 +318,11 @@ impl Streams {
         let host = block.value(b":authority").or_else(|| block.value(b"host"));
         feed.cx.name_service(feed.conn, host);
         t.request.grpc = field(b"content-type").starts_with(b"application/grpc");
-        let verdict =
-            t.judge(feed, field(b":method"), field(b":path"), host, block, &mut self.masks);
+        let method = field(b":method");
+        let verdict = t.judge(feed, method, field(b":path"), host, block, &mut self.masks);
         let rules = t.upload.selection;
         // RFC 8441 §4.
-        let asked = field(b":protocol").eq_ignore_ascii_case(b"websocket");
+        let asked = method == b"CONNECT" && field(b":protocol").eq_ignore_ascii_case(b"websocket");
         let websocket = asked && websocket::is_read(feed, t);
         let [to_server, _] = &mut stream.websocket;
         *to_server = websocket.then(Box::default);

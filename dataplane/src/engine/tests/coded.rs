@@ -223,3 +223,42 @@ fn a_file_in_a_form_is_read_and_what_stands_beside_it_is_masked_in_place() {
         }
     }
 }
+
+#[test]
+fn a_part_in_a_transfer_encoding_is_masked_in_it() {
+    const POLICY: &str = "version: 1\nmode: enforce\nrules:\n  \
+        - {name: m, direction: request, detect: [payment-card], action: mask}\n";
+    let part = |coding: &str, content: &str| {
+        let body = format!(
+            "--b\r\nContent-Disposition: form-data; name=note\r\nContent-Transfer-Encoding: {coding}\r\n\r\n{content}\r\n--b--\r\n"
+        );
+        format!(
+            "POST /up HTTP/1.1\r\nHost: a\r\nContent-Type: Multipart/Mixed; boundary=b\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let text = |card: &str| {
+        format!("Dear Ms. M\u{fc}ller, these are the digits you have asked for: \"{card}\". Yours")
+    };
+    let lines = |card: &str| {
+        let coded = base64(text(card).as_bytes());
+        let lines: Vec<_> = coded.chunks(76).map(String::from_utf8_lossy).collect();
+        lines.join("\r\n")
+    };
+    let (card, stars) = ("4111111111111111", "*".repeat(16));
+    for (coding, content, wanted) in [
+        ("base64", lines(card), lines(&stars)),
+        (
+            "quoted-printable",
+            "digits: \"=34=31=31=31111=\r\n111111111\"".into(),
+            "digits: \"=2a=2a=2a=2a***=\r\n*********\"".into(),
+        ),
+    ] {
+        let (sent, wanted) = (part(coding, &content), part(coding, &wanted));
+        for size in [1, 11, 100, 5000] {
+            let mut p = Play::open(POLICY);
+            let came = say_in_pieces(&mut p, Dir::ToServer, sent.as_bytes(), size);
+            assert_eq!(String::from_utf8_lossy(&came), wanted, "{coding} by {size}");
+        }
+    }
+}

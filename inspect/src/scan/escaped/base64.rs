@@ -34,11 +34,21 @@ pub fn decode(letters: &[u8]) -> ([u8; 3], usize) {
     (bytes, (n * 6) / 8)
 }
 
-/// Whether the first letters of a run say printable text, as far as they are there.
+/// Whether the first letters of a run say printable text in UTF-8, as far as they are there.
 fn is_text(run: &[u8]) -> bool {
-    let printable = |b: &u8| matches!(b, b' '..=b'~' | b'\t' | b'\r' | b'\n');
     let groups = run.get(..run.len().min(LOOKED_AT)).unwrap_or_default().chunks_exact(4);
-    groups.map(decode).all(|(bytes, n)| bytes.iter().take(n).all(printable))
+    let (mut text, mut len) = ([0; LOOKED_AT], 0);
+    for (bytes, n) in groups.map(decode) {
+        for (to, byte) in text.iter_mut().skip(len).zip(bytes.iter().take(n)) {
+            *to = *byte;
+        }
+        len += n;
+    }
+    let text = text.get(..len).unwrap_or_default();
+    let printable = |b: &u8| matches!(b, b' '..=b'~' | b'\t' | b'\r' | b'\n' | 0x80..);
+    // A character may be cut off at the end.
+    let is_utf8 = || std::str::from_utf8(text).map_or_else(|e| e.error_len().is_none(), |_| true);
+    text.iter().all(printable) && is_utf8()
 }
 
 /// Whether what follows is the second part of a token (RFC 7515 §7.1): it is signed, so that its receiver would refuse it if

@@ -1,5 +1,5 @@
-//! Values that are written with escapes, seen as an application sees them: `\u0034`, `%34`, `&#52;`, a form's `+`, and text in
-//! base64.
+//! Values that are written with escapes, seen as an application sees them: `\u0034`, `%34`, `&#52;`, a form's `+`, quoted-printable
+//! in parts, and text in base64.
 //!
 //! ```text
 //!   content ──…──\u0034──…──────────────────────────────────────────────
@@ -22,6 +22,7 @@ use super::retained::Kept;
 use super::view::LEFT_CONTEXT;
 use super::{Ends, MAX_HOLD, ScanState, Scanner};
 use crate::detector::DetectorSet;
+pub use token::Writing;
 use token::{Form, Token, opens, token, write};
 
 /// Content in front of an escape that an island begins with: the longest match, and what an evaluation may look at.
@@ -46,6 +47,8 @@ struct Mark {
     /// What it is written in begins here. Of base64 that is the group of letters.
     at: u64,
     len: usize,
+    /// So many bytes behind it stand for nothing: the end of a line.
+    gap: usize,
     form: Form,
     opens: bool,
 }
@@ -53,8 +56,7 @@ struct Mark {
 /// The escapes of one message's content.
 #[derive(Debug, Default)]
 pub(super) struct Escapes {
-    /// It is a form: `+` is a space, and everything is decoded.
-    form: bool,
+    writing: Writing,
     /// What the search saw in the last piece.
     openings: Vec<Opening>,
     island: Option<Box<Island>>,
@@ -85,15 +87,20 @@ struct Island {
 }
 
 impl Escapes {
-    /// For a message, which is a form or not.
-    pub fn new(form: bool) -> Escapes {
-        Escapes { form, ..Escapes::default() }
+    /// For a message.
+    pub fn new(writing: Writing) -> Escapes {
+        Escapes { writing, ..Escapes::default() }
+    }
+
+    /// Everything is decoded.
+    fn is_form(&self) -> bool {
+        self.writing == Writing::Form
     }
 
     /// Where the search tells what it sees; none if nobody asks.
     pub fn openings(&mut self) -> Option<&mut Vec<Opening>> {
         self.openings.clear();
-        let asks = self.island.is_none() && !self.form;
+        let asks = self.island.is_none() && !self.is_form();
         asks.then_some(&mut self.openings)
     }
 
@@ -106,7 +113,7 @@ impl Escapes {
         found: &mut Vec<Found>,
     ) -> usize {
         if self.island.is_none() {
-            let first = if self.form { Some(0) } else { self.opening(kept, from, last) };
+            let first = if self.is_form() { Some(0) } else { self.opening(kept, from, last) };
             let Some(at) = first else { return 0 };
             let start = at.saturating_sub(BEFORE as u64).max(kept.base);
             let context = if start > 0 { LEFT_CONTEXT as u64 } else { 0 };
@@ -116,7 +123,7 @@ impl Escapes {
         }
         let Some(mut island) = self.island.take() else { return 0 };
         let known = island.text.len();
-        island.decode(self.form, kept, last);
+        island.decode(self.writing, kept, last);
         let mut own = Vec::new();
         let text = island.text.get(known..).unwrap_or_default();
         island.state.begin_piece();
@@ -153,23 +160,37 @@ impl Escapes {
             if *at < done {
                 return false;
             }
-            match token(raw.get(*at..).unwrap_or_default(), last, false) {
+            match token(raw.get(*at..).unwrap_or_default(), last, self.writing) {
                 Token::Unknown => true,
                 Token::Escape(e) => {
                     done = at + e.len;
                     opens(raw, *at, e)
                 }
-                Token::Text(n) => {
+                Token::Text(n) | Token::Nothing(n) => {
                     done = at + n;
                     false
                 }
             }
         });
+        let quoted = self.quoted(raw, (from - kept.base) as usize, last);
+        let escape = escape.into_iter().chain(quoted).min();
         let to = escape.unwrap_or(raw.len());
         let run = base64::find(raw, 0, to, ends, places(|o| o.letters));
         // Of a few letters at the end nothing is known yet; the next piece comes back to them.
         let run = run.filter(|run| run.certain || raw.len() - run.at >= 4).map(|run| run.at);
         run.or(escape).map(|at| kept.base + at as u64)
+    }
+
+    /// The first place from `from` on at which quoted-printable opens an island, or may do so.
+    fn quoted(&self, raw: &[u8], from: usize, last: bool) -> Option<usize> {
+        let new = raw.get(from..).filter(|_| self.writing == Writing::Mail)?;
+        let opens = |at: &usize| match token(raw.get(*at..).unwrap_or_default(), last, self.writing)
+        {
+            Token::Unknown | Token::Nothing(_) => true,
+            Token::Escape(escape) => escape.opens,
+            Token::Text(_) => false,
+        };
+        memchr::memchr_iter(b'=', new).map(|at| from + at).find(opens)
     }
 
     /// As [`Scanner::decide`].
@@ -185,11 +206,12 @@ impl Escapes {
     /// match. `seen`: bytes of content so far.
     pub fn begin_piece(&mut self, seen: u64) -> u64 {
         let needed = seen.saturating_sub(BEFORE as u64);
+        let form = self.is_form();
         let Some(island) = &mut self.island else { return needed };
         island.reported.clear();
         let settled = island.wire_start(island.state.settled);
         let over = island.last_opening + MAX_MATCH as u64;
-        if settled > over && island.state.open.is_empty() && !self.form {
+        if settled > over && island.state.open.is_empty() && !form {
             self.island = None;
             return needed;
         }
@@ -247,13 +269,13 @@ impl Escapes {
 
 impl Island {
     /// Decodes what follows in the content.
-    fn decode(&mut self, form: bool, kept: Kept, last: bool) {
+    fn decode(&mut self, writing: Writing, kept: Kept, last: bool) {
         let Kept { base, bytes: raw } = kept;
         let mut at = (self.read - base) as usize;
         while at < raw.len() {
             let taken = match self.in_base64 {
                 true => self.base64(raw, at, (base, last)),
-                false => self.token(form, raw, at, (base, last)),
+                false => self.token(writing, raw, at, (base, last)),
             };
             let Some(taken) = taken else { break };
             at += taken;
@@ -264,12 +286,12 @@ impl Island {
     /// Takes text, or an escape; gives how many bytes. None: the next bytes will tell.
     fn token(
         &mut self,
-        form: bool,
+        writing: Writing,
         raw: &[u8],
         at: usize,
         (base, last): (u64, bool),
     ) -> Option<usize> {
-        match token(raw.get(at..)?, last, form) {
+        match token(raw.get(at..)?, last, writing) {
             Token::Text(n) => {
                 let long = base64::long_runs(raw, at, at + n);
                 let run = base64::find(raw, at, at + n, (base == 0, last), long);
@@ -283,8 +305,28 @@ impl Island {
                 self.mark(e.byte, base + at as u64, (e.len, e.form), opens);
                 Some(e.len)
             }
+            Token::Nothing(n) => {
+                self.skip(base + at as u64, n);
+                Some(n)
+            }
             Token::Unknown => None,
         }
+    }
+
+    /// Passes over `n` bytes that stand for nothing, the first one at `at`: they belong to the character before them.
+    fn skip(&mut self, at: u64, n: usize) {
+        let decoded = self.text_at + self.text.len() as u64;
+        let Some(before) = decoded.checked_sub(1) else {
+            self.start += n as u64;
+            return;
+        };
+        if self.marks.last().is_none_or(|mark| mark.decoded != before) {
+            let at = at.saturating_sub(1);
+            let form = Form::Plain;
+            self.marks.push(Mark { decoded: before, at, len: 1, gap: 0, form, opens: true });
+        }
+        self.marks.last_mut().iter_mut().for_each(|mark| mark.gap += n);
+        self.last_opening = at + n as u64;
     }
 
     /// Takes four letters of base64, or fewer at its end; likewise.
@@ -300,7 +342,7 @@ impl Island {
             None if !last => return None,
             Some(b) if n == 0 && ends > 0 && base64::value(*b).is_some() => {
                 // It belongs to the last group.
-                self.marks.last_mut().iter_mut().for_each(|mark| mark.len += ends);
+                self.marks.last_mut().iter_mut().for_each(|mark| mark.gap += ends);
                 return Some(ends);
             }
             _ => {}
@@ -318,7 +360,7 @@ impl Island {
 
     fn mark(&mut self, byte: u8, at: u64, (len, form): (usize, Form), opens: bool) {
         let decoded = self.text_at + self.text.len() as u64;
-        self.marks.push(Mark { decoded, at, len, form, opens });
+        self.marks.push(Mark { decoded, at, len, gap: 0, form, opens });
         self.text.push(byte);
         if opens {
             self.last_opening = at + len as u64;
@@ -335,7 +377,7 @@ impl Island {
     fn wire(&self, decoded: u64) -> u64 {
         let known = self.marks.partition_point(|m| m.decoded < decoded);
         match known.checked_sub(1).and_then(|i| self.marks.get(i)) {
-            Some(mark) => mark.at + mark.len as u64 + (decoded - mark.decoded - 1),
+            Some(mark) => mark.at + (mark.len + mark.gap) as u64 + (decoded - mark.decoded - 1),
             None => self.start + decoded,
         }
     }
@@ -365,7 +407,9 @@ impl Island {
         let first = self.marks.partition_point(|m| m.decoded < found.start);
         let mut within =
             self.marks.iter().skip(first).take_while(|m| m.decoded < found.end.min(stop));
-        let escaped = within.any(|m| m.opens);
+        // Behind the last character of a match nothing is left out.
+        let escaped =
+            within.any(|m| m.opens && (m.form != Form::Plain || m.decoded + 1 < found.end));
         let ours = if found.continued { self.following.contains(found.detector) } else { escaped };
         if !ours || start < self.valid_from {
             return None;

@@ -16,10 +16,10 @@ fn scanner() -> (Catalog, Scanner, DetectorSet) {
 }
 
 /// What is found in a text that comes in pieces, and the text with it masked. What is found has not left before.
-fn masked(text: &[u8], form: bool, cut: usize) -> (Vec<(String, String)>, Vec<u8>) {
+fn masked(text: &[u8], writing: Writing, cut: usize) -> (Vec<(String, String)>, Vec<u8>) {
     let (catalog, scanner, active) = scanner();
     let mut state = ScanState::default();
-    state.set_escapes(form);
+    state.set_escapes(writing);
     let (mut out, mut all, mut at, mut released) = (text.to_vec(), Vec::new(), 0, 0);
     let mut found = Vec::new();
     for piece in text.chunks(cut) {
@@ -45,9 +45,9 @@ fn masked(text: &[u8], form: bool, cut: usize) -> (Vec<(String, String)>, Vec<u8
     (all, out)
 }
 
-fn check(form: bool, text: &str, value: &str, wanted: &str) {
+fn check(writing: Writing, text: &str, value: &str, wanted: &str) {
     for cut in 1..=text.len() {
-        let (found, out) = masked(text.as_bytes(), form, cut);
+        let (found, out) = masked(text.as_bytes(), writing, cut);
         let values: Vec<&str> = found.iter().map(|(_, v)| v.as_str()).collect();
         assert_eq!(values, [value], "{text} in pieces of {cut}");
         assert_eq!(String::from_utf8_lossy(&out), wanted, "in pieces of {cut}");
@@ -68,32 +68,55 @@ fn each_form_is_found_and_masked_in_place() {
         ("<n>&#52;&#x31;1&#00049;REST</n>", "<n>&#42;&#x2a;*&#00042;STARS</n>"),
         ("a?n=%34%311%2531REST", "a?n=%2a%2a*%252aSTARS"),
     ] {
-        check(false, &text.replace("REST", rest), card, &wanted.replace("STARS", &stars));
+        check(Writing::Text, &text.replace("REST", rest), card, &wanted.replace("STARS", &stars));
     }
     check(
-        true,
+        Writing::Form,
         "a=1&n=4111+1111%201111+1111&b=2",
         "4111 1111 1111 1111",
         "a=1&n=****+****%20****+****&b=2",
     );
     check(
-        true,
+        Writing::Form,
         "mail=joe%40example.com&b=%C3%A9",
         "joe@example.com",
         "mail=***%40*******.***&b=%C3%A9",
     );
     check(
-        false,
+        Writing::Text,
         r#"{"m":"joe\u0040example.com"}"#,
         "joe@example.com",
         r#"{"m":"***\u0040*******.***"}"#,
     );
     check(
-        false,
+        Writing::Text,
         "<m>joe&commat;example.com</m>",
         "joe@example.com",
         "<m>***&commat;*******.***</m>",
     );
+}
+
+#[test]
+fn quoted_printable_is_found_and_masked_in_place() {
+    let card = "4111 1111 1111 1111";
+    for (text, wanted) in [
+        ("n: =34=31=31=31 1111 1111 1111 x", "n: =2a=2a=2a=2a **** **** **** x"),
+        ("n: 4111 11=\r\n11 1111 111=\n1 x", "n: **** **=\r\n** **** ***=\n* x"),
+        (
+            "n: 4111 11= \t\r\n=31=31 1111=20=\r\n=\r\n1111 x",
+            "n: **** **= \t\r\n=2a=2a ****=20=\r\n=\r\n**** x",
+        ),
+        // What is plain is the undecoded text's.
+        (
+            "=3D=\r\n=\r\n4111 1111 1111 1111 =\r\nx=3Dy",
+            "=3D=\r\n=\r\n**** **** **** **** =\r\nx=3Dy",
+        ),
+    ] {
+        check(Writing::Mail, text, card, wanted);
+    }
+    // Nobody reads it so in other text, and a sign that is none of it stands for itself.
+    assert!(masked(b"n: =34=31=31=31 1111 1111 1111 x", Writing::Text, 100).0.is_empty());
+    assert!(masked(b"n: 411=zz1 1111 1111 1111 x", Writing::Mail, 100).0.is_empty());
 }
 
 /// Text in base64, in both alphabets.
@@ -106,13 +129,19 @@ fn base64(text: &str) -> [String; 2] {
 fn what_is_in_base64_is_masked_in_it() {
     let (card, stars) = ("4111111111111111", "*".repeat(16));
     let note = "A longer note, of which the card number is a small thing: ";
-    for text in ["CARD", "{\"card\":\"CARD\"}", "x CARD", &format!("{note}\"CARD\"; {note}")] {
+    for text in [
+        "CARD",
+        "{\"card\":\"CARD\"}",
+        "x CARD",
+        "\u{feff}Jürgen Müller: CARD",
+        &format!("{note}\"CARD\"; {note}"),
+    ] {
         for (run, wanted) in
             base64(&text.replace("CARD", card)).iter().zip(base64(&text.replace("CARD", &stars)))
         {
             let within = |run: &str| format!("{{\"data\":\"{run}\",\"n\":1}}");
-            check(false, &within(run), card, &within(&wanted));
-            check(true, &format!("a=1&b={run}"), card, &format!("a=1&b={wanted}"));
+            check(Writing::Text, &within(run), card, &within(&wanted));
+            check(Writing::Form, &format!("a=1&b={run}"), card, &format!("a=1&b={wanted}"));
         }
     }
     let lines = |card: &str| {
@@ -121,7 +150,7 @@ fn what_is_in_base64_is_masked_in_it() {
             coded.as_bytes().chunks(76).map(|l| std::str::from_utf8(l).unwrap()).collect();
         format!("Content-Transfer-Encoding: base64\r\n\r\n{}\r\n", lines.join("\r\n"))
     };
-    check(false, &lines(card), card, &lines(&stars));
+    check(Writing::Text, &lines(card), card, &lines(&stars));
 }
 
 #[test]
@@ -130,7 +159,7 @@ fn the_claims_of_a_token_stay_as_they_are_signed() {
     let [_, claims] = base64("{\"card\":\"4111111111111111\"}");
     for (text, wanted) in [(format!("{header}.{claims}.c2ln"), 0), (format!("x.{claims}"), 1)] {
         for cut in [1, 7, 1000] {
-            assert_eq!(masked(text.as_bytes(), false, cut).0.len(), wanted, "{text}");
+            assert_eq!(masked(text.as_bytes(), Writing::Text, cut).0.len(), wanted, "{text}");
         }
     }
 }
@@ -139,18 +168,18 @@ fn the_claims_of_a_token_stay_as_they_are_signed() {
 fn what_is_plain_is_found_once_and_what_is_half_an_escape_is_text() {
     for text in ["\\u00e9 4111111111111111 \\u0041", "100% 4111111111111111 &amp; \\"] {
         for cut in [1, 3, 100] {
-            let (found, _) = masked(text.as_bytes(), false, cut);
+            let (found, _) = masked(text.as_bytes(), Writing::Text, cut);
             assert_eq!(found.len(), 1, "{text} in pieces of {cut}");
         }
     }
-    let (found, _) = masked(b"{\"n\":\"\\u00341111111111111112\"}", false, 100);
+    let (found, _) = masked(b"{\"n\":\"\\u00341111111111111112\"}", Writing::Text, 100);
     assert!(found.is_empty(), "no check digit");
 }
 
 proptest! {
     #[test]
     fn values_in_any_form_and_any_cut(
-        forms in prop::collection::vec(0usize..5, 16), before in "[a-z %&\\\\;]{0,1400}", cut in 1usize..2000,
+        forms in prop::collection::vec(0usize..7, 16), before in "[a-z %&\\\\;]{0,1400}", cut in 1usize..2000,
         behind in "[a-z ]{0,40}",
     ) {
         let card = "4111111111111111";
@@ -162,18 +191,20 @@ proptest! {
                 1 => format!("\\u{b:04x}"),
                 2 => format!("%{b:02X}"),
                 3 => format!("&#{b};"),
+                4 => format!("={b:02X}"),
+                5 => format!("=\r\n{}", char::from(b)),
                 _ => format!("&#x{b:X};"),
             };
         }
         let end = text.len();
         text += &format!("\"{behind}");
-        let (found, out) = masked(text.as_bytes(), false, cut);
+        let (found, out) = masked(text.as_bytes(), Writing::Mail, cut);
         let cards: Vec<_> = found.iter().filter(|(name, _)| name == "payment-card").collect();
         prop_assert_eq!(cards.len(), 1, "{:?} {}", found, text);
         prop_assert_eq!(&cards[0].1, card);
         prop_assert_eq!(&out[..start], &text.as_bytes()[..start]);
         prop_assert_eq!(&out[end..], &text.as_bytes()[end..]);
-        let (again, _) = masked(&out, false, cut);
+        let (again, _) = masked(&out, Writing::Mail, cut);
         prop_assert!(again.is_empty(), "{}", String::from_utf8_lossy(&out));
     }
 }
@@ -181,11 +212,14 @@ proptest! {
 #[test]
 fn long_content_is_scanned_in_constant_memory() {
     let (_, scanner, active) = scanner();
-    for (form, part) in
-        [(true, "a=%34%35+x&"), (false, "\\u0034 and more "), (false, "{\"a\": 12}\n")]
-    {
+    for (writing, part) in [
+        (Writing::Form, "a=%34%35+x&"),
+        (Writing::Text, "\\u0034 and more "),
+        (Writing::Text, "{\"a\": 12}\n"),
+        (Writing::Mail, "=34 and more=\r\n"),
+    ] {
         let mut state = ScanState::default();
-        state.set_escapes(form);
+        state.set_escapes(writing);
         let piece = part.repeat(120);
         for _ in 0..1000 {
             scanner.scan(&mut state, piece.as_bytes(), false, &active, &mut Vec::new());

@@ -10,8 +10,37 @@ const MAX_BACKSLASHES: usize = 7;
 const MAX_PERCENTS: usize = 3;
 /// The longest entity: `&#000000052;`. Longer ones are text.
 const MAX_ENTITY: usize = 12;
+/// White space between `=` and the end of its line, which transport may have added (RFC 2045 §6.7, rule 3). More is text.
+const MAX_PADDING: usize = 76;
 /// Letters and digits in front of an escaped slash that make it one of a token.
 const WORD: usize = 8;
+
+/// In which escapes a content may be written, besides those that any text may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Writing {
+    /// None.
+    #[default]
+    Text,
+    /// A form, urlencoded: `+` is a space, and everything is decoded.
+    Form,
+    /// Parts as in mail, which may be quoted-printable (RFC 2045 §6.7): `=34`, and a line that goes on behind `=` at its end.
+    Mail,
+}
+
+impl Writing {
+    /// That of a body of this media type.
+    pub fn of(content_type: &[u8]) -> Writing {
+        const KINDS: [(&[u8], Writing); 3] = [
+            (b"application/x-www-form-urlencoded", Writing::Form),
+            (b"multipart/", Writing::Mail),
+            (b"message/", Writing::Mail),
+        ];
+        let is = |kind: &[u8]| {
+            content_type.get(..kind.len()).is_some_and(|begins| begins.eq_ignore_ascii_case(kind))
+        };
+        KINDS.iter().find(|(kind, _)| is(kind)).map_or(Writing::Text, |(_, writing)| *writing)
+    }
+}
 
 /// How an escaped character is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +53,8 @@ pub enum Form {
     DecimalEntity,
     /// What can't be another character in the same length.
     Fixed,
+    /// It stands for itself.
+    Plain,
     /// The byte of this number, 0 to 2, of four letters of base64.
     Base64(u8),
 }
@@ -43,6 +74,8 @@ pub enum Token {
     Escape(Escape),
     /// So many bytes that stand for themselves.
     Text(usize),
+    /// So many bytes that stand for nothing: the text goes on behind them.
+    Nothing(usize),
     /// The next bytes will tell.
     Unknown,
 }
@@ -57,18 +90,29 @@ pub fn opens(raw: &[u8], at: usize, escape: Escape) -> bool {
 }
 
 /// What `bytes` begins with; not empty. `last`: nothing follows them.
-pub fn token(bytes: &[u8], last: bool, form: bool) -> Token {
-    let special = |b: &u8| matches!(b, b'\\' | b'%' | b'&') || form && *b == b'+';
+pub fn token(bytes: &[u8], last: bool, writing: Writing) -> Token {
+    let special = |b: &u8| match b {
+        b'\\' | b'%' | b'&' => true,
+        b'+' => writing == Writing::Form,
+        b'=' => writing == Writing::Mail,
+        _ => false,
+    };
     let first = bytes.first().copied().unwrap_or_default();
     if !special(&first) {
-        let next = match form {
-            true => bytes.iter().position(special),
-            false => memchr3(b'\\', b'%', b'&', bytes),
+        let next = match writing {
+            Writing::Text => memchr3(b'\\', b'%', b'&', bytes),
+            Writing::Form | Writing::Mail => bytes.iter().position(special),
         };
         return Token::Text(next.unwrap_or(bytes.len()));
     }
+    let form = writing == Writing::Form;
     let escape = match first {
         b'+' => Ok(Some(Escape { byte: b' ', len: 1, form: Form::Fixed, opens: true })),
+        b'=' => match soft_break(bytes) {
+            Ok(Some(n)) => return Token::Nothing(n),
+            Ok(None) => quoted(bytes),
+            Err(more) => Err(more),
+        },
         b'\\' => backslash(bytes),
         b'%' => percent(bytes, form),
         // In a form it begins the next field.
@@ -127,6 +171,29 @@ fn backslash(bytes: &[u8]) -> Result<Option<Escape>, More> {
         }
         Some(_) => Ok(None),
     }
+}
+
+/// `=` at the end of a line: how many bytes it takes.
+fn soft_break(bytes: &[u8]) -> Result<Option<usize>, More> {
+    let behind = bytes.get(1..).unwrap_or_default();
+    let padding = behind.iter().take(MAX_PADDING).take_while(|b| matches!(b, b' ' | b'\t')).count();
+    match behind.get(padding..).unwrap_or_default() {
+        [b'\n', ..] => Ok(Some(padding + 2)),
+        [b'\r', b'\n', ..] => Ok(Some(padding + 3)),
+        [] | [b'\r'] => Err(More),
+        _ => Ok(None),
+    }
+}
+
+/// `=34`.
+fn quoted(bytes: &[u8]) -> Result<Option<Escape>, More> {
+    let Some(digits) = bytes.get(1..3) else {
+        let more = bytes.get(1).is_none_or(u8::is_ascii_hexdigit);
+        return if more { Err(More) } else { Ok(None) };
+    };
+    // The sign itself is written so everywhere.
+    let escape = |byte| Escape { byte, len: 3, form: Form::Hex, opens: byte != b'=' };
+    Ok(printable(hex(digits)).map(escape))
 }
 
 /// `%34`, `%2534`.
@@ -194,6 +261,7 @@ fn entity(bytes: &[u8]) -> Result<Option<Escape>, More> {
 pub fn write(byte: u8, form: Form, to: &mut [u8]) {
     let number = match form {
         Form::Fixed => return to.fill(b'*'),
+        Form::Plain => return to.fill(byte),
         Form::Base64(phase) => return base64::write(byte, phase, to),
         Form::Hex => format!("{byte:02x}"),
         Form::HexEntity => format!("{byte:02x};"),
