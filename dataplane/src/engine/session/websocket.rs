@@ -17,6 +17,11 @@ use super::{Action, Dir, Feed, Outcome, reading, report};
 /// Why a match in a compressed message is not masked.
 const DEFLATED: &str = "permessage-deflate";
 
+/// What a blocked message becomes: a Close frame with status 1008, policy violation (RFC 6455 §5.5.1, §7.4.1), so that both ends
+/// close as they do anyway. A client's is masked, by a key of zeros.
+const CLOSE_OF_CLIENT: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xf0];
+const CLOSE_OF_SERVER: [u8; 4] = [0x88, 0x02, 0x03, 0xf0];
+
 /// One connection that speaks WebSocket, after a handshake in HTTP/1.
 pub struct WebSocketSession {
     /// The request that asked for it; its rules are those of the messages.
@@ -29,6 +34,12 @@ pub struct WebSocketSession {
 pub struct Messages {
     frames: Frames,
     frame: Option<Frame>,
+    /// The last frame began here.
+    begun: u64,
+    /// Bytes have come without a gap from here to there: framing below lies between two stretches.
+    stretch: (u64, u64),
+    /// A message became a Close frame: whatever follows is overwritten. Its receiver would discard it (RFC 6455 §1.4).
+    closed: bool,
     /// A tail that may not leave begins here.
     hold: Option<u64>,
     /// Scratch: payload without its mask.
@@ -113,6 +124,12 @@ impl Messages {
         bytes: &[u8],
     ) -> Result<PieceOutcome, Error> {
         let end = at + bytes.len() as u64;
+        if self.closed {
+            feed.cx.edits.push(Edit::fill(at, end - at, 0));
+            return Ok(PieceOutcome::default());
+        }
+        let (from, to) = self.stretch;
+        self.stretch = (if to == at { from } else { at }, end);
         let (mut rest, mut blocked) = (bytes, false);
         while !blocked {
             let step = self.frames.poll(end - rest.len() as u64, rest);
@@ -127,7 +144,29 @@ impl Messages {
                 Event::Error(error) => return Err(error),
             };
         }
+        if blocked && self.close(feed, end) {
+            return Ok(PieceOutcome::default());
+        }
         Ok(PieceOutcome { hold_from: self.hold, blocked })
+    }
+
+    /// Makes the frame of a blocked message a Close frame, and overwrites what has come of the direction behind it, up to `end`.
+    /// False: its beginning has left, or lies in pieces.
+    fn close(&mut self, feed: &mut Feed<'_>, end: u64) -> bool {
+        let close = match feed.dir {
+            Dir::ToServer => &CLOSE_OF_CLIENT[..],
+            Dir::ToClient => &CLOSE_OF_SERVER,
+        };
+        let (at, behind) = (self.begun, self.begun + close.len() as u64);
+        let whole = at >= self.stretch.0 && behind <= end;
+        if !whole || at < feed.sent || feed.cx.settings.passive {
+            return false;
+        }
+        feed.cx.counters.blocked += 1;
+        feed.cx.edits.push(Edit::bytes(at, close));
+        feed.cx.edits.push(Edit::fill(behind, end - behind, 0));
+        (self.closed, self.hold) = (true, None);
+        true
     }
 
     /// What waits for more bytes can be held no longer. True: an enforced rule stops what a match belongs to.
@@ -139,7 +178,7 @@ impl Messages {
 
     /// A frame begins, and with it a message unless it goes on with one. True: it must not pass.
     fn begin(&mut self, feed: &mut Feed<'_>, handshake: &mut Transaction, frame: Frame) -> bool {
-        self.frame = Some(frame);
+        (self.frame, self.begun) = (Some(frame), frame.at);
         feed.cx.counters.websocket_frames += 1;
         if feed.cx.settings.log_requests {
             let event = weir_proto::Websocket {

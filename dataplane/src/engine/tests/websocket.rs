@@ -131,21 +131,46 @@ fn a_match_that_only_lacks_what_follows_is_decided_when_its_sender_ends_the_conn
     assert_eq!(&raw(&mut p, Dir::ToClient)[2..], b"9999999999999999");
 }
 
+/// A Close frame of a device that did not like a message: 1008, policy violation.
+pub fn close(dir: Dir) -> Vec<u8> {
+    framed(0x88, &[0x03, 0xf0], (dir == Dir::ToServer).then_some([0; 4]))
+}
+
 #[test]
-fn a_blocked_message_ends_the_connection() {
+fn a_blocked_message_becomes_a_close_frame() {
+    for (dir, text, key) in [
+        (Dir::ToClient, "key: AKIAQ3EGZSJ7YTLBZ2K5 ", None),
+        (Dir::ToServer, "<script>alert(document.cookie)</script>", Some(KEY)),
+    ] {
+        let (hello, close) = (framed(0x81, b"hello", key), close(dir));
+        let mut p = switched(POLICY);
+        p.say(dir, [&hello[..], &framed(0x81, text.as_bytes(), key), b"what follows"].concat());
+        p.say(dir, framed(0x81, text.as_bytes(), key));
+        let sent = raw(&mut p, dir);
+        let behind = hello.len() + close.len();
+        assert_eq!(sent[..behind], [hello, close].concat(), "{dir:?}");
+        assert!(sent[behind..].iter().all(|b| *b == 0), "{dir:?}: {sent:?}");
+        assert_eq!(p.engine.counters().blocked, 1);
+    }
+}
+
+#[test]
+fn a_blocked_message_whose_beginning_has_left_ends_the_connection() {
     for (dir, text, key) in [
         (Dir::ToClient, "key: AKIAQ3EGZSJ7YTLBZ2K5 ", None),
         (Dir::ToServer, "<script>alert(document.cookie)</script>", Some(KEY)),
     ] {
         let mut p = switched(POLICY);
-        p.say(dir, framed(0x81, text.as_bytes(), key));
+        let frame = framed(0x81, text.as_bytes(), key);
+        p.say(dir, &frame[..10]);
+        p.wait(6);
+        p.take();
+        p.say(dir, &frame[10..]);
         let sent = p.take();
-        assert!(
-            sent.iter()
-                .all(|(_, packet, payload)| packet.flags.has(Flags::RST) && payload.is_empty()),
-            "{dir:?}"
-        );
-        assert_eq!(sent.len(), 2, "{dir:?}");
+        let resets = |(_, packet, payload): &(Dir, Packet, Vec<u8>)| {
+            packet.flags.has(Flags::RST) && payload.is_empty()
+        };
+        assert!(sent.len() == 2 && sent.iter().all(resets), "{dir:?}");
     }
 }
 
@@ -154,7 +179,7 @@ fn what_is_compressed_all_the_same_and_what_is_no_frame_follow_the_exceptions() 
     let mut p = switched(POLICY);
     // A block of a type that there is not.
     p.say(Dir::ToClient, framed(0xc1, b"\xff\xff\xff\xff", None));
-    assert!(p.take().iter().any(|(_, packet, _)| packet.flags.has(Flags::RST)));
+    assert!(raw(&mut p, Dir::ToClient).starts_with(&close(Dir::ToClient)));
     assert_eq!(p.engine.counters().exception_undecodable, 1);
     let mut p = switched(POLICY);
     p.say(Dir::ToClient, b"HTTP/1.1 200 OK\r\n");
@@ -201,10 +226,11 @@ fn compressed_messages_are_read_with_those_before_them() {
         assert_eq!(p.engine.counters().exception_undecodable, 0);
         assert!(p.engine.counters().decoded_bytes > 2 * text.len() as u64);
     }
-    // It can't be masked, so an enforced rule ends the connection.
+    // It can't be masked, so it is blocked.
     let mut p = switched(POLICY);
     stream.chunks(1448).for_each(|piece| p.say(Dir::ToServer, piece));
-    assert!(p.take().iter().any(|(_, packet, _)| packet.flags.has(Flags::RST)));
+    let (sent, close) = (raw(&mut p, Dir::ToServer), close(Dir::ToServer));
+    assert!(sent.windows(close.len()).any(|bytes| bytes == close), "{sent:?}");
 }
 
 #[test]
