@@ -8,6 +8,7 @@ use super::DecodeError;
 use super::base64::Base64;
 use super::grpc::Messages;
 use super::gzip::Gzip;
+use super::unicode::Unicode;
 use super::zip::Zip;
 
 /// Base-2 logarithm of the largest window of zstd as a content coding: 8 MB (RFC 9659 §3).
@@ -39,6 +40,8 @@ pub enum Codec {
     Base64(Base64),
     /// An archive.
     Zip(Box<Zip>),
+    /// UTF-16, UTF-32.
+    Unicode(Unicode),
 }
 
 /// What one step came to.
@@ -114,6 +117,7 @@ impl Codec {
             Codec::Grpc(messages) => messages.step(input, out),
             Codec::Base64(text) => text.step(input, out),
             Codec::Zip(zip) => zip.step(input, out),
+            Codec::Unicode(text) => text.step(input, out),
         }
     }
 }

@@ -11,12 +11,14 @@ mod codec;
 mod grpc;
 mod gzip;
 mod parts;
+mod unicode;
 mod zip;
 
 use base64::Base64;
 use codec::Codec;
 use grpc::Messages;
 pub use parts::{PartCoding, PartEvent, Parts};
+pub use unicode::Unicode;
 use zip::Zip;
 
 /// Most codings on top of each other. Real servers use one; a client undoes as many as it is told of.
@@ -121,6 +123,11 @@ impl Decoder {
     pub fn of_websocket() -> Decoder {
         let codec = Codec::WebSocket(Box::new(flate2::Decompress::new(false)));
         Decoder { layers: vec![Layer::certain(codec)], coded: 0, content: 0 }
+    }
+
+    /// A decoder for text that is not UTF-8.
+    pub fn of_text(unicode: Unicode) -> Decoder {
+        Decoder { layers: vec![Layer::certain(Codec::Unicode(unicode))], coded: 0, content: 0 }
     }
 
     /// Below the content codings lies base64, as in `application/grpc-web-text`.

@@ -43,6 +43,12 @@ pub fn message_type(content_type: &[u8]) -> Option<String> {
     String::from_utf8(value).ok()
 }
 
+/// Whether content of this type is text, whose receiver may read it in another form of Unicode than UTF-8.
+pub fn is_text(content_type: &[u8]) -> bool {
+    let begins = content_type.get(..5).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/"));
+    begins || matches!(Media::of(content_type, false), Media::Json | Media::Xml | Media::Form)
+}
+
 /// The boundary of multipart content.
 pub(crate) fn multipart_boundary(content_type: &[u8]) -> Option<Vec<u8>> {
     match Media::of(content_type, false) {

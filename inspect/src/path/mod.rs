@@ -33,7 +33,7 @@ mod xml;
 
 use media::Media;
 pub(crate) use media::multipart_boundary;
-pub use media::{is_json, is_messagepack, message_type};
+pub use media::{is_json, is_messagepack, is_text, message_type};
 pub use place::Place;
 
 use crate::scan::Kept;

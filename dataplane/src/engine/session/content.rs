@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use weir_inspect::decode::{Decoder, PartCoding, PartEvent, Parts};
+use weir_inspect::decode::{Decoder, PartCoding, PartEvent, Parts, Unicode};
 use weir_inspect::detector::DetectorId;
 use weir_inspect::path;
 use weir_inspect::policy::{Action, Cause, Decision, Part, RuleId, Selection};
@@ -26,6 +26,9 @@ struct Extent {
     len: u64,
     mask: Option<Mask>,
 }
+
+/// Why a match in text that is not UTF-8 is not masked.
+const UNICODE: &str = "utf-16";
 
 /// How much content before the newest piece stays mapped to the stream: as far back as the scanner may look.
 const MAPPED: u64 = 4096;
@@ -66,9 +69,11 @@ pub struct Content {
     pub mask: Option<Mask>,
     /// Undoes its coding; the token counts the decoders in use.
     decoder: Option<(Box<Decoder>, Arc<()>)>,
+    /// Of text: its first bytes, as long as they are too few to tell in what it is written.
+    begun: Option<Vec<u8>>,
     /// Of a body of protobuf: the message that it is, as its media type says.
     message: Option<String>,
-    /// Of a multipart body: its parts that are coded.
+    /// What is read beside it: of a multipart body its parts that are coded, or all of it as UTF-16.
     parts: Option<Box<CodedParts>>,
     /// Of coded content: where in the stream the piece begins that the scanner has not decided.
     undecided: Option<u64>,
@@ -96,6 +101,7 @@ impl Content {
         self.mask = None;
         self.decoder = None;
         self.parts = None;
+        self.begun = None;
         self.message = None;
         self.undecided = None;
         self.binary = binary;
@@ -127,6 +133,7 @@ impl Content {
         if !self.binary {
             self.state.set_escapes(Writing::of(content_type));
         }
+        self.begun = path::is_text(content_type).then(Vec::new);
         self.message = path::message_type(content_type);
         if path::is_messagepack(content_type) {
             self.state.set_messagepack();
@@ -163,6 +170,26 @@ impl Content {
             return self.coded_piece(feed, request, at, bytes, last, Some(decoder));
         }
         self.map(from, at, bytes.len() as u64);
+        let joined;
+        let mut bytes = bytes;
+        if let Some(begun) = self.begun.take() {
+            if !begun.is_empty() || bytes.len() < Unicode::TOLD_BY {
+                joined = [&begun, bytes].concat();
+                bytes = &joined;
+            }
+            if bytes.len() < Unicode::TOLD_BY && !last {
+                self.begun = Some(bytes.to_vec());
+                let holds = !self.selection.held(Part::Body).is_empty();
+                let hold_from = self.extents.front().filter(|_| holds).map(|first| first.stream);
+                return PieceOutcome { hold_from, blocked: false };
+            }
+            if let Some(unicode) = Unicode::of(bytes)
+                && let Err(cause) = self.read_unicode(feed, unicode)
+                && reading::unreadable(feed, &self.selection, cause)
+            {
+                return PieceOutcome { hold_from: None, blocked: true };
+            }
+        }
         let (hold, blocked) = self.scan(feed, request, bytes, last);
         let mut outcome = PieceOutcome { blocked, hold_from: None };
         if outcome.blocked {
@@ -185,8 +212,18 @@ impl Content {
     /// Parts of it may be coded, if it is multipart.
     pub fn read_parts(&mut self, content_type: &[u8]) {
         let parts = Parts::new(content_type);
-        self.parts =
-            parts.map(|parts| Box::new(CodedParts { parts, content: None, blocked_by: None }));
+        self.parts = parts.map(|parts| {
+            Box::new(CodedParts { parts: Some(parts), content: None, blocked_by: None })
+        });
+    }
+
+    /// It seems to be UTF-16 or UTF-32, and is read as that beside the bytes that it is: its receiver may take it for either.
+    fn read_unicode(&mut self, feed: &Feed<'_>, unicode: Unicode) -> Result<(), Cause> {
+        let mut content = coded(feed, &self.selection, Decoder::of_text(unicode), UNICODE)?;
+        content.state.set_escapes(Writing::Text);
+        let content = Some(Box::new(content));
+        self.parts = Some(Box::new(CodedParts { parts: None, content, blocked_by: None }));
+        Ok(())
     }
 
     /// Takes the next bytes of coded content. What is found in it has no place on the wire, so nothing is masked; and
@@ -420,7 +457,8 @@ impl Content {
 
 /// The coded parts of a multipart body: each is a content of its own, of which nothing has a place on the wire.
 struct CodedParts {
-    parts: Parts,
+    /// None: all of the body is one.
+    parts: Option<Parts>,
     /// The part that is being read.
     content: Option<Box<Content>>,
     /// The rule that ended the message.
@@ -444,7 +482,7 @@ impl CodedParts {
             outcome = PieceOutcome { hold_from, blocked: outcome.blocked | blocked };
         };
         let mut unreadable = false;
-        parts.feed(bytes, &mut |event| match (event, content.as_mut()) {
+        let mut each = |event: PartEvent<'_>| match (event, content.as_mut()) {
             (PartEvent::Begin(coding), _) => match part(feed, rules, coding) {
                 Ok(begun) => *content = Some(Box::new(begun)),
                 Err(cause) => unreadable |= reading::unreadable(feed, rules, cause),
@@ -455,7 +493,11 @@ impl CodedParts {
                 *content = None;
             }
             (_, None) => {}
-        });
+        };
+        match parts {
+            Some(parts) => parts.feed(bytes, &mut each),
+            None => each(PartEvent::Bytes(bytes)),
+        }
         if let Some(content) = content.as_mut().filter(|_| last) {
             read(feed, content, &[], true);
         }
@@ -466,16 +508,27 @@ impl CodedParts {
 
 /// Begins the content of a coded part.
 fn part(feed: &Feed<'_>, rules: &Selection, coding: PartCoding) -> Result<Content, Cause> {
+    let decoder = coding.decoder().map_err(|_| Cause::Undecodable)?;
+    let why = match coding {
+        PartCoding::Gzip => reading::CODED,
+        PartCoding::Zip | PartCoding::Base64Zip => reading::ARCHIVED,
+    };
+    coded(feed, rules, decoder, why)
+}
+
+/// Begins a content that is read beside another. `why`: nothing in it can be masked.
+fn coded(
+    feed: &Feed<'_>,
+    rules: &Selection,
+    decoder: Decoder,
+    why: &'static str,
+) -> Result<Content, Cause> {
     if feed.cx.decoders_in_use() >= feed.cx.settings.limits.decoders {
         return Err(Cause::Overload);
     }
-    let decoder = coding.decoder().map_err(|_| Cause::Undecodable)?;
     let mut content = Content::default();
     content.begin(*rules, Reading::Scan, false);
-    content.sealed = Some(match coding {
-        PartCoding::Gzip => reading::CODED,
-        PartCoding::Zip | PartCoding::Base64Zip => reading::ARCHIVED,
-    });
+    content.sealed = Some(why);
     content.undo(Box::new(decoder), feed.cx.decoder_token());
     Ok(content)
 }

@@ -262,3 +262,56 @@ fn a_part_in_a_transfer_encoding_is_masked_in_it() {
         }
     }
 }
+
+#[test]
+fn text_in_utf_16_is_read_as_its_receiver_reads_it() {
+    let said = |dir: Dir, kind: &str, text: &str, big_endian: bool| -> Vec<u8> {
+        let bytes = |unit: u16| if big_endian { unit.to_be_bytes() } else { unit.to_le_bytes() };
+        let body: Vec<u8> = text.encode_utf16().flat_map(bytes).collect();
+        let start = if dir == Dir::ToServer { "POST /x HTTP/1.1" } else { "HTTP/1.1 200 OK" };
+        let length = body.len();
+        let head = format!(
+            "{start}\r\nHost: a\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
+        );
+        [head.into_bytes(), body].concat()
+    };
+    let (card, attack) = (
+        r#"{"card":"4111111111111111","n":1}"#,
+        r#"{"q":"<script>alert(document.cookie)</script>"}"#,
+    );
+    for (kind, mark) in [("application/json", ""), ("text/xml; charset=UTF-16", "\u{feff}")] {
+        for (size, big_endian) in
+            [1, 2, 3, 7, 1448].into_iter().flat_map(|n| [(n, false), (n, true)])
+        {
+            let what = format!("{kind} by {size}, big endian: {big_endian}");
+            let sent = said(Dir::ToClient, kind, &format!("{mark}{card}"), big_endian);
+            let mut p = asked(MASK);
+            let seen = say_in_pieces(&mut p, Dir::ToClient, &sent, size);
+            assert_eq!(p.engine.counters().findings, 1, "{what}");
+            assert!(seen.len() < sent.len() || seen.starts_with(b"HTTP/1.1 403"), "{what}");
+            let sent = said(Dir::ToServer, kind, &format!("{mark}{attack}"), big_endian);
+            let mut p = Play::open(MASK);
+            let seen = say_in_pieces(&mut p, Dir::ToServer, &sent, size);
+            assert!(seen.len() < sent.len(), "{what}");
+            assert!(p.engine.counters().findings > 0, "{what}");
+            // What holds nothing passes as it is.
+            let sent = said(Dir::ToServer, kind, &format!("{mark}{{\"n\":1}}"), big_endian);
+            let mut p = Play::open(MASK);
+            assert_eq!(say_in_pieces(&mut p, Dir::ToServer, &sent, size), sent, "{what}");
+        }
+    }
+}
+
+#[test]
+fn what_only_begins_like_utf_16_is_read_as_the_bytes_that_it_is() {
+    let body = "x\0=1&q=<script>alert(document.cookie)</script>";
+    let kind = "application/x-www-form-urlencoded";
+    let length = body.len();
+    let head = format!(
+        "POST /x HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
+    );
+    let mut p = Play::open(MASK);
+    p.say(Dir::ToServer, head + body);
+    p.ack(Dir::ToClient);
+    assert!(p.bytes(Dir::ToClient).starts_with("HTTP/1.1 403"));
+}
