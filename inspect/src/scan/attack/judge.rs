@@ -16,8 +16,9 @@ const STRUCTURE: [&str; 3] = ["nosql-injection", "graphql-abuse", "deserialisati
 const OWN: [&str; 4] = ["own-address", "private-address", "address-url", "odd-address"];
 /// Signatures of what is all of a header field: the name of a program, and that of a file to be uploaded (`X-File-Name`).
 const NAMES: [&str; 2] = ["user-agent", "script-named"];
-/// What documents of APIs hold as data: addresses of machines, where things are mounted, their settings.
-const DATA: [&str; 4] = ["address-url", "kernel-file", "settings-file", "hidden-file"];
+/// What documents of APIs hold as data: addresses of machines and names for them, where things are mounted, their settings.
+const DATA: [&str; 5] =
+    ["address-url", "address-as-name", "kernel-file", "settings-file", "hidden-file"];
 /// Signatures of `deserialisation` for names within a string.
 const CLASSES: [&str; 2] = ["java-class", "java-gadget"];
 
@@ -68,6 +69,7 @@ pub fn judged(kind: Text, text: &[u8], each: &mut dyn FnMut(&[u8], &[Signature])
     };
     let hinted = matched(whole, rules::ALL, unseen);
     unseen.retain(|s| counts(s, whole));
+    rules::lines::each(kind, text, |signature| unseen.push(signature));
     let suspicious = !unseen.is_empty();
     let hinted = if hid { rules::ALL } else { hinted };
     let sets = if json { rules::ALL } else { hinted };

@@ -390,4 +390,10 @@ pub(super) const RULES: &[Rule] = &[
         0.95,
         r#"['"`] ?return (?:process|global(?:this)?|require|this\.constructor)\b"#,
     ),
+    // A file written where anybody may write; the output of a command as a file, and nothing else.
+    rule(
+        "output-kept",
+        0.95,
+        r"(?:^|[=;|&]) ?[0-9&]?>{1,2} ?/(?:tmp|dev/shm|var/tmp)/[a-z0-9_.]|^[<>]\([a-z/][^()]{1,60}\)$",
+    ),
 ];

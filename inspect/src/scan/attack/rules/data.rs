@@ -6,6 +6,8 @@ use super::{Rule, rule};
 /// The rules of `xxe`.
 pub(super) const XXE: &[Rule] = &[
     rule("external-entity", 0.98, r#"<!entity ?(?:% ?)?[^ >]{1,60} (?:system|public)\b ?['"]"#),
+    // The same behind something that took its bracket away.
+    rule("entity-unbracketed", 0.95, r"!entity (?:% ?)?[a-z0-9_.-]{0,40} ?(?:system|public)\b"),
     rule("entity", 0.93, r"<!entity\b"),
     rule("internal-subset", 0.9, r"<!doctype[^>]{0,100}\["),
     rule("external-subset", 0.85, r#"<!doctype [^>]{0,80}\bsystem\b ?['"]"#),

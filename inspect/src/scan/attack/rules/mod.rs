@@ -4,6 +4,7 @@
 mod command;
 mod data;
 mod jndi;
+pub(super) mod lines;
 mod network;
 mod path;
 mod script;

@@ -18,7 +18,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "own-address",
         0.85,
-        r#"(?:^|[=>"]) ?(?:url:)?(?:[a-z][a-z0-9+.-]{1,9}:[/\\]{0,3}|//)(?:[^/@ &]{0,60}@)?(?:localhost\b|127\.[0-9]|0\.0\.0\.0|0(?:[:/]|$)|\[(?:::|0{1,4}:|fe80|fd|fc)[^\]]{0,60}\])"#,
+        r#"(?:^|[=>"]) ?(?:url:)?(?:https?:[/\\]{0,3}|[a-z][a-z0-9+.-]{1,9}:[/\\]{1,3}|//)(?:[^/@ &]{0,60}@)?(?:localhost\b|127\.[0-9]|0\.0\.0\.0|0(?:[:/]|$)|\[(?:::|0{1,4}:|fe80|fd|fc)[^\]]{0,60}\])"#,
     ),
     rule(
         "private-address",
@@ -34,8 +34,10 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "call-back",
         0.9,
-        r"\b(?:burpcollaborator\.net|oastify\.com|interact\.sh|interactsh\.com|oast\.(?:fun|pro|live|site|online|me)|dnslog\.cn|requestbin\.(?:net|com)|pipedream\.net|webhook\.site|canarytokens\.com|ceye\.io|(?:[0-9]{1,3}[.-]){3}[0-9]{1,3}\.(?:nip|xip|sslip)\.io|localtest\.me|lvh\.me)\b",
+        r"\b(?:burpcollaborator\.net|oastify\.com|interact\.sh|interactsh\.com|oast\.(?:fun|pro|live|site|online|me)|dnslog\.cn|requestbin\.(?:net|com)|pipedream\.net|webhook\.site|canarytokens\.com|ceye\.io|(?:127|169[.-]254)[.-](?:[0-9]{1,3}[.-]){1,2}[0-9]{1,3}\.(?:nip|xip|sslip)\.io|localtest\.me|lvh\.me)\b",
     ),
+    // A name for an address is as telling as the address: developers use such names for machines of their network.
+    rule("address-as-name", 0.7, r"\b(?:[0-9]{1,3}[.-]){3}[0-9]{1,3}\.(?:nip|xip|sslip)\.io\b"),
     rule(
         "odd-scheme",
         0.9,
@@ -92,7 +94,13 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "script-at-address",
         0.93,
-        r"(?:^|=)(?:https?|ftps?)://(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|\[[0-9a-f:]{3,40}\])(?::[0-9]{1,5})?/[^ ?]{0,80}\.(?:php[0-9]?|phtml|asp|aspx|jsp|cgi|pl|sh|txt|jar|class|exe|ps1)\b",
+        r"(?:^|=)(?:https?|ftps?)://(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|\[[0-9a-f:]{3,40}\]|[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){3,7})(?::[0-9]{1,5})?/[^ ?]{0,80}\.(?:php[0-9]?|phtml|asp|aspx|jsp|cgi|pl|sh|txt|jar|class|exe|ps1)\b",
+    ),
+    // What a script includes files from, overwritten by a parameter of the same name.
+    rule(
+        "include-path-set",
+        0.95,
+        r"[?&](?:[a-z0-9_]{0,30}(?:absolute|root|include|base|lib)_?path|[a-z0-9_]{0,20}(?:doc(?:ument)?_root|inc(?:lude)?_dir)|_(?:conf|server|session|env|phplib|globals?)\[[a-z0-9_]{1,30}\]|globals\[[a-z0-9_\[\]]{1,40}\])=(?:https?|ftps?):/",
     ),
     rule(
         "text-in-url",

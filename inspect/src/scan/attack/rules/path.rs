@@ -78,7 +78,7 @@ pub(super) const TRAVERSAL: &[Rule] = &[
     rule(
         "kernel-file",
         0.85,
-        r"(?:^|[=/ '\x22])/?(?:proc/(?:[0-9]+|net|sys|self|version|mounts|cpuinfo|modules)|sys/(?:class|kernel|devices|block|firmware))(?:/|$|&)",
+        r"(?:^|[=/ '\x22])/?(?:proc/(?:[0-9]+|net|sys|self|version|mounts|cpuinfo|modules|interrupts|iomem|ioports|kallsyms|kcore|kmsg|meminfo|loadavg|filesystems|partitions|slabinfo|vmstat|vmallocinfo|config\.gz|sched_debug)|sys/(?:class|kernel|devices|block|firmware))(?:/|$|&)",
     ),
     rule("hexadecimal-climbing", 0.96, r"0x(?:2e|5c|2f)[./\\]?0x(?:2e|5c|2f)|\.\.0x(?:2f|5c)"),
     rule(
@@ -101,7 +101,7 @@ pub(super) const TRAVERSAL: &[Rule] = &[
     rule(
         "script-named",
         0.95,
-        r"^[a-z0-9_-][a-z0-9_./\\-]{0,160}\. ?(?:php[0-9]{0,3}|phtml|phar|phps|pht|phpt|jspx?)[. ]{0,20}$|^(?:/tmp|/var/lib/php[0-9/a-z]*|[a-z]:[/\\][^ ]{0,60})[/\\]sess_[a-z0-9,-]{16,128}$",
+        r"^[a-z0-9_-][a-z0-9_./\\-]{0,160}\. ?(?:php[0-9]{0,3}|phtml|phar|phps|pht|phpt|jspx?)[. ]{0,20}$|^(?:/tmp|/var/lib/php[0-9/a-z]*|[a-z]:[/\\ ][^ ]{0,60})[/\\]sess_[a-z0-9,-]{16,128}$",
     ),
     // Copies of scripts and settings, which servers send as they are.
     rule(
@@ -113,5 +113,11 @@ pub(super) const TRAVERSAL: &[Rule] = &[
         "system-settings",
         0.85,
         r"/etc/(?:fstab|resolv\.conf|mtab|motd|inittab|exports|profile|gshadow|os-release|lsb-release|ld\.so|at\.allow|environment)\b|/{2,4}etc/{2,4}[a-z]|/var/(?:run/secrets/|lib/(?:mlocate|php/sess|mysql/)|spool/cron|backups/|mail/)|/usr/local/(?:apache2?|nginx|lsws|etc/php|zeus)/|(?:^|[=/])conf/(?:tomcat-users|server|web|context)\.xml\b|[/\\](?:repair|config)[/\\](?:sam|system|security|software)\b|/\.ds_store\b|/id_(?:rsa|dsa|ecdsa|ed25519)\b",
+    ),
+    // Dumps of databases and logs where frameworks leave them, below the root of a site.
+    rule(
+        "dump-left",
+        0.95,
+        r"^/[^?=& ]{0,120}\.sql\.(?:zip|gz|tgz|tar|bz2|xz|7z|rar)(?:\?|$)|/wp-content/(?:debug|errors?|php_errors?)\.log(?:\?|$)|/storage/logs/laravel[0-9-]{0,12}\.log(?:\?|$)",
     ),
 ];

@@ -47,8 +47,10 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "script-call",
         0.85,
-        r"[ =(;>'\x22`,{}&]?\b(?:alert|prompt|confirm|eval|settimeout|setinterval|atob|string\.fromcharcode|fetch|importscripts) ?[(`][^ ]",
+        r"[ =(;>'\x22`,{}&]?\b(?:(?:alert|prompt|confirm|settimeout|setinterval|atob|string\.fromcharcode|fetch|importscripts) ?[(`][^ ]|eval ?[(`](?:[^ a-z0-9_$]|[a-z0-9_$]{1,60}[^ a-z0-9_$)]))",
     ),
+    // Code of many languages has a function of that name.
+    rule("evaluated-name", 0.75, r"\beval ?\( ?[a-z_$][a-z0-9_$]{0,60} ?\)"),
     rule(
         "style-expression",
         0.8,
@@ -105,7 +107,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "spelt-out-script",
         0.85,
-        r"< ?(?:[a-z]:)? ?s ?c ?r ?i ?p ?t\b|<\?import|<v:vmlframe|<xss\b",
+        r"< ?(?:[a-z]:)? ?s ?c ?r ?i ?p ?t\b|<\?import|<(?:[a-z]{0,8}:)?vmlframe|<xss\b",
     ),
     // A handler named by an event that browsers know, where an attribute can stand.
     rule(
@@ -159,4 +161,18 @@ pub(super) const RULES: &[Rule] = &[
         0.96,
         r"\xef\xbc\x9c ?/?(?:script|img|svg|iframe|body|video|input|details)\b|\breflect ?\. ?[a-z]{2,24} ?\. ?(?:call|apply|bind) ?`",
     ),
+    // A value that is a script URL with something of a script in it.
+    rule(
+        "script-url-alone",
+        0.95,
+        r"^(?:java|vb)script:(?:[^ &v]|v[^o&])[^ &]{0,60}[=(\[`{\\]|^(?:java|vb)script:[=(\[`{\\]",
+    ),
+    // A script that is begun, and another tag in it.
+    rule(
+        "script-begun",
+        0.95,
+        r"<script(?: [^<>]{0,60})?></?(?:script|i?frame|img|svg|body|input)\b",
+    ),
+    // Angle brackets with the eighth bit set, which browsers that take a page for US-ASCII drop.
+    rule("eighth-bit-tag", 0.95, r"(?:^|[\x00-\x7f])\xbc/?[a-z]{2,20}[^\x80-\xff]{0,60}\xbe"),
 ];

@@ -79,4 +79,8 @@ pub(super) const PROTOCOL: &[Rule] = &[
     rule("cookie-written", 0.96, r"\.cookie ?; ?expires ?=|\bdocument\.cookie ?= ?['\x22]"),
     // A field of its own name behind a line end, which stands as a space here, where a value begins.
     rule("field-begun", 0.93, r"[=?&] [a-z0-9]{1,20}-[a-z0-9-]{1,30} ?: ?[^ ]"),
+    // A quoted value that runs over the `;` behind it: parsers that follow RFC 2109 take the cookies in it for one.
+    rule("cookie-in-quotes", 0.95, r#"^\$version ?= ?"?1"?[;,][^;]{0,80}=\\?"[^"]{0,200};"#),
+    // A media type where what separates parts should be: parsers of two programs take the body for different things.
+    rule("type-in-boundary", 0.95, r#"\bboundary ?= ?"?(?:application|text|multipart)/[a-z]"#),
 ];
