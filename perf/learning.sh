@@ -5,7 +5,7 @@ set -eu
 bin=$1
 here=$(dirname "$0")
 shared=${2:-${WEIR_SHARED:-../shared}}/corpora
-parts="endpoints behaviour anomalies headline"
+parts="endpoints behaviour anomalies gate headline"
 if [ $# -gt 2 ]; then
 	shift 2
 	parts=$*
@@ -67,8 +67,8 @@ behaviour_simulated() {
 }
 
 # Scanners' logs in pieces of 100 requests, each an actor, against the visitors of a public site; and of those the programs that
-# say so in their user agent (which Weir does not look at) against the others. Some of these are programs too that do not say so:
-# `programs-…` and `scanners-people` leave out who can't be told (visitors.py). That log's minutes are its months, so its gaps say little.
+# say so in their user agent (which Weir does not look at) against the others (visitors.py). Some of these are programs too that do not
+# say so: `programs-…` and `scanners-people` leave out who can't be told. That log's minutes are its months, so its gaps say little.
 behaviour_real() {
 	logs="$shared/behaviour"
 	if [ ! -d "$logs" ]; then
@@ -91,13 +91,7 @@ behaviour_real() {
 	{ grep '"scanner"' "$out/labels"; cat "$out/people"; } >"$out/labels.people"
 	"$bin/sim-score" "$out/labels.people" "$out/verdicts" --name scanners-people --days 4
 	for least in 1 3 5; do
-		awk -F'"' -v least=$least '{
-			split($1, start, " "); agent = tolower($6); n[start[1]]++
-			if (agent ~ /bot|crawl|spider|slurp|feed|rss|reader|curl|wget|python|java\/|libwww|http|perl|ruby|monitor|fetch|parser/) bots[start[1]]++
-		} END {
-			for (a in n) if (n[a] >= least)
-				printf "{\"actor\":\"%s\",\"label\":\"%s\"}\n", a, (bots[a] * 2 > n[a] ? "declared-bot" : "normal")
-		}' "$out/log" >"$out/labels"
+		python3 "$here/visitors.py" "$out/log" "$least" all >"$out/labels"
 		"$bin/sim-score" "$out/labels" "$out/visitors" --name "bots-from-$least-requests" --days 4
 		python3 "$here/visitors.py" "$out/log" "$least" >"$out/labels"
 		"$bin/sim-score" "$out/labels" "$out/visitors" --name "programs-from-$least-requests" --days 4
@@ -146,6 +140,15 @@ anomalies_simulated() {
 anomalies() {
 	anomalies_weeks
 	anomalies_simulated
+}
+
+# What a learned gate in front of the signatures would save, on sources that it has not seen.
+gate() {
+	if [ -d "$shared/attack" ]; then
+		"$bin/bench-attacks" --shared "$(dirname "$shared")" --gate
+	else
+		echo "no corpora in $shared: set WEIR_SHARED to the folder that holds corpora/"
+	fi
 }
 
 # Signatures alone and ModSecurity with CRS against signatures + learning. Takes some minutes; WEIR_SIM_SEED repeats a draw.

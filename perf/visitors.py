@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Who of the visitors in an access log is a program and who a person, as far as that can be told without what Weir looks at.
 
-usage: visitors.py LOG LEAST: labels (JSON lines) of those with at least LEAST requests
+usage: visitors.py LOG LEAST [all]: labels (JSON lines) of those with at least LEAST requests; with `all` also of those left out, as `normal`
 
 program  most of its requests say so in their User-Agent: a word for programs, an address to write to, or not the form that
          browsers have used since 1993 (`Mozilla/5.0 (platform …`)
@@ -24,7 +24,7 @@ def network(address):
     return address.rpartition(".")[0]
 
 
-def main(log, least):
+def main(log, least, everybody):
     requests, programs, robots = collections.Counter(), collections.Counter(), set()
     with open(log, encoding="utf8", errors="replace") as lines:
         for line in filter(None, map(LINE.match, lines)):
@@ -37,9 +37,9 @@ def main(log, least):
     networks = {network(a) for a in said}
     for address, n in requests.items():
         unclear = programs[address] or address in robots or network(address) in networks
-        if n >= least and (address in said or not unclear):
+        if n >= least and (address in said or everybody or not unclear):
             label = "program" if address in said else "normal"
             print(json.dumps({"actor": address, "label": label}))
 
 
-main(sys.argv[1], int(sys.argv[2]))
+main(sys.argv[1], int(sys.argv[2]), "all" in sys.argv[3:])

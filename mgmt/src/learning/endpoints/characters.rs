@@ -95,6 +95,20 @@ pub fn is_version(component: &str) -> bool {
     })
 }
 
+/// Digits in a row from which on a component is a value. Names have years and dates in pieces (`2010-04-01`).
+const DIGITS: usize = 6;
+
+/// Holds the number of something, which is not that of a version (`v20190125`): a value, whatever stands beside it.
+pub fn is_numbered(component: &str) -> bool {
+    let mut runs = component.as_bytes().chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit());
+    let mut before = None;
+    runs.any(|run| {
+        let version = matches!(before, Some(b'v' | b'V'));
+        before = run.last().copied();
+        run.len() >= DIGITS && run.iter().all(u8::is_ascii_digit) && !version
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +123,16 @@ mod tests {
         assert_eq!(of("Ab1"), of("aB7"));
         assert_eq!(of("ab").len(), 4 + 3 + 2 + 1 + 1);
         assert!(of(&"x".repeat(10_000)).len() < 300);
+    }
+
+    #[test]
+    fn numbered() {
+        for value in ["35534610", "TestReturns1652354850", "a-000017"] {
+            assert!(is_numbered(value), "{value}");
+        }
+        for other in ["2010-04-01", "v20190125", "iso8601", "oauth2", "Backup_v20210101"] {
+            assert!(!is_numbered(other), "{other}");
+        }
     }
 
     #[test]

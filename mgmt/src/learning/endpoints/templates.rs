@@ -35,6 +35,17 @@ const AGREES: f32 = 0.4;
 /// surely written like a name.
 const RARE: (u64, f32) = (64, -6.0);
 
+/// Where so many children are surely values, each called so often on average, which are this share of all or more ([`FEW`]), and one in
+/// so many of them is written like a name, another child is a value by even odds: the place is a parameter whose values are words.
+/// Unsure ones do not count, since names whose siblings are new to the networks are all unsure together.
+const WORDS: Words = Words { values: 5, calls: 4, named: 10 };
+struct Words {
+    values: usize,
+    calls: u64,
+    named: usize,
+}
+const WORDS_LIKELY: f32 = 0.5;
+
 /// Any value; a node that is a parameter has no other name.
 const ANY: &str = "";
 
@@ -42,6 +53,8 @@ const ANY: &str = "";
 struct Needed<'t> {
     /// Values would be few at this place.
     few: bool,
+    /// Its values are words ([`WORDS`]).
+    words: bool,
     /// What follows two or more of the values.
     common: BTreeSet<&'t str>,
     /// Calls of what is a parameter already.
@@ -69,15 +82,25 @@ impl<'t> Needed<'t> {
         let values = likely.iter().filter(|l| **l > VALUE).count() + children.parameters.len();
         let merged = calls_through(trie, &children.parameters);
         let few = all >= FEW.1 && (values as f32) < all as f32 * FEW.0;
-        let values = children.list.iter().zip(likely).filter(|(_, likely)| **likely > VALUE);
+        let from = |least| children.list.iter().zip(likely).filter(move |(_, l)| **l > least);
+        let (mut sure, mut named, mut calls) = (0, 0, 0);
+        for (child, _) in from(NAMED.1) {
+            sure += 1;
+            named += usize::from(child.logit < 0.0);
+            calls += calls_through(trie, &child.ids);
+        }
+        let words = sure >= WORDS.values
+            && sure as f32 >= all as f32 * FEW.0
+            && named * WORDS.named >= sure
+            && calls >= sure as u64 * WORDS.calls;
         let (mut once, mut common) = (BTreeSet::new(), BTreeSet::new());
         let merged_too = children.parameters.iter().map(std::slice::from_ref);
-        for ids in values.map(|(child, _)| &*child.ids).chain(merged_too) {
+        for ids in from(VALUE).map(|(child, _)| &*child.ids).chain(merged_too) {
             let after: BTreeSet<&str> = followers(trie, ids).collect();
             common.extend(after.iter().filter(|name| once.contains(*name)));
             once.extend(after);
         }
-        Needed { few, common, merged }
+        Needed { few, words, common, merged }
     }
 
     fn is_alone(&self, trie: &Trie, child: &Child<'_>) -> bool {
@@ -97,6 +120,7 @@ impl<'t> Needed<'t> {
         let needed = match () {
             () if child.agrees => AGREES,
             () if self.few || self.is_alone(trie, child) => FEW_LIKELY,
+            () if self.words => WORDS_LIKELY,
             () => VALUE + (NAMED.1 - VALUE) * share,
         };
         likely > needed
@@ -177,9 +201,10 @@ impl Networks {
     }
 
     fn look(&self, children: &Children<'_>) -> Vec<f32> {
-        let one = |child: &Child<'_>| match child.literal || characters::is_version(child.name) {
-            true => 0.0,
-            false => {
+        let one = |child: &Child<'_>| match () {
+            () if child.literal || characters::is_version(child.name) => 0.0,
+            () if characters::is_numbered(child.name) => 1.0,
+            () => {
                 let sum: f32 =
                     self.evidence.iter().map(|network| network.logit(&child.input)).sum();
                 probability(sum / self.evidence.len().max(1) as f32)
@@ -319,5 +344,29 @@ mod tests {
         for other in ["alice", "bob", "search", "seldom"] {
             assert!(!alone.contains(&other), "{alone:?}");
         }
+    }
+
+    #[test]
+    fn among_words_that_are_values_even_odds_are_enough() {
+        let networks = Networks::built_in().unwrap();
+        let needs = |calls: usize, sure: f32| {
+            let mut trie = Trie::new(Limits::default());
+            let names = ["alice", "bob", "carol", "dave", "erin", "frank", "search"];
+            for name in names.iter().flat_map(|name| std::iter::repeat_n(name, calls)) {
+                let mut none = |_: &Trie, _: &[NodeId]| Vec::new();
+                let path = &mut Vec::new();
+                trie.enter(&["users", *name], false, &networks.characters, &mut none, path);
+            }
+            let users = trie.nodes().position(|node| &*node.name == "users").unwrap() as NodeId;
+            let children = Children::new(&trie, &[users], &Place::default(), None);
+            let likely = |child: &Child<'_>| if child.name == "search" { 0.55 } else { sure };
+            let likely: Vec<f32> = children.list.iter().map(likely).collect();
+            let needed = Needed::at(&trie, &children, &likely);
+            let search = children.list.iter().find(|child| child.name == "search").unwrap();
+            needed.is_value(&trie, search, 0.55)
+        };
+        assert!(needs(4, 0.99));
+        assert!(!needs(3, 0.99), "seldom called");
+        assert!(!needs(4, 0.9), "not sure");
     }
 }
