@@ -15,6 +15,7 @@ mod parts;
 mod path;
 mod policy;
 mod scan;
+mod shape;
 mod tls;
 mod websocket;
 
@@ -30,5 +31,6 @@ pub use parts::multipart_parts;
 pub use path::{MEDIA, path};
 pub use policy::policy;
 pub use scan::scan;
+pub use shape::shape;
 pub use tls::tls;
 pub use websocket::websocket;

@@ -427,3 +427,17 @@ fn endpoints() {
     let paths = "\n/users/7/cart\n/users/me\n//x/y/\n/../x";
     smoke("endpoints", weir_fuzz::endpoints, &[format!("{list}{paths}").into()]);
 }
+
+#[test]
+fn shape() {
+    let deep = format!("{}{}{}", "[{\"a\":".repeat(4), "[[1]]", "}]".repeat(4));
+    let wide: Vec<String> = (b'A'..=b'z').map(|c| format!("\"{}x\":{c}", char::from(c))).collect();
+    let bodies = [
+        r#"{"id":1,"mail":"a@b.example","tags":["x",{"deep":true}],"at":null,"a":{"b":{"c":[1.5e3,"2"]}}}"#,
+        r#"{"by":{"ann@shop.example":1,"2024-01-01":2,"$ref":"\u0041","x-y.z":-0},"by":[]}"#,
+        r#"[true,"true",7,"7","123e4567-e89b-12d3-a456-426614174000","2024-01-01T10:00:00Z"] "#,
+        &deep,
+        &format!("{{{}}}", wide.join(",").replace('\\', "")),
+    ];
+    smoke("shape", weir_fuzz::shape, &bodies.map(|body| body.as_bytes().to_vec()));
+}
