@@ -21,7 +21,7 @@ rules:
 ";
 const SOON: Duration = Duration::from_secs(20);
 
-/// An API: one list, its objects, and their payments; and GraphQL, which answers anything.
+/// An API: one list, its objects, and their payments; the texts of files, by any method; and GraphQL, which answers anything.
 fn api(mut stream: TcpStream) {
     while let Some(head) = read_head(&mut stream) {
         let head = String::from_utf8_lossy(&head).into_owned();
@@ -32,7 +32,9 @@ fn api(mut stream: TcpStream) {
             ["orders"] => ("200 OK", "[]"),
             ["graphql"] => ("200 OK", "{\"data\": {}}"),
             ["orders", id] if id.parse::<u32>().is_ok() => ("200 OK", "{}"),
-            ["orders", _, "payment"] => ("200 OK", "{\"card\": \"4111 1111 1111 1111\"}"),
+            ["orders", _, "payment"] | ["files", _, "text"] => {
+                ("200 OK", "{\"card\": \"4111 1111 1111 1111\"}")
+            }
             _ => ("404 Not Found", "{}"),
         };
         let answer = format!(
@@ -130,6 +132,44 @@ fn what_passes_is_learnt_and_becomes_an_allow_list() {
             "{path}\n{enforced}"
         );
     }
+}
+
+/// By a method that was not seen no learnt endpoint is reached, and what a slash separates only if it is decoded is one value.
+#[test]
+fn an_endpoint_is_reached_by_its_methods_and_with_whole_values() {
+    let topology = Topology::new().unwrap();
+    let _server =
+        RawServer::start(&topology.server, H1, |stream| drop(thread::spawn(|| api(stream))));
+    let mut weir = Weir::start(&topology, WATCH).unwrap();
+    weir.manage().unwrap();
+    let mut client = RawClient::connect(&topology.client, H1).unwrap();
+    // The endpoint that the leak of this request's answer names.
+    let mut endpoint_of = |method: &str, path: &str| -> Value {
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: {SERVER_V4}\r\n\r\n");
+        client.send(request.as_bytes(), usize::MAX, Duration::ZERO).unwrap();
+        assert_eq!(client.answer().unwrap().status, 200);
+        wait_for("its leak", SOON, || {
+            let events = weir.events().ok()?;
+            let is_it = |event: &&Value| {
+                let http = &event["http"];
+                event["event_type"] == "leak"
+                    && http["url"] == path
+                    && http["http_method"] == method
+            };
+            events.iter().rev().find(is_it).map(|event| event["http"]["endpoint"].clone())
+        })
+        .unwrap()
+    };
+    let template = "/files/{file_id}/text";
+    let mut number = 0;
+    wait_for("the endpoint", SOON, || {
+        number += 1;
+        (endpoint_of("GET", &format!("/files/report-{number}/text")) == template).then_some(())
+    })
+    .unwrap();
+    assert_eq!(endpoint_of("GET", "/files/other-7/text"), template);
+    assert_eq!(endpoint_of("GET", "/files/a%2Fb/text"), template, "a part of the value");
+    assert_eq!(endpoint_of("DELETE", "/files/other-8/text"), Value::Null, "not seen");
 }
 
 /// In the data plane, which was told of it: in events, in who touched what, and by rules.
