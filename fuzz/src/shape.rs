@@ -13,7 +13,7 @@ const NAME: usize = 64;
 pub fn shape(data: &[u8]) {
     let Some(schema) = Schema::read(data) else { return };
     assert!(properties(&schema, 0) <= MOST);
-    // What is left out is not looked into: a text there may not be UTF-8, or a number too large.
+    // What is left out is not looked into: a number there may be too large.
     if let Ok(text) = serde_json::from_slice(data) {
         fits(&schema, &text);
     }

@@ -196,5 +196,9 @@ mod tests {
         for body in ["", "{", "{\"a\":}", "{} {}", "nonsense"] {
             assert_eq!(Schema::read(body.as_bytes()), None, "{body}");
         }
+        // Too deep to be told, and no text.
+        let [open, close] = [b"[".repeat(DEPTH + 1), b"]".repeat(DEPTH + 1)];
+        assert_eq!(Schema::read(&[&open[..], b"\"\xff\"", &close].concat()), None);
+        assert!(Schema::read(&[&open[..], b"\"a\"", &close].concat()).is_some());
     }
 }

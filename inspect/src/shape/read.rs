@@ -10,8 +10,10 @@ use super::{DEPTH, DIGITS, ELEMENTS, Kind, MAX_NAME, MAX_PROPERTIES, PROPERTIES,
 impl Schema {
     /// The shape of a body; none if it is not one whole JSON text.
     pub fn read(body: &[u8]) -> Option<Schema> {
+        // What is left out is not looked into, so this is the only look at its characters.
+        let body = std::str::from_utf8(body).ok()?;
         let (mut schema, mut left) = (Schema::default(), MAX_PROPERTIES);
-        let mut text = serde_json::Deserializer::from_slice(body);
+        let mut text = serde_json::Deserializer::from_str(body);
         let place = Place { schema: &mut schema, depth: 0, left: &mut left };
         place.deserialize(&mut text).ok()?;
         text.end().ok()?;

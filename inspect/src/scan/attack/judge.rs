@@ -168,6 +168,38 @@ mod tests {
     use super::*;
 
     #[test]
+    fn signatures_of_urls_and_fields_fire_there() {
+        let names = |kind, text: &str| {
+            let mut found = Vec::new();
+            judged(kind, text.as_bytes(), &mut |_, fired| {
+                found.extend(fired.iter().map(|s| s.name))
+            });
+            found
+        };
+        for (kind, text, name, harmless) in [
+            (Text::Url, "/backup/site.sql.gz", "dump-left", "/download/site.tar.gz"),
+            (Text::Url, "/wp-content/debug.log", "dump-left", "/wp-content/debug.css"),
+            (
+                Text::Url,
+                "/a.php?base_path=http://b.example/c",
+                "include-path-set",
+                "/a?base_path=/b/c",
+            ),
+            (Text::Url, "/a.php?GLOBALS[b]=ftp://c.example/d", "include-path-set", "/a?b[c]=d"),
+            (Text::Field, "$Version=1; a=\"b; c=d\"", "cookie-in-quotes", "a=\"b\"; c=\"d\""),
+            (
+                Text::Field,
+                "multipart/form-data; boundary=application/json",
+                "type-in-boundary",
+                "multipart/form-data; boundary=----a; charset=utf-8",
+            ),
+        ] {
+            assert!(names(kind, text).contains(&name), "{text}");
+            assert!(!names(kind, harmless).contains(&name), "{harmless}");
+        }
+    }
+
+    #[test]
     fn what_stands_between_the_ends_of_a_comment_in_other_values_is_seen() {
         let attack = "b=1'%20union%20select%20password%20from%20users--%20";
         for (kind, text) in [
