@@ -6,7 +6,7 @@ use weir_reassembly::http2::hpack::huffman::encode;
 use weir_reassembly::websocket::Mask;
 
 use super::http2::{frame_of, heard, open, raw, read, request, response};
-use super::websocket::{KEY, POLICY, close, deflated, framed};
+use super::websocket::{KEY, POLICY, close, deflated, fragmented, framed, leak};
 use super::*;
 
 /// A string literal of HPACK, as it is or in Huffman's code.
@@ -65,37 +65,18 @@ fn data(bytes: &[u8], size: usize) -> Vec<u8> {
 
 #[test]
 fn a_card_is_masked_under_the_frames_own_key_however_it_is_cut_and_framed() {
-    let (text, stars) = (r#"{"card":"4111111111111111"}"#, r#"{"card":"****************"}"#);
-    for (dir, keys) in
-        [(Dir::ToClient, [None, None]), (Dir::ToServer, [Some(KEY), Some([1, 2, 3, 4])])]
-    {
-        for split in [0, 3, 15, 26] {
-            let stream = |text: &str| {
-                let (head, tail) = text.as_bytes().split_at(split);
-                let ping = framed(0x89, b"4111", keys[1]);
-                [framed(0x01, head, keys[0]), ping, framed(0x80, tail, keys[1])].concat()
-            };
-            for frame in [1, 7, 10, 100] {
-                let (sent, wanted) = (data(&stream(text), frame), data(&stream(stars), frame));
-                for cut in [1, 2, 5, 1448] {
-                    let mut p = switched(POLICY);
-                    sent.chunks(cut).for_each(|piece| p.say(dir, piece));
-                    let what = format!("{dir:?} split at {split} in frames of {frame} by {cut}");
-                    assert_eq!(raw(&mut p, dir), wanted, "{what}");
-                    assert_eq!(p.engine.counters().findings, 1, "{what}");
-                    assert_eq!(p.engine.counters().websocket_frames, 3, "{what}");
-                    let event =
-                        std::iter::from_fn(|| p.engine.poll_event()).find_map(|event| match event
-                            .body
-                        {
-                            Some(weir_proto::event::Body::Leak(ref leak)) => {
-                                Some((event.app_proto(), leak.finding.clone()?.path))
-                            }
-                            _ => None,
-                        });
-                    let wanted = (weir_proto::AppProto::Websocket, "$.card".to_owned());
-                    assert_eq!(event, Some(wanted), "{what}");
-                }
+    for (dir, sent, wanted, split) in fragmented() {
+        for frame in [1, 7, 10, 100] {
+            let (sent, wanted) = (data(&sent, frame), data(&wanted, frame));
+            for cut in [1, 2, 5, 1448] {
+                let mut p = switched(POLICY);
+                sent.chunks(cut).for_each(|piece| p.say(dir, piece));
+                let what = format!("{dir:?} split at {split} in frames of {frame} by {cut}");
+                assert_eq!(raw(&mut p, dir), wanted, "{what}");
+                assert_eq!(p.engine.counters().findings, 1, "{what}");
+                assert_eq!(p.engine.counters().websocket_frames, 3, "{what}");
+                let wanted = (weir_proto::AppProto::Websocket, "$.card".to_owned());
+                assert_eq!(leak(&mut p), Some(wanted), "{what}");
             }
         }
     }
