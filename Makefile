@@ -62,7 +62,8 @@ test-long: build ## the same with 10,000 simulations, minutes of full load and l
 	cargo test --workspace
 	cargo test --manifest-path fuzz/Cargo.toml
 
-bench: deps ## measure against a bridge and a bare forwarder, side by side (as root)
+bench: PACKAGES += haproxy
+bench: deps ## measure against a bridge, a bare forwarder and HAProxy, side by side (as root)
 	cargo build --release --workspace --bins
 	$(MAKE) -C perf/floor DIR=$(CARGO_TARGET_DIR)/release
 	$(CARGO_TARGET_DIR)/release/bench

@@ -1,4 +1,4 @@
-//! The contenders in the middle. All of them forward the same bytes of the same connections.
+//! The contenders in the middle. All of them forward the same bytes, all but the proxy those of the same connections.
 
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -8,6 +8,8 @@ use weir_tests::process::{Process, wait_for};
 use weir_tests::servers::H1;
 use weir_tests::weir::Weir;
 use weir_tests::{Error, Result, program};
+
+use crate::haproxy;
 
 /// The policy that Weir is measured with: every built-in detector looks at everything, leaks are masked.
 const POLICY: &str = include_str!("../policy.yaml");
@@ -25,11 +27,13 @@ pub enum Contender {
     Off,
     /// Weir with every detector.
     Weir,
+    /// HAProxy as a plain reverse proxy.
+    HaProxy,
 }
 
 /// All of them.
-pub const ALL: [Contender; 4] =
-    [Contender::Bridge, Contender::Bare, Contender::Off, Contender::Weir];
+pub const ALL: [Contender; 5] =
+    [Contender::Bridge, Contender::Bare, Contender::Off, Contender::Weir, Contender::HaProxy];
 
 impl Contender {
     /// Its name in figures and raw results.
@@ -39,6 +43,7 @@ impl Contender {
             Contender::Bare => "bare",
             Contender::Off => "off",
             Contender::Weir => "weir",
+            Contender::HaProxy => "haproxy",
         }
     }
 
@@ -56,6 +61,7 @@ impl Contender {
                 let argv = [&program("forwarder")?, PORT_A, PORT_B, CORE];
                 running.process = Some(topology.middle.spawn("forwarder", &argv)?);
             }
+            Contender::HaProxy => running.process = Some(haproxy::start(topology, CORE)?),
             Contender::Off | Contender::Weir => {
                 let inspection = if self == Contender::Off { "inspection: false\n" } else { "" };
                 let settings = format!("cores: [{CORE}]\n{inspection}");
@@ -92,10 +98,13 @@ impl Running<'_> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        if self.contender == Contender::Bridge {
-            let _ = self.topology.unbridge();
-        }
         self.process.take();
         self.weir.take();
+        // What fails here fails again where the next contender starts, and is reported there.
+        let _ = match self.contender {
+            Contender::Bridge => self.topology.unbridge(),
+            Contender::HaProxy => haproxy::unroute(self.topology),
+            Contender::Bare | Contender::Off | Contender::Weir => Ok(()),
+        };
     }
 }

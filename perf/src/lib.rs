@@ -4,6 +4,7 @@ pub mod attack;
 pub mod capture;
 pub mod cards;
 pub mod contender;
+pub mod haproxy;
 pub mod load;
 pub mod machine;
 pub mod openloop;

@@ -212,9 +212,9 @@ fn veth(one: (&Namespace, &str), other: (&Namespace, &str), options: Options) ->
     Ok(())
 }
 
-/// Ports that last for thousands of short connections, and no BBR, which by itself stalls for tens of milliseconds
-/// at low rates.
-const END_SYSCTLS: [(&str, &str); 5] = [
+/// What both ends are set to, and a proxy between them: ports that last for thousands of short connections, and no BBR,
+/// which by itself stalls for tens of milliseconds at low rates.
+pub const END_SYSCTLS: [(&str, &str); 5] = [
     ("net/ipv4/tcp_congestion_control", "reno"),
     ("net/ipv4/tcp_slow_start_after_idle", "0"),
     ("net/ipv4/tcp_tw_reuse", "1"),

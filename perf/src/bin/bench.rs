@@ -1,4 +1,4 @@
-//! Measures Weir against a kernel bridge and the bare AF_XDP forwarder, side by side in one run.
+//! Measures Weir against a kernel bridge, the bare AF_XDP forwarder and HAProxy, side by side in one run.
 //!
 //! ```text
 //! for each round:  for each workload:  for each contender, in rotated order:  measure
@@ -25,7 +25,7 @@ use weir_tests::{Error, Result};
 /// The workload of reading a capture, in which nobody stands in the middle.
 const REPLAY: &str = "replay";
 
-/// Measures Weir against a kernel bridge and the bare AF_XDP forwarder.
+/// Measures Weir against a kernel bridge, the bare AF_XDP forwarder and HAProxy.
 #[derive(Parser)]
 struct Options {
     /// Rounds; figures are medians over them.
@@ -34,7 +34,7 @@ struct Options {
     /// Seconds of each measurement.
     #[arg(long, default_value_t = 5)]
     seconds: u32,
-    /// Only these contenders: bridge, bare, off, weir.
+    /// Only these contenders: bridge, bare, off, weir, haproxy.
     #[arg(long, value_delimiter = ',', default_values_t = contender::ALL.map(|c| c.name().to_owned()))]
     contenders: Vec<String>,
     /// Only these workloads: h1-1k, h1-10k, h1-mixed, h2-mixed, latency.500, latency.2000, replay.
@@ -206,15 +206,23 @@ fn figures(runs: &[Run]) -> Vec<String> {
             ("over_bare", Contender::Weir),
             ("off_over_bare", Contender::Off),
             ("bridge_over_bare", Contender::Bridge),
+            ("haproxy_over_bare", Contender::HaProxy),
         ];
         for (what, who) in shares {
             let ratio = over(who, |r| r.rate);
             lines.extend(figure(&format!("inline.{name}.{what}"), ratio, "ratio"));
         }
-        let cpu = own(runs, &name, Contender::Weir, |r| r.cpu);
-        lines.extend(figure(&format!("inline.{name}.cpu_us_per_request"), cpu, "us"));
-        let cpu = own(runs, &name, Contender::Bare, |r| r.cpu);
-        lines.extend(figure(&format!("inline.{name}.bare_cpu_us_per_request"), cpu, "us"));
+        let costs = [
+            ("cpu_us_per_request", Contender::Weir),
+            ("bare_cpu_us_per_request", Contender::Bare),
+            ("haproxy_cpu_us_per_request", Contender::HaProxy),
+        ];
+        for (what, who) in costs {
+            let cpu = own(runs, &name, who, |r| r.cpu);
+            lines.extend(figure(&format!("inline.{name}.{what}"), cpu, "us"));
+        }
+        let ratio = over(Contender::Weir, |r| r.cpu);
+        lines.extend(figure(&format!("inline.{name}.cpu_over_bare"), ratio, "ratio"));
     }
     lines
 }
