@@ -20,7 +20,9 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
 found() { python3 "$shared/score/run_scan.py" "$shared/detect/$1.jsonl.gz" --weir "$bin/weir" --out "$out/$1.jsonl"; }
-secrets() { python3 "$shared/score/score_secrets.py" "$shared/detect/secrets.jsonl.gz" "$out/secrets.jsonl" "$@"; }
+secrets() {
+	python3 "$shared/score/score_secrets.py" "$shared/detect/secrets.jsonl.gz" "$out/secrets.jsonl" --kinds "$(dirname "$0")/secret-kinds.txt" "$@"
+}
 spans() { python3 "$shared/score/score_spans.py" "$shared/detect/pii_texts.jsonl.gz" "$out/pii_texts.jsonl" "$@"; }
 ids() { python3 "$shared/score/score_ids.py" "$shared/detect/ids.jsonl" "$out/ids.jsonl" "$@"; }
 
@@ -28,7 +30,8 @@ all() {
 	echo "== secrets"
 	found secrets
 	secrets
-	secrets --json | jq -r '"figure: detect.secrets.recall_all \(.recall_all) ratio", "figure: detect.secrets.precision \(.precision) ratio"'
+	secrets --json | jq -r '"figure: detect.secrets.recall_all \(.recall_all) ratio",
+		"figure: detect.secrets.recall_shipped \(.recall_shipped) ratio", "figure: detect.secrets.precision \(.precision) ratio"'
 	echo "== personal data"
 	found pii_texts
 	spans
