@@ -42,9 +42,21 @@ pub struct Messages {
     closed: bool,
     /// A tail that may not leave begins here.
     hold: Option<u64>,
+    /// The control frame under way: it may stand between the frames of a message, and its payload is a content of its own.
+    control: Option<Box<Control>>,
     /// Scratch: payload without its mask.
     plain: Vec<u8>,
     inflate: Inflate,
+}
+
+/// The payload of a Ping or Pong, or the reason of a Close.
+#[derive(Default)]
+struct Control {
+    content: Content,
+    /// Bytes of a Close frame's status code that are still to come (RFC 6455 §5.5.1).
+    code: usize,
+    /// A tail that may not leave begins here.
+    hold: Option<u64>,
 }
 
 /// What undoes the compression of a direction's messages, which may refer to earlier ones.
@@ -147,7 +159,8 @@ impl Messages {
         if blocked && self.close(feed, end) {
             return Ok(PieceOutcome::default());
         }
-        Ok(PieceOutcome { hold_from: self.hold, blocked })
+        let control = self.control.as_ref().and_then(|control| control.hold);
+        Ok(PieceOutcome { hold_from: self.hold.into_iter().chain(control).min(), blocked })
     }
 
     /// Makes the frame of a blocked message a Close frame, and overwrites what has come of the direction behind it, up to `end`.
@@ -173,7 +186,10 @@ impl Messages {
     pub fn decide(&mut self, feed: &mut Feed<'_>, handshake: &mut Transaction) -> bool {
         self.hold = None;
         let (content, request) = message(handshake, feed.dir);
-        content.decide(feed, request)
+        let blocked = content.decide(feed, request);
+        let Some(control) = &mut self.control else { return blocked };
+        control.hold = None;
+        control.content.decide(feed, request) || blocked
     }
 
     /// A frame begins, and with it a message unless it goes on with one. True: it must not pass.
@@ -188,7 +204,7 @@ impl Messages {
             };
             report::tell(feed, &handshake.request, Body::Websocket(event));
         }
-        if !matches!(frame.opcode, Opcode::Text | Opcode::Binary) {
+        if frame.opcode == Opcode::Continuation {
             return false;
         }
         let response_rules = handshake.response_rules;
@@ -197,6 +213,14 @@ impl Messages {
             Dir::ToServer => content.selection,
             Dir::ToClient => response_rules,
         };
+        if frame.opcode.is_control() {
+            if rules.scans(Part::Body) && frame.len > 0 {
+                let control = self.control.insert(Box::default());
+                control.code = if frame.opcode == Opcode::Close { 2 } else { 0 };
+                control.content.begin(rules, Reading::Scan, false);
+            }
+            return false;
+        }
         let binary = frame.opcode == Opcode::Binary;
         if !rules.scans(Part::Body) {
             content.begin(rules, Reading::Skip, binary);
@@ -249,9 +273,6 @@ impl Messages {
         handshake: &mut Transaction,
         (at, bytes, mask): (u64, &[u8], Option<Mask>),
     ) -> bool {
-        if self.frame.is_none_or(|frame| frame.opcode.is_control()) {
-            return false;
-        }
         let mut plain = bytes;
         if let Some(mask) = mask {
             self.plain.clear();
@@ -259,20 +280,36 @@ impl Messages {
             mask.apply(at, &mut self.plain);
             plain = &self.plain;
         }
-        let (content, request) = message(handshake, feed.dir);
+        let is_control = self.frame.is_some_and(|frame| frame.opcode.is_control());
+        let (message, request) = message(handshake, feed.dir);
+        let (content, hold, skip) = match (is_control, &mut self.control) {
+            (false, _) => (message, &mut self.hold, 0),
+            (true, Some(control)) => {
+                let skip = control.code.min(plain.len());
+                control.code -= skip;
+                (&mut control.content, &mut control.hold, skip)
+            }
+            (true, None) => return false,
+        };
         content.mask = mask;
+        let (at, plain) = (at + skip as u64, plain.get(skip..).unwrap_or_default());
         let outcome = content.piece(feed, request, at, plain, false);
-        self.hold = outcome.hold_from;
+        *hold = outcome.hold_from;
         outcome.blocked
     }
 
     fn end(&mut self, feed: &mut Feed<'_>, handshake: &mut Transaction, at: u64) -> bool {
-        let ends_message = |frame: &Frame| frame.fin && !frame.opcode.is_control();
-        if self.frame.take().filter(ends_message).is_none() {
-            return false;
-        }
         let (content, request) = message(handshake, feed.dir);
-        self.hold = None;
+        match self.frame.take() {
+            Some(frame) if frame.opcode.is_control() => {
+                let control = self.control.take();
+                return control.is_some_and(|mut control| {
+                    control.content.piece(feed, request, at, &[], true).blocked
+                });
+            }
+            Some(frame) if frame.fin => self.hold = None,
+            _ => return false,
+        }
         if !matches!(self.inflate, Inflate::Lent) {
             return content.piece(feed, request, at, &[], true).blocked;
         }

@@ -114,6 +114,39 @@ fn a_card_is_masked_under_the_frames_own_key_however_it_is_cut_and_fragmented() 
 }
 
 #[test]
+fn what_control_frames_carry_is_content_too() {
+    // Between the two fragments of a message that waits for its end.
+    let around = |card: &str, control: &[u8], key| {
+        let (head, tail) = card.as_bytes().split_at(9);
+        let head = framed(0x01, head, key);
+        let ping = framed(0x89, control, key);
+        [head, ping, framed(0x80, tail, key)].concat()
+    };
+    for (dir, key) in [(Dir::ToClient, None), (Dir::ToServer, Some(KEY))] {
+        let sent = around("4111111111111111", b"at 5500005555555559 ", key);
+        let wanted = around("9999999999999999", b"at **************** ", key);
+        // A status code that would be a digit in front of the reason.
+        let bye = |reason: &str| framed(0x88, format!("\x0b\x39{reason}").as_bytes(), key);
+        let (sent, wanted) =
+            ([sent, bye("4111111111111111")].concat(), [wanted, bye("9999999999999999")].concat());
+        for size in [1, 2, 5, 1448] {
+            let mut p = switched(POLICY);
+            sent.chunks(size).for_each(|piece| p.say(dir, piece));
+            assert_eq!(raw(&mut p, dir), wanted, "{dir:?} by {size}");
+            assert_eq!(p.engine.counters().findings, 3);
+        }
+    }
+}
+
+#[test]
+fn a_blocked_control_frame_becomes_a_close_frame() {
+    let mut p = switched(POLICY);
+    p.say(Dir::ToClient, framed(0x8a, b"AKIAQ3EGZSJ7YTLBZ2K5", None));
+    let sent = raw(&mut p, Dir::ToClient);
+    assert!(sent.starts_with(&close(Dir::ToClient)) && sent[4..].iter().all(|b| *b == 0));
+}
+
+#[test]
 fn the_first_frame_may_come_with_the_servers_consent() {
     let mut p = Play::open(POLICY);
     p.say(Dir::ToServer, ASK);
