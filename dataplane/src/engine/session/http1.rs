@@ -8,9 +8,10 @@ use weir_reassembly::http2::Settings;
 
 use super::edits::Edit;
 use super::etag::Place;
+use super::head::{EachField, FieldMask, HeadFields};
 use super::reading;
 use super::report;
-use super::transaction::{EachField, FieldMask, HeadFields, SPARE, Transaction};
+use super::transaction::{SPARE, Transaction};
 use super::websocket;
 use super::{Action, Answer, Dir, Feed, Outcome};
 

@@ -5,8 +5,8 @@ use weir_inspect::policy::{Cause, ExceptionAction, Part, Selection};
 
 use super::Feed;
 use super::content::{Content, Reading};
+use super::head::HeadFields;
 use super::record::Noted;
-use super::transaction::{HeadFields, is_binary};
 
 /// Fields under which a body can't be edited without its receiver noticing (RFC 9530, RFC 3230, RFC 1864, RFC 9421).
 const SEALS: [&str; 6] = [
@@ -101,6 +101,12 @@ fn decoder(
 
 fn is_archive(content_type: &[u8]) -> bool {
     ARCHIVES.iter().any(|kind| is_media_type(content_type, kind))
+}
+
+/// Whether content of this type is binary with text in it: then a number may be glued to framing bytes.
+fn is_binary(content_type: &[u8]) -> bool {
+    let kinds = [&b"application/grpc"[..], b"application/x-protobuf", b"application/protobuf"];
+    kinds.iter().any(|kind| is_media_type(content_type, kind))
 }
 
 /// Whether a `Content-Type` begins with this media type, in any case (RFC 9110 §8.3.1).

@@ -17,9 +17,9 @@
 use weir_reassembly::http2::FrameHeader;
 use weir_reassembly::http2::frame::{HEADER_LEN, code, flag, kind, rst_stream};
 
-use super::Feed;
-use super::edits::Edit;
-use super::http2::Stream;
+use super::stream::Stream;
+use crate::engine::session::Feed;
+use crate::engine::session::edits::Edit;
 
 /// Length of a RST_STREAM and of a WINDOW_UPDATE frame (RFC 9113 §6.4, §6.9).
 const FRAME_13: u32 = 13;
