@@ -1,16 +1,18 @@
 //! The content of one message, scanned as it passes: where it lies in the stream, what may not leave yet, what was
 //! found and what follows from it.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use weir_inspect::decode::{Decoder, PartCoding, PartEvent, Parts, Unicode};
+use weir_inspect::decode::{Decoder, Unicode};
 use weir_inspect::detector::DetectorId;
 use weir_inspect::path;
 use weir_inspect::policy::{Action, Cause, Decision, Part, RuleId, Selection};
 use weir_inspect::scan::{Found, Kind, ScanState, Token, Writing, hide};
 use weir_reassembly::websocket::Mask;
 
+use super::coded::CodedParts;
 use super::edits::Edit;
 use super::reading;
 use super::report::{self, Finding};
@@ -26,9 +28,6 @@ struct Extent {
     len: u64,
     mask: Option<Mask>,
 }
-
-/// Why a match in text that is not UTF-8 is not masked.
-const UNICODE: &str = "utf-16";
 
 /// How much content before the newest piece stays mapped to the stream: as far back as the scanner may look.
 const MAPPED: u64 = 4096;
@@ -140,6 +139,11 @@ impl Content {
         }
     }
 
+    /// It is plain text, whatever its media type says.
+    pub fn set_text(&mut self) {
+        self.state.set_escapes(Writing::Text);
+    }
+
     /// Takes the next bytes of content, which lie at stream offset `at`. `last`: the message ends with them.
     pub fn piece(
         &mut self,
@@ -170,27 +174,12 @@ impl Content {
             return self.coded_piece(feed, request, at, bytes, last, Some(decoder));
         }
         self.map(from, at, bytes.len() as u64);
-        let joined;
-        let mut bytes = bytes;
-        if let Some(begun) = self.begun.take() {
-            if !begun.is_empty() || bytes.len() < Unicode::TOLD_BY {
-                joined = [&begun, bytes].concat();
-                bytes = &joined;
-            }
-            if bytes.len() < Unicode::TOLD_BY && !last {
-                self.begun = Some(bytes.to_vec());
-                let holds = !self.selection.held(Part::Body).is_empty();
-                let hold_from = self.extents.front().filter(|_| holds).map(|first| first.stream);
-                return PieceOutcome { hold_from, blocked: false };
-            }
-            if let Some(unicode) = Unicode::of(bytes)
-                && let Err(cause) = self.read_unicode(feed, unicode)
-                && reading::unreadable(feed, &self.selection, cause)
-            {
-                return PieceOutcome { hold_from: None, blocked: true };
-            }
-        }
-        let (hold, blocked) = self.scan(feed, request, bytes, last);
+        let bytes = match self.begun.take().map(|begun| self.told(feed, begun, bytes, last)) {
+            Some(Ok(all)) => all,
+            Some(Err(outcome)) => return outcome,
+            None => Cow::Borrowed(bytes),
+        };
+        let (hold, blocked) = self.scan(feed, request, &bytes, last);
         let mut outcome = PieceOutcome { blocked, hold_from: None };
         if outcome.blocked {
             // From the match on nothing of it may be read; the rest of this piece goes with it.
@@ -200,7 +189,7 @@ impl Content {
             outcome.hold_from = Some(self.stream_offset(self.length.saturating_sub(hold as u64)));
         }
         if let Some(mut parts) = self.parts.take() {
-            let coded = parts.piece(feed, request, &self.selection, (at, bytes, last));
+            let coded = parts.piece(feed, request, &self.selection, (at, &bytes, last));
             self.blocked_by = self.blocked_by.or(parts.blocked_by);
             self.parts = Some(parts);
             outcome.blocked = coded.blocked;
@@ -209,21 +198,41 @@ impl Content {
         outcome
     }
 
-    /// Parts of it may be coded, if it is multipart.
-    pub fn read_parts(&mut self, content_type: &[u8]) {
-        let parts = Parts::new(content_type);
-        self.parts = parts.map(|parts| {
-            Box::new(CodedParts { parts: Some(parts), content: None, blocked_by: None })
-        });
+    /// Tells by its first bytes in what text is written; as long as they are too few, they wait.
+    ///
+    /// # Errors
+    /// Nothing is to be scanned now.
+    fn told<'b>(
+        &mut self,
+        feed: &mut Feed<'_>,
+        begun: Vec<u8>,
+        bytes: &'b [u8],
+        last: bool,
+    ) -> Result<Cow<'b, [u8]>, PieceOutcome> {
+        let bytes = match begun.is_empty() && bytes.len() >= Unicode::TOLD_BY {
+            true => Cow::Borrowed(bytes),
+            false => Cow::Owned([&begun, bytes].concat()),
+        };
+        if bytes.len() < Unicode::TOLD_BY && !last {
+            self.begun = Some(bytes.into_owned());
+            let holds = !self.selection.held(Part::Body).is_empty();
+            let hold_from = self.extents.front().filter(|_| holds).map(|first| first.stream);
+            return Err(PieceOutcome { hold_from, blocked: false });
+        }
+        // Its receiver may take it for either, so it is read as the bytes that it is beside.
+        match Unicode::of(&bytes).map(|u| CodedParts::of_text(feed, &self.selection, u)) {
+            Some(Ok(text)) => self.parts = Some(Box::new(text)),
+            Some(Err(cause)) if reading::unreadable(feed, &self.selection, cause) => {
+                return Err(PieceOutcome { hold_from: None, blocked: true });
+            }
+            Some(Err(_)) | None => {}
+        }
+        Ok(bytes)
     }
 
-    /// It seems to be UTF-16 or UTF-32, and is read as that beside the bytes that it is: its receiver may take it for either.
-    fn read_unicode(&mut self, feed: &Feed<'_>, unicode: Unicode) -> Result<(), Cause> {
-        let mut content = coded(feed, &self.selection, Decoder::of_text(unicode), UNICODE)?;
-        content.state.set_escapes(Writing::Text);
-        let content = Some(Box::new(content));
-        self.parts = Some(Box::new(CodedParts { parts: None, content, blocked_by: None }));
-        Ok(())
+    /// Parts of it may be coded, if it is multipart.
+    pub fn read_parts(&mut self, content_type: &[u8]) {
+        self.parts = CodedParts::of_multipart(content_type).map(Box::new);
     }
 
     /// Takes the next bytes of coded content. What is found in it has no place on the wire, so nothing is masked; and
@@ -315,8 +324,7 @@ impl Content {
         request.policy.scanner().decide(&mut self.state, &mut found);
         self.undecided = None;
         let blocked = self.all_found(feed, request, found);
-        let coded = self.parts.as_mut().and_then(|parts| parts.content.as_mut());
-        coded.is_some_and(|content| content.decide(feed, request)) || blocked
+        self.parts.as_mut().is_some_and(|parts| parts.decide(feed, request)) || blocked
     }
 
     fn all_found(&mut self, feed: &mut Feed<'_>, request: &Request, mut found: Vec<Found>) -> bool {
@@ -453,82 +461,4 @@ impl Content {
         }
         blocks
     }
-}
-
-/// The coded parts of a multipart body: each is a content of its own, of which nothing has a place on the wire.
-struct CodedParts {
-    /// None: all of the body is one.
-    parts: Option<Parts>,
-    /// The part that is being read.
-    content: Option<Box<Content>>,
-    /// The rule that ended the message.
-    blocked_by: Option<RuleId>,
-}
-
-impl CodedParts {
-    /// Takes the next bytes of the body.
-    fn piece(
-        &mut self,
-        feed: &mut Feed<'_>,
-        request: &Request,
-        rules: &Selection,
-        (at, bytes, last): (u64, &[u8], bool),
-    ) -> PieceOutcome {
-        let mut outcome = PieceOutcome::default();
-        let CodedParts { parts, content, blocked_by } = self;
-        let mut read = |feed: &mut Feed<'_>, content: &mut Content, bytes: &[u8], last| {
-            let PieceOutcome { hold_from, blocked } = content.piece(feed, request, at, bytes, last);
-            *blocked_by = blocked_by.or(content.blocked_by);
-            outcome = PieceOutcome { hold_from, blocked: outcome.blocked | blocked };
-        };
-        let mut unreadable = false;
-        let mut each = |event: PartEvent<'_>| match (event, content.as_mut()) {
-            (PartEvent::Begin(coding), _) => match part(feed, rules, coding) {
-                Ok(begun) => *content = Some(Box::new(begun)),
-                Err(cause) => unreadable |= reading::unreadable(feed, rules, cause),
-            },
-            (PartEvent::Bytes(bytes), Some(content)) => read(feed, content, bytes, false),
-            (PartEvent::End, Some(ended)) => {
-                read(feed, ended, &[], true);
-                *content = None;
-            }
-            (_, None) => {}
-        };
-        match parts {
-            Some(parts) => parts.feed(bytes, &mut each),
-            None => each(PartEvent::Bytes(bytes)),
-        }
-        if let Some(content) = content.as_mut().filter(|_| last) {
-            read(feed, content, &[], true);
-        }
-        outcome.blocked |= unreadable;
-        outcome
-    }
-}
-
-/// Begins the content of a coded part.
-fn part(feed: &Feed<'_>, rules: &Selection, coding: PartCoding) -> Result<Content, Cause> {
-    let decoder = coding.decoder().map_err(|_| Cause::Undecodable)?;
-    let why = match coding {
-        PartCoding::Gzip => reading::CODED,
-        PartCoding::Zip | PartCoding::Base64Zip => reading::ARCHIVED,
-    };
-    coded(feed, rules, decoder, why)
-}
-
-/// Begins a content that is read beside another. `why`: nothing in it can be masked.
-fn coded(
-    feed: &Feed<'_>,
-    rules: &Selection,
-    decoder: Decoder,
-    why: &'static str,
-) -> Result<Content, Cause> {
-    if feed.cx.decoders_in_use() >= feed.cx.settings.limits.decoders {
-        return Err(Cause::Overload);
-    }
-    let mut content = Content::default();
-    content.begin(*rules, Reading::Scan, false);
-    content.sealed = Some(why);
-    content.undo(Box::new(decoder), feed.cx.decoder_token());
-    Ok(content)
 }

@@ -8,6 +8,7 @@
 //! ```
 
 mod behaviour;
+mod coded;
 mod content;
 mod detect;
 mod edits;
