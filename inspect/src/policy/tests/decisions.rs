@@ -1,210 +1,10 @@
-//! Tests of the whole policy, most of them as data under `tests/policy`.
+//! What policies say of messages, findings and callers.
 
-use crate::scan::Detector;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
-use proptest::prelude::*;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-
-use super::diagnostic::Report;
 use super::*;
 use crate::endpoints::Endpoints;
-
-fn data(file: &str) -> PathBuf {
-    Path::new("tests/policy").join(file)
-}
-
-/// The published files, beside this crate.
-fn configs() -> PathBuf {
-    PathBuf::from("../configs")
-}
-
-fn load<T: DeserializeOwned>(file: &str) -> T {
-    let source = std::fs::read_to_string(data(file)).unwrap();
-    let mut report = Report::default();
-    let root = yaml::parse(&source, &mut report);
-    serde_json::from_value(root.unwrap_or_else(|| panic!("{report:?}")).to_json()).unwrap()
-}
-
-fn compiled(source: &str) -> Policy {
-    Policy::compile(source).unwrap_or_else(|errors| panic!("{errors:#?}")).0
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Refused {
-    policy: String,
-    #[serde(default)]
-    accepted: bool,
-    expected: Vec<String>,
-}
-
-#[test]
-fn every_error_is_reported_with_its_line_and_column() {
-    for Refused { policy, accepted, expected } in load::<Vec<Refused>>("errors.yaml") {
-        let (found, accepts) = match Policy::compile(&policy) {
-            Ok((_, warnings)) => (warnings, true),
-            Err(errors) => (errors, false),
-        };
-        let found: Vec<_> = found.iter().map(ToString::to_string).collect();
-        assert_eq!(found, expected, "{policy}");
-        assert_eq!(accepts, accepted, "{policy}");
-    }
-}
-
-const TENANTS: &str = "version: 1
-mode: enforce
-tenants:
-  - {name: a, addresses: [10.1.0.0/16], file: a.yaml}
-  - {name: b, addresses: [10.2.0.0/16], file: b.yaml}
-rules:
-  - {name: all, direction: response, detect: [payment-card], action: mask}
---- # file: a.yaml
-services: [{name: shop, ports: [80]}]
-detectors: [{name: order, category: pci, literal: 'ORDER-'}]
-rules:
-  - {name: all, services: [shop], detect: ['category:pci', order], action: block}
-tests:
-  - {given: {server: '10.1.0.9:80', body: 'ORDER-'}, expect: block, rule: all}
-  - {given: {service: shop, server: '10.2.0.9:80', body: 'ORDER-'}, expect: pass}
---- # file: b.yaml
-rules:
-  - {name: all, detect: ['category:pci'], action: alert}
-tests:
-  - {given: {server: '10.2.0.9:80', body: 'ORDER-'}, expect: pass}
-  - {given: {server: '10.2.0.9:80', response: '4111 1111 1111 1111'}, expect: mask}
-  - {given: {server: '10.3.0.9:80', body: '4111 1111 1111 1111'}, expect: pass}
-";
-
-#[test]
-fn a_tenants_file_is_about_its_own_addresses_alone() {
-    let policy = compiled(TENANTS);
-    let names: Vec<_> = policy.in_order().iter().map(|rule| rule.name.to_owned()).collect();
-    assert_eq!(names, ["a/all", "all", "b/all"]);
-    let service = policy
-        .service_of([10, 1, 0, 9].into(), 80, Vlans::default(), None)
-        .map(|id| policy.service_name(id));
-    assert_eq!(service, Some("a/shop"));
-    assert_eq!(policy.service_of([10, 2, 0, 9].into(), 80, Vlans::default(), None), None);
-    // Another text for one tenant changes nothing for the other.
-    let less = replace_tenant(TENANTS, "a", "rules: [{name: x, detect: [email], action: mask}]\n")
-        .unwrap();
-    let policy = compiled(&less);
-    assert_eq!(policy.in_order().len(), 3);
-}
-
-const DOMAINS: &str = "version: 1
-mode: enforce
-inventory: pods.txt
-tenants:
-  - {name: a, vlans: [100], file: a.yaml}
-  - {name: b, addresses: [10.0.0.0/8], vlans: [200], file: b.yaml}
-  - {name: c, namespace: shop, labels: [tier=web], vlans: [0], file: c.yaml}
-services:
-  - {name: web, labels: [tier=web]}
-  - {name: gone, namespace: nobody}
-rules:
-  - {name: internal, identity: {services: [web]}, paths: [/internal], action: block}
-  - {name: none, identity: {services: [gone]}, action: block}
---- # file: a.yaml
-rules: [{name: r, detect: [email], action: mask}]
-tests:
-  - {given: {server: '10.0.0.9:80', vlans: [100], body: 'ann@example.com'}, expect: mask, rule: r}
-  - {given: {server: '10.0.0.9:80', vlans: [100, 7], body: 'ann@example.com'}, expect: mask}
-  - {given: {server: '10.0.0.9:80', body: 'ann@example.com'}, expect: pass}
---- # file: b.yaml
-services: [{name: s, ports: [80]}]
-rules: [{name: r, services: [s], detect: [email], action: block}]
-tests:
-  - {given: {service: s, server: '10.0.0.9:80', vlans: [200], body: 'ann@example.com'}, expect: block, rule: r}
-  - {given: {server: '11.0.0.9:80', vlans: [200], body: 'ann@example.com'}, expect: pass}
---- # file: c.yaml
-rules: [{name: r, detect: [email], action: tokenize}]
-tests:
-  - {given: {server: '192.0.2.7:80', body: 'ann@example.com'}, expect: tokenize, rule: r}
-  - {given: {server: '192.0.2.8:80', body: 'ann@example.com'}, expect: pass}
-  - {given: {server: '192.0.2.8:80', source: 192.0.2.7, url: /internal}, expect: block, rule: internal}
-  - {given: {server: '192.0.2.7:80', vlans: [100], body: 'ann@example.com'}, expect: mask}
---- # file: pods.txt
-192.0.2.7 shop app=cart tier=web
-192.0.2.8 shop app=db
-";
-
-#[test]
-fn tenants_are_told_apart_by_vlan_and_by_labels_too() {
-    // The operator's tests stand in the tenants' files, too: a rule that names no tenant is no tenant's.
-    let source = DOMAINS.replace(", rule: internal", "");
-    let (policy, warnings) =
-        Policy::compile(&source).unwrap_or_else(|errors| panic!("{errors:#?}"));
-    let warnings: Vec<_> = warnings.iter().map(ToString::to_string).collect();
-    assert_eq!(warnings, ["10:29: warning: the inventory has no such workload"]);
-    let vlan = |outer| Vlans { outer, inner: 0 };
-    let service = |vlans| {
-        let id = policy.service_of([10, 0, 0, 9].into(), 80, vlans, None);
-        id.map(|id| policy.service_name(id))
-    };
-    assert_eq!((service(vlan(200)), service(vlan(100))), (Some("b/s"), None));
-    // Where tenants alone have rules, what is no tenant's is not inspected.
-    let (_, tenants) = DOMAINS.split_once("--- #").unwrap();
-    let alone =
-        "version: 1\ntenants: [{name: a, vlans: [100], file: a.yaml}]\n--- #".to_owned() + tenants;
-    let alone = compiled(&alone);
-    assert!(alone.flow_relevant([1, 2, 3, 4].into(), 5, vlan(100)));
-    assert!(!alone.flow_relevant([1, 2, 3, 4].into(), 5, vlan(101)));
-}
-
-#[test]
-fn descriptor_sets_come_with_the_policy() {
-    const MAIN: &str = "version: 1\ndescriptors: [order.desc]\nrules: [{name: r, detect: [email], action: alert}]\n";
-    let with = |text: &str| format!("{MAIN}--- # file: order.desc\n{text}");
-    let policy = compiled(&with(&descriptors::to_text(&descriptors::tests::orders())));
-    let path =
-        |target: &[u8]| policy.named_path(target, Direction::Response, None, "#3.5".to_owned());
-    assert_eq!(path(b"/order.OrderService/Get"), "order.OrderReply.items.card (#3.5)");
-    assert_eq!(path(b"/x"), "#3.5");
-    for (source, wanted) in [
-        (MAIN.to_owned(), "2:15: error: `order.desc` did not come with the policy"),
-        (with("x\n"), "2:15: error: `order.desc`: it is not base64"),
-        (with("CgE=\n"), "2:15: error: `order.desc`: it is no descriptor set"),
-    ] {
-        let errors = Policy::compile(&source).unwrap_err();
-        assert!(errors.len() == 1 && errors[0].to_string().starts_with(wanted), "{errors:?}");
-    }
-}
-
-#[test]
-fn bodies_that_no_call_names_are_the_messages_that_the_policy_or_the_media_type_says() {
-    const MAIN: &str = "version: 1
-descriptors: [order.desc]
-messages:
-  - {paths: ['/orders/{id}'], response: order.OrderReply, request: order.OrderRequest}
-rules: [{name: r, detect: [email], action: alert}]
-";
-    let with = |main: &str| {
-        format!(
-            "{main}--- # file: order.desc\n{}",
-            descriptors::to_text(&descriptors::tests::orders())
-        )
-    };
-    let policy = compiled(&with(MAIN));
-    let path = |target: &str, direction, message| {
-        policy.named_path(target.as_bytes(), direction, message, "#3.5".to_owned())
-    };
-    use Direction::{Request, Response};
-    let reply = "order.OrderReply.items.card (#3.5)";
-    assert_eq!(path("/orders/17?x=/", Response, None), reply);
-    assert_eq!(path("/orders/17", Request, None), "#3.5", "a request has no such field");
-    assert_eq!(path("/other", Response, Some("order.OrderReply")), reply);
-    assert_eq!(path("/orders/17", Response, Some("order.Item")), reply, "the policy knows better");
-    assert_eq!(path("/other", Response, Some("x")), "#3.5");
-    let errors = Policy::compile(&with(&MAIN.replace("order.OrderReply,", "order.OrderReplay,")));
-    assert_eq!(
-        errors.unwrap_err()[0].to_string(),
-        "4:41: error: no descriptor set has a message `order.OrderReplay`; did you mean `order.OrderReply`?"
-    );
-}
+use crate::scan::Detector;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -303,61 +103,6 @@ fn messages_and_findings_are_decided_as_the_tables_say() {
 }
 
 #[test]
-fn every_published_policy_compiles_without_a_warning() {
-    let mut files: Vec<_> = std::fs::read_dir(configs())
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            let name = path.file_name().unwrap().to_string_lossy();
-            name.starts_with("policy") && name.ends_with(".yaml")
-        })
-        .collect();
-    assert!(files.len() >= 4, "{files:?}");
-    files.push(data("http-evader.yaml"));
-    files.push(configs().join("tenants/policy.yaml"));
-    for file in files {
-        let source = bundle::read_files(&file).unwrap();
-        let (_, warnings) =
-            Policy::compile(&source).unwrap_or_else(|e| panic!("{}: {e:#?}", file.display()));
-        assert_eq!(warnings, [], "{}", file.display());
-    }
-}
-
-#[test]
-fn the_published_schema_is_the_enforced_one() {
-    let path = configs().join("policy.schema.json");
-    if std::env::var_os("WEIR_UPDATE").is_some() {
-        let current = serde_json::to_string_pretty(&json_schema()).unwrap();
-        std::fs::write(&path, current + "\n").unwrap();
-    }
-    let published = std::fs::read_to_string(&path).unwrap_or_default();
-    let published: serde_json::Value = serde_json::from_str(&published).unwrap_or_default();
-    assert!(published == json_schema(), "configs/policy.schema.json: run with WEIR_UPDATE=1");
-}
-
-#[test]
-fn caps_are_errors() {
-    let policy = |rules: usize, services: usize| {
-        let mut source = String::from("version: 1\nservices:\n");
-        (0..services).for_each(|i| source += &format!("  - name: s{i}\n"));
-        source += "rules:\n";
-        (0..rules).for_each(|i| {
-            source += &format!("  - {{name: r{i}, methods: [GET], action: alert}}\n")
-        });
-        Policy::compile(&source).map_err(|e| e.iter().map(ToString::to_string).collect::<Vec<_>>())
-    };
-    assert!(policy(MAX_RULES, MAX_SERVICES).is_ok());
-    let errors = policy(MAX_RULES + 1, MAX_SERVICES + 1).unwrap_err();
-    assert_eq!(
-        errors,
-        [
-            "259:5: error: too many services: there can be 256, here are 257",
-            "517:5: error: too many rules: there can be 256, here are 257",
-        ]
-    );
-}
-
-#[test]
 fn a_flow_is_relevant_if_a_rule_could_be_about_it() {
     let policy = compiled(
         "version: 1\nservices:\n  - {name: a, addresses: [10.0.0.0/8], ports: [80]}\n  \
@@ -402,17 +147,9 @@ fn the_mode_of_the_whole_can_be_changed_alone() {
     let enforce = compiled(
         "version: 1\nmode: enforce\nrules:\n  - {name: r, detect: [email], action: mask}\n",
     );
-    let case = CaseMessage {
-        direction: Direction::Response,
-        src: None,
-        dst: [10, 0, 0, 1].into(),
-        port: 80,
-        host: None,
-        method: None,
-        path: "/".into(),
-        headers: Headers::default(),
-    };
-    let edits = |policy: &Policy| policy.select(&case.message()).edits_body();
+    let (client, server) = ([192, 0, 2, 9].into(), [10, 0, 0, 1].into());
+    let message = Message::new(Direction::Response, client, server, 80);
+    let edits = |policy: &Policy| policy.select(&message).edits_body();
     assert!(edits(&enforce));
     assert!(!edits(&enforce.with_mode(Mode::Monitor)));
     assert!(edits(&enforce.with_mode(Mode::Monitor).with_mode(Mode::Enforce)));
@@ -439,40 +176,6 @@ fn without_a_policy_everything_is_alerted_on_and_nothing_edited() {
             }
         }
         assert!(!selection.edits_body());
-    }
-}
-
-/// Real policies with a few bytes changed: much deeper into the compiler than random text comes.
-fn mutated() -> impl Strategy<Value = String> {
-    let seeds = ["policy-block.yaml", "policy-ingress-mask.yaml", "policy-demo.yaml"]
-        .map(|file| std::fs::read_to_string(configs().join(file)).unwrap());
-    let edit =
-        (any::<prop::sample::Index>(), 0usize..12, "[-:*&!{}\\[\\]\"'|>,#% \\n\\ta-z0-9/]{0,6}");
-    (prop::sample::select(seeds.to_vec()), prop::collection::vec(edit, 1..6)).prop_map(
-        |(seed, edits)| {
-            let mut text: Vec<char> = seed.chars().collect();
-            for (at, removed, inserted) in edits {
-                let at = at.index(text.len() + 1);
-                let end = (at + removed).min(text.len());
-                text.splice(at..end, inserted.chars());
-            }
-            text.into_iter().collect()
-        },
-    )
-}
-
-proptest! {
-    #[test]
-    fn no_source_panics_and_each_refusal_says_where(source in mutated()) {
-        let lines = source.lines().count().max(1) + 1;
-        if let Err(diagnostics) = Policy::compile(&source) {
-            prop_assert!(diagnostics.iter().any(|d| d.severity == Severity::Error));
-            for d in diagnostics {
-                prop_assert!((1..=lines).contains(&d.line) && d.column >= 1, "{} in\n{}", d, source);
-                // What the schema lets through must deserialise: serde's own errors have no place.
-                prop_assert!(!d.message.contains("invalid type"), "{} in\n{}", d, source);
-            }
-        }
     }
 }
 
