@@ -79,19 +79,13 @@ impl Transaction {
         let endpoint = target::find(endpoints, method, host.unwrap_or_default(), url, &path);
         self.request.endpoint = endpoint.map(|(number, _)| number);
         let message = Message {
-            vlans: feed.conn.vlans,
             host,
             method,
             path: &path,
             endpoint: endpoint.and_then(|(number, _)| endpoints.get(number)),
             may_go_elsewhere: endpoint.is_some_and(|(_, slashes)| slashes == Slashes::Keep),
             headers: &Lookup(fields),
-            ..Message::new(
-                Direction::Request,
-                feed.conn.client.0,
-                feed.conn.server.0,
-                feed.conn.server.1,
-            )
+            ..feed.message(Direction::Request)
         };
         let rules = policy.select(&message);
         self.response_rules = policy.select(&Message { direction: Direction::Response, ..message });

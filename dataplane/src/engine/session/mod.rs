@@ -27,7 +27,7 @@ mod websocket;
 
 use std::time::Duration;
 
-use weir_inspect::policy::{self, Decision, Policy};
+use weir_inspect::policy::{self, Decision, Message, Policy};
 use weir_proto::AppProto;
 use weir_reassembly::time::Time;
 use weir_reassembly::tls::HelloReader;
@@ -90,6 +90,12 @@ pub struct Feed<'a> {
 }
 
 impl Feed<'_> {
+    /// A message of this connection, of which nothing is known but its way.
+    fn message(&self, direction: policy::Direction) -> Message<'static> {
+        let Conn { client, server, vlans, .. } = self.conn;
+        Message { vlans: *vlans, ..Message::new(direction, client.0, server.0, server.1) }
+    }
+
     /// What the policy wants after an exception, as an action.
     fn exception(&mut self, cause: weir_inspect::policy::Cause, clear: u64) -> Outcome {
         use weir_inspect::policy::ExceptionAction::{Drop, Pass, Reset};

@@ -42,18 +42,8 @@ fn unknown(feed: &mut Feed<'_>, end: u64) -> Outcome {
 
 /// Whether an enforced rule refuses the connection.
 fn refuses(feed: &mut Feed<'_>, policy: &Policy, name: Option<&[u8]>, ja4: &str) -> bool {
-    let message = Message {
-        vlans: feed.conn.vlans,
-        ja4: Some(ja4),
-        host: name,
-        path: b"",
-        ..Message::new(
-            Direction::Request,
-            feed.conn.client.0,
-            feed.conn.server.0,
-            feed.conn.server.1,
-        )
-    };
+    let message =
+        Message { ja4: Some(ja4), host: name, path: b"", ..feed.message(Direction::Request) };
     let rules = policy.select(&message);
     if rules.is_empty() {
         return false;

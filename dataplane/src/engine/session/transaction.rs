@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weir_inspect::endpoints::Endpoint;
-use weir_inspect::policy::{Caller, Direction, Message, Policy, RuleId, Selection, TooLate};
+use weir_inspect::policy::{Caller, Direction, Policy, RuleId, Selection, TooLate};
 use weir_reassembly::http2::ValuePlace;
 use weir_reassembly::time::Time;
 
@@ -134,16 +134,7 @@ impl Transaction {
 
     /// Rules about a response whose request was not seen.
     pub fn judge_unasked(&mut self, feed: &mut Feed<'_>) {
-        let message = Message {
-            vlans: feed.conn.vlans,
-            ..Message::new(
-                Direction::Response,
-                feed.conn.client.0,
-                feed.conn.server.0,
-                feed.conn.server.1,
-            )
-        };
-        self.response_rules = self.request.policy.select(&message);
+        self.response_rules = self.request.policy.select(&feed.message(Direction::Response));
     }
 
     /// What the rule that ended the response says if its stream can't be ended any more.
