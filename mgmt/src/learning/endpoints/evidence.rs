@@ -25,6 +25,9 @@ const FOLLOWERS: usize = 8;
 /// How much, and which share of what follows a child must follow values, too, to agree with them: two resources that are read
 /// and written alike have less in common.
 const AGREES: (f32, f32) = (10.0, 0.6);
+/// What is less likely a value is surely a name. Only of those must less follow a child than of values: words that are unsure
+/// share what follows them with the values that they are.
+const SURELY_NAMED: f32 = 0.05;
 /// Methods that are told apart.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
@@ -61,7 +64,7 @@ pub struct Child<'t> {
     pub literal: bool,
     /// What its characters say: positive if it looks like a value.
     pub logit: f32,
-    /// Much of what follows it follows siblings that seem to be values, too, and less follows those that seem to be names.
+    /// Much of what follows it follows siblings that seem to be values, too, and less follows those that are surely names.
     pub agrees: bool,
     /// What the network judges.
     pub input: Input,
@@ -216,10 +219,16 @@ impl<'t> Children<'t> {
     /// Tells each child how it fits to the siblings that seem to be values, and to those that seem to be names.
     pub fn refine(&mut self, guesses: &[f32]) {
         let guesses = guesses.iter().copied().chain(std::iter::repeat(1.0));
-        let is_value: Vec<bool> = guesses.take(self.groups.len()).map(|g| g > 0.5).collect();
+        let guesses: Vec<f32> = guesses.take(self.groups.len()).collect();
+        let is_value: Vec<bool> = guesses.iter().map(|g| *g > 0.5).collect();
+        let is_named: Vec<bool> = guesses.iter().map(|g| *g < SURELY_NAMED).collect();
+        let surely_named = Side::new(&self.groups, &is_named, true);
         let (values, names) =
             (Side::new(&self.groups, &is_value, true), Side::new(&self.groups, &is_value, false));
-        for ((child, group), is_value) in self.list.iter_mut().zip(&self.groups).zip(&is_value) {
+        let sides = is_value.iter().zip(&is_named);
+        for ((child, group), (is_value, is_named)) in
+            self.list.iter_mut().zip(&self.groups).zip(sides)
+        {
             let others = (self.groups.len() as f32 - 1.0).max(1.0);
             let to_values = values.fit(group, *is_value);
             let to_names = names.fit(group, !*is_value);
@@ -240,7 +249,7 @@ impl<'t> Children<'t> {
             ];
             child.agrees = to_values.amount >= AGREES.0
                 && to_values.any >= AGREES.1
-                && to_names.any * 2.0 <= to_values.any;
+                && surely_named.fit(group, *is_named).any * 2.0 <= to_values.any;
             child.input.numbers.truncate(ALONE);
             child.input.numbers.extend(beside);
         }

@@ -347,6 +347,39 @@ mod tests {
     }
 
     #[test]
+    fn unsure_words_agree_with_the_values_that_are_followed_by_the_same() {
+        let networks = Networks::built_in().unwrap();
+        let mut trie = Trie::new(Limits::default());
+        let resources = ["issues", "commits", "branches", "milestones", "components", "versions"];
+        let same = resources
+            .iter()
+            .flat_map(|name| [format!("{name}/{name}-by-page"), format!("{name}/all-{name}")]);
+        let same: Vec<String> = same.collect();
+        for owner in ["x81q", "x82q", "x83q", "siemens", "monsters"] {
+            for after in &same {
+                let path = format!("{owner}/{after}");
+                let components: Vec<&str> = path.split('/').collect();
+                let path = &mut Vec::new();
+                trie.enter(&components, false, &networks.characters, &mut |_, _| vec![], path);
+            }
+        }
+        let agree = |monsters: f32| {
+            let mut children = Children::new(&trie, &[Trie::ROOT], &Place::default(), None);
+            let guess = |child: &Child<'_>| match child.name {
+                "siemens" => 0.6,
+                "monsters" => monsters,
+                _ => 0.99,
+            };
+            let guesses: Vec<f32> = children.list.iter().map(guess).collect();
+            children.refine(&guesses);
+            let agree = children.list.iter().filter(|child| child.agrees);
+            agree.map(|child| child.name).filter(|name| !name.starts_with('x')).collect::<Vec<_>>()
+        };
+        assert_eq!(agree(0.4), ["monsters", "siemens"]);
+        assert!(!agree(0.01).contains(&"siemens"), "followed by what follows a name");
+    }
+
+    #[test]
     fn among_words_that_are_values_even_odds_are_enough() {
         let networks = Networks::built_in().unwrap();
         let needs = |calls: usize, sure: f32| {
