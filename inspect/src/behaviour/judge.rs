@@ -234,8 +234,22 @@ pub struct Verdict {
 
 /// Each rule's weights of what speaks for its kind, a row a measure, in the order of [`RULES`].
 const FOR: [[f32; COLUMNS]; MEASURES] = columns(false);
-/// The same of what speaks against it where there is something of it.
-const AGAINST: [[f32; COLUMNS]; MEASURES] = columns(true);
+/// The same of what speaks against it where there is something of it, of the few measures that do.
+#[expect(clippy::indexing_slicing, reason = "a constant: the compiler would see it")]
+const AGAINST: [Option<[f32; COLUMNS]>; MEASURES] = {
+    let (columns, mut rows, mut row) = (columns(true), [None; MEASURES], 0);
+    while row < MEASURES {
+        let mut column = 0;
+        while column < COLUMNS {
+            if columns[row][column] != 0.0 {
+                rows[row] = Some(columns[row]);
+            }
+            column += 1;
+        }
+        row += 1;
+    }
+    rows
+};
 #[expect(clippy::indexing_slicing, reason = "a constant: the compiler would see it")]
 const fn columns(against: bool) -> [[f32; COLUMNS]; MEASURES] {
     let mut rows = [[0.0; COLUMNS]; MEASURES];
@@ -253,13 +267,18 @@ const fn columns(against: bool) -> [[f32; COLUMNS]; MEASURES] {
     rows
 }
 
-/// The sum of each rule.
+/// The sum of each rule. By itself: what it gives goes to memory then, and is added up in whole vector registers.
+#[inline(never)]
 fn sums(evidence: &[f32; MEASURES], robots: f32) -> [f32; COLUMNS] {
     let mut sums = [0.0; COLUMNS];
     for (sum, rule) in sums.iter_mut().zip(&RULES) {
         *sum = rule.bias + if rule.kind == Kind::Crawler { robots } else { 0.0 };
     }
     for ((evidence, for_), against) in evidence.iter().zip(&FOR).zip(&AGAINST) {
+        let Some(against) = against else {
+            sums.iter_mut().zip(for_).for_each(|(sum, for_)| *sum += for_ * evidence);
+            continue;
+        };
         let something = evidence.max(0.0);
         for ((sum, for_), against) in sums.iter_mut().zip(for_).zip(against) {
             *sum += for_ * evidence + against * something;

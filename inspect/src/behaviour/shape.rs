@@ -11,19 +11,17 @@ const ASSETS: [u64; 22] = [
     word("webp"), word("avif"), word("svg"), word("ico"), word("bmp"), word("woff"), word("woff2"), word("ttf"),
     word("otf"), word("eot"), word("mp4"), word("webm"), word("mp3"), word("wasm"),
 ];
-/// Words in the path of what checks a password or a code, by their first two letters.
-const fn logins(first: u8, second: u8) -> &'static [&'static [u8]] {
-    match (first | 0x20, second | 0x20) {
-        (b'l', b'o') => &[b"login", b"logon"],
-        (b's', b'i') => &[b"signin", b"sign-in"],
-        (b's', b'e') => &[b"session"],
-        (b'a', b'u') => &[b"auth"],
-        (b't', b'o') => &[b"token"],
-        (b'o', b't') => &[b"otp"],
-        (b'p', b'a') => &[b"password"],
-        _ => &[],
-    }
-}
+/// Words in the path of what checks a password or a code, by their first two letters: no two words have the same first letters unless
+/// they stand together here.
+const LOGINS: [(&[u8; 2], &[&[u8]]); 7] = [
+    (b"lo", &[b"login", b"logon"]),
+    (b"si", &[b"signin", b"sign-in"]),
+    (b"se", &[b"session"]),
+    (b"au", &[b"auth"]),
+    (b"to", &[b"token"]),
+    (b"ot", &[b"otp"]),
+    (b"pa", &[b"password"]),
+];
 
 /// Segments that say that programs are served, not pages.
 const APIS: [u64; 6] =
@@ -32,14 +30,19 @@ const APIS: [u64; 6] =
 const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
 
-/// What a byte may be a part of, a bit each.
-const DIGIT: u8 = 1;
-const HEXADECIMAL: u8 = 2;
-const ODD: u8 = 4;
-const LOGIN: u8 = 8;
+/// What a byte may be, a bit each: and from [`FIRST`] and [`SECOND`] on, of which of [`LOGINS`] it is the first or the second letter.
+const DIGIT: u32 = 1;
+const HEXADECIMAL: u32 = 2;
+const ODD: u32 = 4;
+/// The end of a stem.
+const END: u32 = 8;
+const FIRST: u32 = 8;
+const SECOND: u32 = 16;
+/// `' " < > NUL` and what else values of names, numbers and words seldom hold.
+const ODD_BYTES: [u8; 12] = *b"'\"<>`\\|;\0.:%";
 
 #[expect(clippy::indexing_slicing, reason = "a constant: the compiler would see it")]
-const CLASSES: [u8; 256] = {
+const CLASSES: [u32; 256] = {
     let mut classes = [0; 256];
     let mut byte = 0;
     while byte < 256 {
@@ -49,18 +52,29 @@ const CLASSES: [u8; 256] = {
     classes
 };
 
-const fn class(byte: u8) -> u8 {
+#[expect(clippy::indexing_slicing, reason = "only in a constant: the compiler would see it")]
+const fn class(byte: u8) -> u32 {
     let digit = if byte.is_ascii_digit() { DIGIT } else { 0 };
     let hexadecimal = if byte.is_ascii_hexdigit() || byte == b'-' { HEXADECIMAL } else { 0 };
-    let odd = match byte {
-        b'\'' | b'"' | b'<' | b'>' | b'`' | b'\\' | b'|' | b';' | 0 | b'.' | b':' | b'%' => ODD,
-        _ => 0,
-    };
-    let login = match byte | 0x20 {
-        b'l' | b's' | b'a' | b't' | b'o' | b'p' => LOGIN,
-        _ => 0,
-    };
-    digit | hexadecimal | odd | login
+    let end = if byte == b'.' || byte == b'/' { END } else { 0 };
+    let mut class = digit | hexadecimal | end;
+    let mut at = 0;
+    while at < ODD_BYTES.len() {
+        class |= if ODD_BYTES[at] == byte { ODD } else { 0 };
+        at += 1;
+    }
+    let mut at = 0;
+    while at < LOGINS.len() {
+        let [first, second] = *LOGINS[at].0;
+        class |= if byte | 0x20 == first { 1 << FIRST << at } else { 0 };
+        class |= if byte | 0x20 == second { 1 << SECOND << at } else { 0 };
+        at += 1;
+    }
+    class
+}
+
+fn class_of(byte: u8) -> u32 {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or(0)
 }
 
 /// A short word in lower case as a number.
@@ -136,17 +150,17 @@ impl Shape {
             icon: path == b"/favicon.ico" || path.starts_with(b"/apple-touch-icon"),
             odd,
         };
-        let mut last: &[u8] = b"";
-        for segment in path.split(|b| *b == b'/') {
-            if template.is_none() {
-                shape.segment(segment);
+        match template {
+            None => {
+                let mut rest = Some(path);
+                while let Some(segments) = rest {
+                    rest = shape.segment(segments);
+                }
             }
-            last = segment;
+            Some(template) => shape.along(template, path),
         }
-        if let Some(template) = template {
-            shape.along(template, path);
-        }
-        let suffix = last.iter().rposition(|b| *b == b'.').and_then(|at| last.get(at + 1..));
+        // What lies behind the last dot holds a slash if it is not of the last segment, and is no suffix then.
+        let suffix = memchr::memrchr(b'.', path).and_then(|at| path.get(at + 1..));
         if suffix.map(word_of).is_some_and(|suffix| suffix != 0 && ASSETS.contains(&suffix)) {
             shape.surface = Surface::Asset;
         }
@@ -156,9 +170,13 @@ impl Shape {
         shape
     }
 
-    fn segment(&mut self, segment: &[u8]) {
-        let looks = Looks::of(segment);
-        let (stem, suffix) = segment.split_at_checked(looks.stem).unwrap_or((segment, b""));
+    /// Takes the first one of the segments; what comes after its slash, if there is one.
+    fn segment<'p>(&mut self, segments: &'p [u8]) -> Option<&'p [u8]> {
+        let looks = Looks::of(segments);
+        let (stem, after) = segments.split_at_checked(looks.stem).unwrap_or((segments, b""));
+        let end = if after.first() == Some(&b'.') { memchr::memchr(b'/', after) } else { Some(0) };
+        let (suffix, after) =
+            end.and_then(|end| after.split_at_checked(end)).unwrap_or((after, b""));
         let is_object = looks.is_id(stem);
         if is_object {
             self.take_id(stem);
@@ -167,13 +185,13 @@ impl Shape {
         if !suffix.is_empty() {
             self.template = hash(self.template, suffix);
         }
-        if is_object {
-            return;
+        if !is_object {
+            if is_version(stem) || is_api(stem) {
+                self.surface = Surface::Api;
+            }
+            self.login |= looks.login;
         }
-        if is_version(stem) || stem.len() < 8 && APIS.contains(&word_of(stem)) {
-            self.surface = Surface::Api;
-        }
-        self.login |= looks.login;
+        after.split_first().map(|(_, rest)| rest)
     }
 
     /// Goes along a learnt template. What comes of it is what its segments' looks would say, if these said the same.
@@ -216,12 +234,13 @@ fn parts(target: &[u8]) -> (&[u8], &[u8], bool) {
         Some((path, query)) => (path, query.get(1..).unwrap_or_default()),
         None => (target, &b""[..]),
     };
-    (path, query, odd(path) || odd(query))
+    // No code goes across the question mark.
+    (path, query, odd(target))
 }
 
-/// What a segment's bytes come to.
+/// What the bytes of a segment's stem come to.
 struct Looks {
-    /// Its length up to the first dot.
+    /// Its length: up to the first dot, or else all of the segment.
     stem: usize,
     /// Of the stem: digits, and whether all of it is hexadecimal.
     digits: usize,
@@ -230,25 +249,23 @@ struct Looks {
 }
 
 impl Looks {
-    fn of(segment: &[u8]) -> Looks {
-        let (mut stem, mut digits, mut all, mut login) = (0, 0, HEXADECIMAL, false);
-        let mut rest = segment;
-        while let Some((first, after)) = rest.split_first() {
-            if *first == b'.' {
+    /// Of the first one of these segments.
+    fn of(segments: &[u8]) -> Looks {
+        let (mut stem, mut digits, mut all) = (0, 0, HEXADECIMAL);
+        let (mut before, mut pairs) = (0, 0);
+        for byte in segments {
+            let class = class_of(*byte);
+            if class & END != 0 {
                 break;
             }
-            let class = CLASSES.get(usize::from(*first)).copied().unwrap_or(0);
-            digits += usize::from(class & DIGIT);
+            digits += (class & DIGIT) as usize;
             all &= class;
-            if class & LOGIN != 0
-                && let Some(second) = after.first()
-            {
-                login |= logins(*first, *second).iter().any(|word| starts_with(rest, word));
-            }
+            // Without a branch: these letters are common, and the words are not.
+            pairs |= before << (SECOND - FIRST) & class;
+            before = class;
             stem += 1;
-            rest = after;
         }
-        // A word that goes on behind the dot is none of the stem.
+        let login = pairs >> SECOND != 0 && holds_login(segments.get(..stem).unwrap_or_default());
         Looks { stem, digits, hexadecimal: all != 0, login }
     }
 
@@ -259,6 +276,16 @@ impl Looks {
                 && (self.digits > 2 || self.hexadecimal)
                 && memchr::memchr(b'%', stem).is_none()
     }
+}
+
+fn holds_login(mut stem: &[u8]) -> bool {
+    while !stem.is_empty() {
+        if LOGINS.iter().flat_map(|(_, words)| *words).any(|word| starts_with(stem, word)) {
+            return true;
+        }
+        stem = stem.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 /// The path of a URL with `{id}` for what is one by its looks: what people read for the hash that [`Shape::template`] is, and which
@@ -277,8 +304,8 @@ pub fn template(target: &str) -> String {
 fn is_id(text: &[u8]) -> bool {
     let (mut digits, mut all) = (0, HEXADECIMAL);
     for byte in text {
-        let class = CLASSES.get(usize::from(*byte)).copied().unwrap_or(0);
-        digits += usize::from(class & DIGIT);
+        let class = class_of(*byte);
+        digits += (class & DIGIT) as usize;
         all &= class;
     }
     Looks { stem: text.len(), digits, hexadecimal: all != 0, login: false }.is_id(text)
@@ -287,6 +314,12 @@ fn is_id(text: &[u8]) -> bool {
 /// `v1`, `v2beta1`
 fn is_version(text: &[u8]) -> bool {
     text.len() <= 8 && matches!(text, [b'v', digit, ..] if digit.is_ascii_digit())
+}
+
+/// A segment that says that programs are served.
+fn is_api(text: &[u8]) -> bool {
+    matches!(text, [b'a' | b'r' | b'g' | b'j' | b'A' | b'R' | b'G' | b'J', ..])
+        && APIS.contains(&word_of(text))
 }
 
 /// The number that a text is, with or without a plus sign in front.
@@ -304,10 +337,13 @@ fn odd(text: &[u8]) -> bool {
     // ' " < > NUL CR LF \ ` ; | and a percent sign that was encoded twice.
     const CODES: [&[u8]; 12] =
         [b"27", b"22", b"3c", b"3e", b"00", b"0d", b"0a", b"5c", b"60", b"3b", b"7c", b"25"];
+    if !may_be_odd(text) {
+        return false;
+    }
     let mut rest = text;
     while let Some((first, after)) = rest.split_first() {
         rest = after;
-        if CLASSES.get(usize::from(*first)).is_none_or(|class| class & ODD == 0) {
+        if class_of(*first) & ODD == 0 {
             continue;
         }
         let found = match first {
@@ -321,6 +357,18 @@ fn odd(text: &[u8]) -> bool {
         }
     }
     false
+}
+
+/// Whether any of [`ODD_BYTES`] is there: sixteen at a time, and the last sixteen once more where they overlap.
+fn may_be_odd(text: &[u8]) -> bool {
+    let any = |bytes: &[u8; 16]| {
+        let any = |byte: &u8| ODD_BYTES.iter().fold(0, |any, odd| any | u8::from(byte == odd));
+        bytes.iter().fold(0, |all, byte| all | any(byte)) != 0
+    };
+    match text.last_chunk() {
+        Some(last) => text.as_chunks().0.iter().any(any) || any(last),
+        None => text.iter().fold(0, |all, byte| all | class_of(*byte)) & ODD != 0,
+    }
 }
 
 fn starts_with(text: &[u8], word: &[u8]) -> bool {
@@ -352,7 +400,26 @@ pub(super) fn mixed(mut hash: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// What is looked at in whole registers, or by pairs of letters, is what byte after byte says.
+        #[test]
+        fn quick_looks_see_what_slow_ones_see(
+            parts in prop::collection::vec("[a-z-]{0,20}|LOGin|sign-in|to|otp|passwor|%|%27|\\.\\./|:|//|<|[0-9]{1,9}", 0..8)
+        ) {
+            let text = parts.concat();
+            let bytes = text.as_bytes();
+            prop_assert_eq!(may_be_odd(bytes), bytes.iter().any(|b| ODD_BYTES.contains(b)));
+            let words = || LOGINS.iter().flat_map(|(_, words)| *words);
+            let has = |stem: &str| words().any(|w| stem.contains(std::str::from_utf8(w).unwrap()));
+            let stems = text.split('/').map(|s| s.split('.').next().unwrap().to_lowercase());
+            let is_login = stems.filter(|stem| !is_id(stem.as_bytes())).any(|stem| has(&stem));
+            prop_assert_eq!(Shape::of(b"GET", b"", bytes).login, is_login);
+        }
+    }
 
     #[test]
     fn ids_are_left_out_of_templates() {
@@ -389,6 +456,8 @@ mod tests {
             ("/", Surface::Page),
             ("/blog/geekery/a.html", Surface::Page),
             ("/style.CSS?v=3", Surface::Asset),
+            ("/app.min.js", Surface::Asset),
+            ("/a.css/b", Surface::Page),
             ("/v2/orders", Surface::Api),
             ("/identity/api/auth/login", Surface::Api),
         ] {
