@@ -11,6 +11,8 @@ const HALF_LIFE: f64 = 24.0 * 3600.0;
 /// Time constants of what happens at once, and of what goes on for a while. Seconds.
 const MOMENT: f64 = 10.0;
 const WHILE: f64 = 300.0;
+/// The same of what goes on for longer than any visit of a person's. Seconds.
+const LONG_WHILE: f64 = 3600.0;
 /// What is left of a moment is what is left of a while to this power.
 const MOMENTS: i32 = (WHILE / MOMENT) as i32;
 /// The sums grow older at most so often: of what they forget, a twentieth of a percent waits for it. Seconds.
@@ -131,6 +133,8 @@ pub struct Identity {
     /// Requests within [`MOMENT`] and within [`WHILE`].
     pub(super) burst: f32,
     pub(super) pace: f32,
+    /// The same within [`LONG_WHILE`]; it grows older with the sums.
+    pub(super) lasting: f32,
     /// Server's seconds and bytes within [`WHILE`].
     pub(super) work: f32,
     pub(super) drawn: f32,
@@ -176,6 +180,7 @@ impl Identity {
         let weight = if fetched { ASSET_WEIGHT } else { 1.0 };
         self.burst += weight;
         self.pace += weight;
+        self.lasting += weight;
         let duration = seen.duration.map(|seconds| seconds.clamp(0.0, LONGEST) as f32);
         // What was refused would have taken as long as the rest: who is stopped does not look better for it.
         let refused = seen.status == 0 && self.sums.timed > 0.0;
@@ -247,6 +252,7 @@ impl Identity {
         }
         if now - self.aged >= AGEING {
             self.sums.decay(((self.aged - now) / HALF_LIFE).exp2() as f32);
+            self.lasting *= ((self.aged - now) / LONG_WHILE).exp() as f32;
             self.aged = now;
         }
         let while_ = ((-elapsed / WHILE) as f32).exp();

@@ -92,6 +92,8 @@ const fn usual(measure: Measure) -> Usual {
     let (end, scale) = match measure {
         Burst => (1.1, 0.6), // 2 a second
         Pace => (3.0, 0.7),  // 20 a minute
+        // 10 a minute: half an hour of a person's pace
+        Lasting => (2.4, 0.4),
         Haste => (1.2, 0.7), // one in 6 s
         Regularity => (0.35, 0.25),
         Missing => (0.12, 0.12),
@@ -176,7 +178,7 @@ const RULES: [Rule; COLUMNS] = [
     Rule {
         kind: Kind::Flood,
         bias: -4.0,
-        weights: &[(Burst, 1.8), (Pace, 1.2), (Repeats, 0.4), (Consumed, 0.2)],
+        weights: &[(Burst, 1.8), (Pace, 1.2), (Lasting, 1.2), (Repeats, 0.4), (Consumed, 0.2)],
     },
     Rule {
         kind: Kind::Scraping,
@@ -425,6 +427,7 @@ impl fmt::Display for Reason {
         match self.measure {
             Burst => write!(f, "{count:.1} requests a second"),
             Pace => write!(f, "{count:.0} requests a minute"),
+            Lasting => write!(f, "{count:.0} requests a minute for an hour"),
             Haste => write!(f, "a request each {:.1} s", 20.0 / value.exp()),
             Regularity => write!(f, "gaps that hardly differ"),
             Missing => write!(f, "{share:.0} % for what does not exist"),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::identity::Identity;
 
 /// How many measures there are.
-pub const MEASURES: usize = 23;
+pub const MEASURES: usize = 24;
 /// A share is mixed with so many imagined requests of ordinary behaviour, so that one request proves nothing; a share of
 /// pages with a fourth of that, since a page is several requests.
 const CAUTION: f32 = 4.0;
@@ -23,6 +23,8 @@ pub enum Measure {
     Burst,
     /// Requests a minute within about five minutes; `ln(1 + x)`.
     Pace,
+    /// Requests a minute within about an hour; `ln(1 + x)`: nobody keeps a quick pace for so long.
+    Lasting,
     /// How far the usual gap between requests lies below 20 s; natural logarithm.
     Haste,
     /// How much less the gaps differ than a person's; natural logarithm.
@@ -72,6 +74,7 @@ impl Measure {
     pub const ALL: [Measure; MEASURES] = [
         Measure::Burst,
         Measure::Pace,
+        Measure::Lasting,
         Measure::Haste,
         Measure::Regularity,
         Measure::Missing,
@@ -139,7 +142,7 @@ impl Identity {
         let sure = s.gaps / (s.gaps + FEW_GAPS);
         // Who logs in as well mistypes now and then: an office behind one address.
         let failures = s.login_failures * s.login_failures / s.logins.max(f32::MIN_POSITIVE);
-        let [burst, pace, failures, new_ids, breadth, drawn, consumed, _] = ln_1p([
+        let [burst, pace, failures, new_ids, breadth, drawn, consumed, lasting] = ln_1p([
             self.burst / 10.0,
             self.pace / 5.0,
             failures,
@@ -147,11 +150,12 @@ impl Identity {
             s.new_templates,
             self.drawn / 300.0 / 1000.0,
             s.seconds,
-            0.0,
+            self.lasting / 60.0,
         ]);
         Measures([
             burst,
             pace,
+            lasting,
             known(s.gaps > 0.5, (20f32.ln() - mean_gap).max(0.0) * sure),
             known(s.gaps > 0.5, (USUAL_SPREAD - variance.sqrt()).max(0.0) * sure),
             share(s.missing, s.requests),

@@ -40,6 +40,27 @@ fn kinds_are_told_apart() {
 }
 
 #[test]
+fn a_flood_that_is_slow_and_lasts_is_told_from_a_program_that_looks_each_few_seconds() {
+    // As irregular as a person, and for several endpoints: nothing but how much it is tells.
+    let every = |gap: f64, requests: u32| {
+        let mut time = 0.0;
+        let gaps = [0.05, 3.2, 0.2, 1.1, 0.45].into_iter().cycle();
+        let places = ["/api/items/3", "/api/search", "/api/cart"].into_iter().cycle();
+        let send = |(share, place): (f64, &str)| {
+            time += share * gap;
+            (time, place.to_owned(), 200)
+        };
+        after(gaps.zip(places).take(requests as usize).map(send))
+    };
+    let flood = every(0.7, 4000);
+    assert!(flood.kind == Kind::Flood && flood.score > 0.9, "{flood:?}");
+    let brief = every(0.7, 400);
+    assert!(brief.score < 0.5, "five minutes of it: {brief:?}");
+    let monitor = every(10.0, 8640);
+    assert!(monitor.score < 0.5, "a day of it: {monitor:?}");
+}
+
+#[test]
 fn guessing_passwords_slowly() {
     let (mut identity, model) = (Identity::default(), Model::generic());
     for i in 0..40 {
