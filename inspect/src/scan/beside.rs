@@ -111,8 +111,7 @@ impl Beside {
                 });
                 spelled = longer.collect();
             }
-            let more = word.iter().skip(words::KEY).take(words::MORE).take_while(|b| **b != b'_');
-            let more: Vec<u8> = more.copied().collect();
+            let more: Vec<u8> = word.iter().skip(words::KEY).take(words::MORE).copied().collect();
             all.extend(spelled.into_iter().map(|start| [start, more.clone()].concat()));
         }
         all
@@ -165,7 +164,7 @@ impl Beside {
         }
         let text = view.bytes.get(at..).unwrap_or(&[]);
         let mut longest = None;
-        for word in &self.words {
+        for word in self.words_like(text) {
             let same = text.iter().zip(word).take_while(|(b, w)| is_of(**b, **w)).count();
             if same == word.len() {
                 longest = longest.max(Some(same));
@@ -176,16 +175,24 @@ impl Beside {
         longest.map_or(Word::Other, |length| Word::Ends(at + length))
     }
 
+    /// The words that begin with the same byte.
+    fn words_like(&self, text: &[u8]) -> impl Iterator<Item = &Vec<u8>> {
+        let first = text.first().copied().unwrap_or(0) | 0x20;
+        self.words.iter().filter(move |word| word.first() == Some(&first))
+    }
+
     /// What begins at `at`; `apart`: a separator stands in front of it.
     fn token(&self, view: &View, at: usize, apart: bool, walk: &Walk) -> Token {
         if apart {
-            let (_, longest) = self.length;
+            let (shortest, longest) = self.length;
             let is_char = |b: &&u8| self.chars.get(usize::from(**b)) == Some(&true);
             let run = view.bytes.iter().skip(at).take(longest + 1).take_while(is_char).count();
             if run <= longest && view.at(at + run) == At::Unknown && run > 0 {
                 return Token::Open;
             }
-            if let Some(stop) = self.value(view, at, run, walk) {
+            if (shortest..=longest + 1).contains(&run)
+                && let Some(stop) = self.value(view, at, run, walk)
+            {
                 return Token::Value(stop);
             }
         }
@@ -208,7 +215,7 @@ impl Beside {
         let text = view.bytes.get(at..at + length).unwrap_or(&[]);
         let known = link(text);
         let secret = known == Some(Link::Secret);
-        let own = || self.words.iter().any(|w| text.eq_ignore_ascii_case(w));
+        let own = || self.words_like(text).any(|w| text.eq_ignore_ascii_case(w));
         let unknown =
             || walk.secret && self.guess.is_none() && text.iter().all(u8::is_ascii_alphabetic);
         match known.is_some() || own() || unknown() {

@@ -11,6 +11,7 @@ use regex_automata::util::primitives::StateID;
 use regex_automata::util::{start, syntax};
 use regex_automata::{Anchored, Input, MatchKind, meta::Regex, nfa::thompson};
 use regex_syntax::hir::literal::Extractor;
+use regex_syntax::hir::{Capture, Class, Hir, HirKind, Repetition};
 use serde::Deserialize;
 
 use super::beside::begins_word;
@@ -362,8 +363,8 @@ fn distinct(text: &[u8]) -> u32 {
 }
 
 /// What all matches begin with, if it is certain and not too much.
-fn begins(hir: &regex_syntax::hir::Hir, place: Place) -> Begins {
-    let known = |bytes: usize, limit: usize| -> Option<Vec<Prefix>> {
+fn begins(hir: &Hir, place: Place) -> Begins {
+    let known = |hir: &Hir, bytes: usize, limit: usize| -> Option<Vec<Prefix>> {
         let mut extractor = Extractor::new();
         extractor.limit_class(MAX_CLASS).limit_total(limit);
         let mut seq = extractor.extract(hir);
@@ -374,13 +375,13 @@ fn begins(hir: &regex_syntax::hir::Hir, place: Place) -> Begins {
     };
     let is_word =
         |p: &Prefix| p.len() >= words::KEY && p.first().is_some_and(u8::is_ascii_alphabetic);
-    match known(words::KEY + words::MORE, MAX_WORDS) {
+    match known(&in_one_case(hir), words::KEY + words::MORE, MAX_WORDS) {
         Some(found) if place != Place::Anywhere && found.iter().all(is_word) => {
             return Begins::Words(found);
         }
         _ => {}
     }
-    match known(FINGERPRINT, 512) {
+    match known(hir, FINGERPRINT, 512) {
         Some(found) if found.len() <= MAX_PREFIXES && found.iter().all(|p| p.len() > 1) => {
             Begins::Literals(found)
         }
@@ -388,12 +389,35 @@ fn begins(hir: &regex_syntax::hir::Hir, place: Place) -> Begins {
     }
 }
 
+/// The pattern with letters that may be of either case in small ones: what is looked up without regard to case is spelled out once, and
+/// not for each letter twice.
+fn in_one_case(hir: &Hir) -> Hir {
+    let all = |parts: &[Hir]| parts.iter().map(in_one_case).collect();
+    let one = |sub: &Hir| Box::new(in_one_case(sub));
+    match hir.kind() {
+        HirKind::Class(Class::Bytes(class)) => match class.ranges() {
+            [upper, lower]
+                if (upper.len(), lower.len()) == (1, 1)
+                    && upper.start().is_ascii_uppercase()
+                    && upper.start().to_ascii_lowercase() == lower.start() =>
+            {
+                Hir::literal([lower.start()])
+            }
+            _ => hir.clone(),
+        },
+        HirKind::Repetition(r) => Hir::repetition(Repetition { sub: one(&r.sub), ..r.clone() }),
+        HirKind::Capture(c) => Hir::capture(Capture { sub: one(&c.sub), ..c.clone() }),
+        HirKind::Concat(parts) => Hir::concat(all(parts)),
+        HirKind::Alternation(parts) => Hir::alternation(all(parts)),
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => hir.clone(),
+    }
+}
+
 /// What all matches begin with.
-fn key_at_beginning(hir: &regex_syntax::hir::Hir) -> Option<Key> {
+fn key_at_beginning(hir: &Hir) -> Option<Key> {
     let mut extractor = Extractor::new();
-    // In either case four letters are sixteen literals.
     extractor.limit_class(MAX_KEYS).limit_total(4 * MAX_KEYS);
-    let mut seq = extractor.extract(hir);
+    let mut seq = extractor.extract(&in_one_case(hir));
     seq.keep_first_bytes(literals::KEY + literals::MORE);
     let mut all: Vec<Vec<u8>> =
         seq.literals()?.iter().map(|l| l.as_bytes().to_ascii_lowercase()).collect();

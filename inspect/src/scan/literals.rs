@@ -7,6 +7,7 @@
 
 use super::literal::Key;
 use super::simd::BLOCK;
+use super::slots::{Slot, Slots, covers};
 
 /// Bytes of a key.
 pub(super) const KEY: usize = 4;
@@ -37,6 +38,7 @@ pub(super) struct Literals {
     likely: Box<[u64; 1 << (BITS - 6)]>,
     /// In the order of their keys.
     keys: Vec<Known>,
+    slots: Slots,
     /// Keys at the beginning by their first one, two and three bytes.
     parts: [Vec<(u32, u16)>; KEY - 1],
     /// By first byte: patterns whose key does not stand at their beginning, and how far behind it.
@@ -110,6 +112,7 @@ impl Literals {
             filter: Filter::new(),
             likely: Box::new([0; 1 << (BITS - 6)]),
             keys: Vec::new(),
+            slots: Slots::default(),
             parts: Default::default(),
             late: vec![Vec::new(); 256],
             farthest: 0,
@@ -118,7 +121,7 @@ impl Literals {
         for (index, key, first) in all {
             for bytes in &key.all {
                 let (four, more) = bytes.split_at_checked(KEY).unwrap_or((bytes, &[]));
-                let mask = u32::MAX.checked_shr(32 - 8 * more.len().min(MORE) as u32).unwrap_or(0);
+                let mask = covers(more.len().min(MORE)) as u32;
                 let (offset, more) = (key.offset, fold(more));
                 literals.add(Known { key: fold(four), offset, index, more, mask });
                 if key.offset > 0 {
@@ -134,6 +137,8 @@ impl Literals {
         }
         literals.keys.sort_unstable();
         literals.keys.dedup();
+        let entry = |k: &Known| (k.key, u64::from(k.more), u64::from(k.mask));
+        literals.slots = Slots::new(&literals.keys.iter().map(entry).collect::<Vec<_>>());
         for part in &mut literals.parts {
             part.sort_unstable();
             part.dedup();
@@ -184,7 +189,8 @@ impl Literals {
         tell: &mut impl FnMut(u16, usize),
     ) {
         let mut before = None;
-        for known in self.with(key) {
+        let fits = |slot: &&Slot| more.is_none_or(|more| slot.fits(more.into(), u64::MAX));
+        for known in self.slots.find(key).filter(fits).into_iter().flat_map(|s| self.of(s)) {
             let differs = more.is_some_and(|more| (more ^ known.more) & known.mask != 0);
             let pattern = Some((known.offset, known.index));
             if differs || pattern == before {
@@ -217,7 +223,7 @@ impl Literals {
     /// What may begin with these bytes.
     pub fn at(&self, text: &[u8]) -> impl Iterator<Item = u16> {
         let whole = text.first_chunk::<KEY>().map(|four| fold(four));
-        let keys = whole.into_iter().flat_map(|key| self.with(key));
+        let keys = whole.and_then(|key| self.slots.find(key)).into_iter().flat_map(|s| self.of(s));
         let at_beginning = keys.filter(|known| known.offset == 0).map(|known| known.index);
         let late = text.first().and_then(|b| self.late.get(usize::from(*b)));
         let late = late.into_iter().flatten().map(|(.., index)| *index);
@@ -233,8 +239,8 @@ impl Literals {
         rest.take_while(move |(known, _)| *known == key).map(|(_, index)| *index)
     }
 
-    fn with(&self, key: u32) -> impl Iterator<Item = &Known> {
-        let from = self.keys.partition_point(|known| known.key < key);
+    fn of(&self, slot: &Slot) -> impl Iterator<Item = &Known> {
+        let (from, key) = (slot.first(), slot.key);
         self.keys.iter().skip(from).take_while(move |known| known.key == key)
     }
 

@@ -50,6 +50,7 @@ mod run;
 mod simd;
 #[cfg(target_arch = "x86_64")]
 mod simd_x86;
+mod slots;
 mod ssn;
 mod state;
 mod stream;

@@ -19,8 +19,9 @@ use super::words::Words;
 
 /// Bytes a block.
 pub(super) const BLOCK: usize = 64;
-/// Zero bytes that must follow the searched bytes, so that loads of whole blocks stay inside the buffer.
-pub(super) const PADDING: usize = BLOCK + 8;
+/// Zero bytes that must follow the searched bytes, so that loads of whole blocks, and of a word's first twelve bytes at a block's
+/// last one, stay inside the buffer.
+pub(super) const PADDING: usize = BLOCK + 12;
 /// Shortest run that is reported: `123-45-6789`. Ten digits or a date are shorter, and they are what ordinary bodies
 /// are full of.
 pub(super) const MIN_RUN: usize = 11;

@@ -4,6 +4,7 @@
 //! table that stays in the nearest cache; only where it is set are the bytes themselves looked up.
 
 use super::simd::PADDING;
+use super::slots::{Entry, Slot, Slots, covers};
 
 /// Bytes that are looked up.
 pub(super) const KEY: usize = 4;
@@ -22,9 +23,8 @@ pub(super) struct Words {
     likely: Box<[u32; 1 << BITS]>,
     /// In the order of their keys.
     keys: Vec<Word>,
-    /// By hash: where in `keys` a key begins, counted from 1; 0 where there is none. At most half full, so that a look-up
-    /// ends soon, and small, so that it stays in a near cache.
-    table: Vec<u32>,
+    /// By key: where in `keys` its words begin, and what tells most places apart at which none of them stands.
+    slots: Slots,
     /// As `keys`, by their first one, two and three bytes.
     parts: [Vec<Word>; KEY - 1],
 }
@@ -41,6 +41,9 @@ struct Word {
     mask: u64,
 }
 
+/// The bit that ASCII letters differ by in case, of each byte.
+const CASE: u64 = 0x2020_2020_2020_2020;
+
 /// ASCII letters in one case; other bytes may become equal too, and what evaluates a place tells them apart.
 fn fold(bytes: &[u8]) -> u32 {
     bytes.iter().rev().fold(0, |key, b| key << 8 | u32::from(b | 0x20))
@@ -49,7 +52,7 @@ fn fold(bytes: &[u8]) -> u32 {
 /// The same for what follows.
 fn fold_more(bytes: &[u8]) -> u64 {
     match bytes.first_chunk::<MORE>() {
-        Some(all) => u64::from_le_bytes(*all) | 0x2020_2020_2020_2020,
+        Some(all) => u64::from_le_bytes(*all) | CASE,
         None => bytes.iter().rev().fold(0, |key, b| key << 8 | u64::from(b | 0x20)),
     }
 }
@@ -65,19 +68,14 @@ fn entry(key: u32) -> usize {
     (hash(key) >> (32 - BITS)) as usize
 }
 
-/// The places of a table at which a key may stand, the likeliest first.
-fn probe(key: u32, size: usize) -> impl Iterator<Item = usize> {
-    let from = (hash(key) >> 8) as usize;
-    (0..size).map(move |i| (from + i) & (size - 1))
-}
-
 impl Words {
-    /// Words by their beginnings: four bytes at least, and up to twelve count.
+    /// Words by their beginnings: four bytes at least, and up to twelve count. Behind the first four, a `_` is any byte: in a name
+    /// of several words it is written in several ways.
     pub fn new(beginnings: impl Iterator<Item = (Vec<u8>, u16)>) -> Words {
         let mut words = Words {
             likely: Box::new([0; 1 << BITS]),
             keys: Vec::new(),
-            table: Vec::new(),
+            slots: Slots::default(),
             parts: Default::default(),
         };
         for (beginning, index) in beginnings {
@@ -87,7 +85,9 @@ impl Words {
             entry.for_each(|e| *e |= 1u32.wrapping_shl(key));
             let more = beginning.get(KEY..).unwrap_or(&[]);
             let more = more.get(..MORE).unwrap_or(more);
-            words.keys.push(Word { key, index, rest: fold_more(more), mask: mask(more.len()) });
+            let certain =
+                more.iter().rev().fold(0, |mask, b| mask << 8 | if *b == b'_' { 0 } else { 0xff });
+            words.keys.push(Word { key, index, rest: fold_more(more) & certain, mask: certain });
             for (n, part) in (1..).zip(&mut words.parts) {
                 let key = fold(bytes.get(..n).unwrap_or(bytes));
                 part.push(Word { key, index, rest: 0, mask: 0 });
@@ -97,37 +97,9 @@ impl Words {
             list.sort_unstable();
             list.dedup();
         }
-        words.fill_table();
+        let entries: Vec<Entry> = words.keys.iter().map(|w| (w.key, w.rest, w.mask)).collect();
+        words.slots = Slots::new(&entries);
         words
-    }
-
-    fn fill_table(&mut self) {
-        let starts = |i: usize| {
-            i == 0 || self.keys.get(i - 1).map(|w| w.key) != self.keys.get(i).map(|w| w.key)
-        };
-        let distinct: Vec<usize> = (0..self.keys.len()).filter(|i| starts(*i)).collect();
-        let size = (2 * distinct.len()).next_power_of_two();
-        self.table = vec![0; size];
-        for i in distinct {
-            let (Some(word), Ok(position)) = (self.keys.get(i), u32::try_from(i + 1)) else {
-                continue;
-            };
-            let free = probe(word.key, size).find(|slot| self.table.get(*slot) == Some(&0));
-            let slot = free.and_then(|slot| self.table.get_mut(slot));
-            slot.into_iter().for_each(|slot| *slot = position);
-        }
-    }
-
-    /// Where in `keys` a key begins.
-    #[inline]
-    fn find(&self, key: u32) -> Option<usize> {
-        for slot in probe(key, self.table.len()) {
-            let position = (*self.table.get(slot)? as usize).checked_sub(1)?;
-            if self.keys.get(position)?.key == key {
-                return Some(position);
-            }
-        }
-        None
     }
 
     /// Whether nothing is looked for.
@@ -160,7 +132,7 @@ impl Words {
         likely & starts
     }
 
-    /// Of these places, those where it is one as far as its bytes are there.
+    /// Of these places, those where it is one as far as its bytes are there, or has what several of them have in common.
     pub fn known(&self, block: &[u8; PADDING], mut likely: u64, there: usize) -> u64 {
         let mut known = 0;
         while likely != 0 {
@@ -173,9 +145,10 @@ impl Words {
 
     #[inline]
     fn may_be_at(&self, block: &[u8; PADDING], at: usize, there: usize) -> bool {
-        let Some(first) = self.find(four_at(block, at)) else { return false };
-        let more = block.get(at + KEY..there.min(PADDING)).unwrap_or(&[]);
-        self.fitting(first, more).next().is_some()
+        let Some(slot) = self.slots.find(four_at(block, at)) else { return false };
+        let rest = block.get(at + KEY..).and_then(|b| b.first_chunk::<MORE>());
+        let rest = rest.map_or(0, |b| u64::from_le_bytes(*b) | CASE);
+        slot.fits(rest, covers(there.saturating_sub(at + KEY)))
     }
 
     /// What may begin with these bytes, of which up to twelve count.
@@ -184,23 +157,22 @@ impl Words {
         let key = fold(known);
         let part = known.len().checked_sub(1).and_then(|n| self.parts.get(n));
         let whole = match known.len() {
-            KEY => self.find(key),
+            KEY => self.slots.find(key),
             _ => None,
         };
-        let whole = whole.into_iter().flat_map(move |first| self.fitting(first, more));
+        let whole = whole.into_iter().flat_map(move |slot| self.fitting(slot, more));
         let from = part.map_or(0, |list| list.partition_point(|word| word.key < key));
         let part = part.into_iter().flat_map(move |list| list.iter().skip(from));
         let part = part.take_while(move |word| word.key == key);
         whole.chain(part).map(|word| word.index)
     }
 
-    /// The words with the key that begins at `first` of `keys`, which these bytes may continue.
-    fn fitting(&self, first: usize, more: &[u8]) -> impl Iterator<Item = &Word> {
+    /// The words of a key which these bytes may continue.
+    fn fitting(&self, slot: &Slot, more: &[u8]) -> impl Iterator<Item = &Word> {
         let more = more.get(..MORE).unwrap_or(more);
-        let (rest, there) = (fold_more(more), mask(more.len()));
-        let list = self.keys.get(first..).unwrap_or(&[]);
-        let key = list.first().map(|word| word.key);
-        let same = list.iter().take_while(move |word| Some(word.key) == key);
+        let (rest, there, key) = (fold_more(more), covers(more.len()), slot.key);
+        let list = self.keys.get(slot.first()..).unwrap_or(&[]);
+        let same = list.iter().take_while(move |word| word.key == key);
         same.filter(move |word| (word.rest ^ rest) & word.mask & there == 0)
     }
 }
@@ -210,11 +182,6 @@ impl Words {
 fn four_at(block: &[u8; PADDING], at: usize) -> u32 {
     let bytes = block.get(at..at + KEY).and_then(|b| b.first_chunk::<KEY>());
     bytes.map_or(0, |b| u32::from_le_bytes(*b) | 0x2020_2020)
-}
-
-/// Covers the first bytes of eight.
-fn mask(bytes: usize) -> u64 {
-    u64::MAX.checked_shr(64 - 8 * bytes as u32).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -233,6 +200,7 @@ mod tests {
         assert_eq!(words.at(b"stripes").collect::<Vec<_>>(), [1]);
         assert_eq!(words.at(b"st").collect::<Vec<_>>(), [1, 2]);
         assert_eq!(words.at(b"string").collect::<Vec<_>>(), [2]);
+        assert_eq!(words.at(b"stripe-x").collect::<Vec<_>>(), [1]);
         assert_eq!(words.at(b"x").count() + words.at(b"").count(), 0);
     }
 }
