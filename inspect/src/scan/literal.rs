@@ -112,8 +112,8 @@ impl Compiled {
 #[derive(Debug)]
 pub(super) struct Key {
     pub all: Vec<Vec<u8>>,
-    /// How far behind the beginning of the match they stand.
-    pub offset: usize,
+    /// What stands in front of them: for each place the bytes that are possible, in either case. Nothing, if they begin the match.
+    pub lead: Arc<[ByteSet]>,
 }
 
 /// A compiled pattern.
@@ -424,7 +424,7 @@ fn key_at_beginning(hir: &Hir) -> Option<Key> {
     all.sort();
     all.dedup();
     let whole = all.iter().all(|bytes| bytes.len() >= literals::KEY);
-    (whole && (1..=MAX_KEYS).contains(&all.len())).then_some(Key { all, offset: 0 })
+    (whole && (1..=MAX_KEYS).contains(&all.len())).then_some(Key { all, lead: Arc::default() })
 }
 
 /// The first bytes that stand in all matches at the same place, each one of few.
@@ -457,7 +457,14 @@ fn key_behind(dfa: &dense::DFA<Vec<u32>>, min_len: usize) -> Option<Key> {
         });
         all = longer.collect();
     }
-    Some(Key { all, offset })
+    let lead = classes.iter().take(offset).map(|class| {
+        let mut set = [false; 256];
+        (0..=u8::MAX)
+            .zip(&mut set)
+            .for_each(|(b, possible)| *possible = class.contains(&b.to_ascii_lowercase()));
+        set
+    });
+    Some(Key { all, lead: lead.collect() })
 }
 
 /// By the classes of the first bytes, if the search for points tells them from text.

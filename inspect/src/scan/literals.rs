@@ -5,8 +5,10 @@
 //! are its key. A filter (of Bloom's kind) in vector registers tells the few places in a block at which one of the keys may stand,
 //! a bit of a table most of those at which none does. How many patterns there are hardly matters.
 
+use std::sync::Arc;
+
 use super::literal::Key;
-use super::simd::BLOCK;
+use super::simd::{BLOCK, ByteSet};
 use super::slots::{Slot, Slots, covers};
 
 /// Bytes of a key.
@@ -40,12 +42,39 @@ pub(super) struct Literals {
     keys: Vec<Known>,
     slots: Slots,
     /// Keys at the beginning by their first one, two and three bytes.
-    parts: [Vec<(u32, u16)>; KEY - 1],
-    /// By first byte: patterns whose key does not stand at their beginning, and how far behind it.
-    late: Vec<Vec<(usize, u32, u16)>>,
+    parts: [Parts; KEY - 1],
+    /// By first byte: patterns whose key does not stand at their beginning.
+    late: Vec<Vec<Late>>,
     /// The farthest.
     farthest: usize,
     search: Search,
+}
+
+/// Beginnings of keys, each with its pattern, in the order of the beginnings.
+#[derive(Debug, Default)]
+struct Parts {
+    all: Vec<(u32, u16)>,
+    slots: Slots,
+}
+
+/// A pattern whose key does not stand at its beginning.
+#[derive(Clone, Debug)]
+struct Late {
+    key: u32,
+    index: u16,
+    /// What stands in front of the key: for each place the bytes that are possible, in either case.
+    lead: Arc<[ByteSet]>,
+}
+
+impl Late {
+    /// Whether it may begin with these bytes, and its key is not there as a whole.
+    fn is_open(&self, text: &[u8]) -> bool {
+        let there = text.get(self.lead.len()..).unwrap_or(&[]);
+        let is_in = |(b, set): (&u8, &ByteSet)| set.get(usize::from(*b)) == Some(&true);
+        there.len() < KEY
+            && there.iter().zip(self.key.to_le_bytes()).all(|(b, k)| b | 0x20 == k)
+            && text.iter().zip(&*self.lead).all(is_in)
+    }
 }
 
 /// A key of a pattern.
@@ -122,26 +151,29 @@ impl Literals {
             for bytes in &key.all {
                 let (four, more) = bytes.split_at_checked(KEY).unwrap_or((bytes, &[]));
                 let mask = covers(more.len().min(MORE)) as u32;
-                let (offset, more) = (key.offset, fold(more));
+                let (offset, more) = (key.lead.len(), fold(more));
                 literals.add(Known { key: fold(four), offset, index, more, mask });
-                if key.offset > 0 {
-                    let lists =
-                        literals.late.iter_mut().zip(first).filter(|(_, possible)| **possible);
-                    lists.for_each(|(list, _)| list.push((key.offset, fold(four), index)));
+                if offset > 0 {
+                    let late = Late { key: fold(four), index, lead: Arc::clone(&key.lead) };
+                    let lists = literals.late.iter_mut().zip(first);
+                    let lists = lists.filter(|(_, possible)| **possible);
+                    lists.for_each(|(list, _)| list.push(late.clone()));
                 }
-                for (n, part) in (1..).zip(&mut literals.parts).filter(|_| key.offset == 0) {
-                    part.push((fold(four.get(..n).unwrap_or(four)), index));
+                for (n, part) in (1..).zip(&mut literals.parts).filter(|_| offset == 0) {
+                    part.all.push((fold(four.get(..n).unwrap_or(four)), index));
                 }
             }
-            literals.farthest = literals.farthest.max(key.offset);
+            literals.farthest = literals.farthest.max(key.lead.len());
         }
         literals.keys.sort_unstable();
         literals.keys.dedup();
         let entry = |k: &Known| (k.key, u64::from(k.more), u64::from(k.mask));
         literals.slots = Slots::new(&literals.keys.iter().map(entry).collect::<Vec<_>>());
         for part in &mut literals.parts {
-            part.sort_unstable();
-            part.dedup();
+            part.all.sort_unstable();
+            part.all.dedup();
+            part.slots =
+                Slots::new(&part.all.iter().map(|(key, _)| (*key, 0, 0)).collect::<Vec<_>>());
         }
         literals
     }
@@ -162,10 +194,9 @@ impl Literals {
             let blocks = (end - batch).div_ceil(BLOCK).min(BATCH);
             let places = places.get_mut(..blocks).unwrap_or(&mut []);
             (self.search)(self, padded.get(batch..).unwrap_or(&[]), places);
-            for (at, places) in (batch..).step_by(BLOCK).zip(places) {
-                if end - at < BLOCK {
-                    *places &= (1 << (end - at)) - 1;
-                }
+            let beyond = (batch + blocks * BLOCK).saturating_sub(end);
+            places.iter_mut().skip(blocks - 1).for_each(|last| *last &= u64::MAX >> beyond);
+            for (at, places) in (batch..).step_by(BLOCK).zip(places).filter(|(_, p)| **p != 0) {
                 while *places != 0 {
                     let key_at = at + places.trailing_zeros() as usize;
                     *places &= *places - 1;
@@ -203,21 +234,9 @@ impl Literals {
         }
     }
 
-    /// Tells each pattern that may begin at a place from `from` on, but whose key, which does not stand at its beginning, is not there
-    /// as a whole.
-    pub fn open_late(&self, bytes: &[u8], from: usize, tell: &mut impl FnMut(u16, usize)) {
-        let to = bytes.len();
-        for at in to.saturating_sub(self.farthest + KEY - 1).max(from)..to {
-            let text = bytes.get(at..).unwrap_or(&[]);
-            let late = text.first().and_then(|b| self.late.get(usize::from(*b)));
-            for (offset, key, index) in late.into_iter().flatten() {
-                let there = text.get(*offset..).unwrap_or(&[]);
-                let same = there.iter().zip(key.to_le_bytes()).all(|(b, k)| b | 0x20 == k);
-                if there.len() < KEY && same {
-                    tell(*index, at);
-                }
-            }
-        }
+    /// How many bytes a pattern may have at the end without its key being there as a whole.
+    pub fn open(&self) -> usize {
+        self.farthest + KEY - 1
     }
 
     /// What may begin with these bytes.
@@ -226,16 +245,24 @@ impl Literals {
         let keys = whole.and_then(|key| self.slots.find(key)).into_iter().flat_map(|s| self.of(s));
         let at_beginning = keys.filter(|known| known.offset == 0).map(|known| known.index);
         let late = text.first().and_then(|b| self.late.get(usize::from(*b)));
-        let late = late.into_iter().flatten().map(|(.., index)| *index);
-        at_beginning.chain(self.begun(text)).chain(late)
+        let late = late.into_iter().flatten().map(|late| late.index);
+        at_beginning.chain(self.shorter(text)).chain(late)
+    }
+
+    /// What may begin with these bytes, at which its key is not there as a whole.
+    pub fn begun(&self, text: &[u8]) -> impl Iterator<Item = u16> {
+        let late = text.first().and_then(|b| self.late.get(usize::from(*b)));
+        let late = late.into_iter().flatten().filter(move |late| late.is_open(text));
+        self.shorter(text).chain(late.map(|late| late.index))
     }
 
     /// What has its key at its beginning and may begin with fewer bytes than that.
-    pub fn begun(&self, text: &[u8]) -> impl Iterator<Item = u16> {
+    fn shorter(&self, text: &[u8]) -> impl Iterator<Item = u16> {
         let part = text.len().checked_sub(1).and_then(|n| self.parts.get(n));
         let key = fold(text.get(..KEY).unwrap_or(text));
-        let from = part.map_or(0, |list| list.partition_point(|(known, _)| *known < key));
-        let rest = part.into_iter().flat_map(move |list| list.iter().skip(from));
+        let slot = part.and_then(|part| part.slots.find(key));
+        let from = slot.map_or(usize::MAX, Slot::first);
+        let rest = part.into_iter().flat_map(move |part| part.all.iter().skip(from));
         rest.take_while(move |(known, _)| *known == key).map(|(_, index)| *index)
     }
 
@@ -288,7 +315,10 @@ mod tests {
     fn literals(keys: &[(&[u8], usize)]) -> Literals {
         let keys: Vec<Key> = keys
             .iter()
-            .map(|(four, offset)| Key { all: vec![four.to_vec()], offset: *offset })
+            .map(|(four, offset)| Key {
+                all: vec![four.to_vec()],
+                lead: vec![[true; 256]; *offset].into(),
+            })
             .collect();
         Literals::new((0..).zip(&keys).map(|(i, key)| (i, key, &[true; 256])))
     }
@@ -306,10 +336,10 @@ mod tests {
         let literals = literals(&[(b"EMP-", 0), (b"name", 2), (b"emp-", 3)]);
         assert_eq!(found(&literals, b"x EMP-1 abNAME emp-", 0), [(0, 2), (1, 8), (0, 15), (2, 12)]);
         assert_eq!(found(&literals, b"x EMP-1 abNAME emp-", 9), [(0, 15), (2, 12)]);
-        let mut open = Vec::new();
-        literals.open_late(b"x naM", 0, &mut |i, at| open.push((i, at)));
-        assert_eq!(open, [(1, 0), (2, 2), (1, 3), (2, 3), (1, 4), (2, 4)]);
-        assert_eq!(literals.begun(b"EM").collect::<Vec<_>>(), [0]);
+        let begun = [&b"x naM"[..], b" naM", b"naM", b"aM", b"M"]
+            .map(|text| literals.begun(text).collect::<Vec<_>>());
+        assert_eq!(begun, [vec![1], vec![], vec![2], vec![1, 2], vec![1, 2]]);
+        assert_eq!(literals.begun(b"EM").collect::<Vec<_>>(), [0, 1, 2]);
         assert_eq!(literals.at(b"emp-7").filter(|i| *i == 0).count(), 1);
     }
 

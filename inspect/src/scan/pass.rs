@@ -8,9 +8,7 @@ use super::found::{Found, Known, Outcome};
 use super::simd::{Block, Input, MIN_RUN};
 use super::stream::Open;
 use super::view::{Context, View, is_separator};
-use super::{
-    Ends, MAX_HOLD, ScanState, Scanner, card, email, iban, ipv4, literals, phone, ssn, wire, words,
-};
+use super::{Ends, MAX_HOLD, ScanState, Scanner, card, email, iban, ipv4, phone, ssn, wire, words};
 use crate::detector::{DetectorId, DetectorSet};
 
 /// How far back from the window's end a digit run is looked at that may go on.
@@ -336,12 +334,11 @@ impl Pass<'_> {
         if view.last {
             return;
         }
-        literals.open_late(view.bytes, from, &mut |i, at| self.pattern(i, at));
         let end = view.bytes.len();
-        (end.saturating_sub(literals::KEY - 1).max(from)..end).for_each(|at| self.open_key(at));
+        (end.saturating_sub(literals.open()).max(from)..end).for_each(|at| self.open_key(at));
     }
 
-    /// A key at the window's end of which too little is there to look it up.
+    /// What may begin at the window's end, and of whose key too little is there to look it up.
     fn open_key(&mut self, at: usize) {
         let scanner = self.scanner;
         let Some(literals) = &scanner.literals else { return };
