@@ -105,6 +105,9 @@ sums! {
     methods,
     odd,
     robots,
+    feeds,
+    /// Visits of one page and nothing else.
+    lone,
     with_id,
     new_ids,
     /// Not asked for before, or not there, and next to the one before.
@@ -144,6 +147,8 @@ pub struct Identity {
     let_in: bool,
     /// In this visit: whether a page was asked for, and the assets before that.
     saw_page: bool,
+    /// and whether it is all that was asked for.
+    is_lone: bool,
     loose_assets: f32,
     /// Kinds that it looked like so far, a bit each.
     pub(super) kinds: u16,
@@ -196,6 +201,7 @@ impl Identity {
         let tried = self.answer(&shape, seen);
         self.target(&shape, seen, news);
         if fetched {
+            self.is_not_lone();
             let (to, weight) = match self.saw_page {
                 true => (&mut self.sums.assets, ASSET_REFERER),
                 false => (&mut self.loose_assets, LONE_REFERER),
@@ -248,7 +254,7 @@ impl Identity {
             return;
         }
         if elapsed >= VISIT {
-            (self.saw_page, self.loose_assets) = (false, 0.0);
+            (self.saw_page, self.is_lone, self.loose_assets) = (false, false, 0.0);
         }
         if now - self.aged >= AGEING {
             self.sums.decay(((self.aged - now) / HALF_LIFE).exp2() as f32);
@@ -304,6 +310,7 @@ impl Identity {
         sums.methods += f32::from(!usual);
         sums.odd += f32::from(shape.odd);
         sums.robots += f32::from(shape.robots);
+        sums.feeds += f32::from(shape.feed);
         sums.new_urls += f32::from(news.url);
         if shape.id.is_none() {
             return;
@@ -336,6 +343,10 @@ impl Identity {
     fn call(&mut self, shape: &Shape, seen: &Seen<'_>, model: &Model, is_new: bool) {
         let now = self.last.unwrap_or(seen.time);
         let gap = self.last_call.map(|last| now - last).filter(|gap| *gap < VISIT);
+        let reads = shape.surface == Surface::Page && matches!(seen.method, b"GET" | b"HEAD");
+        if !reads {
+            self.is_not_lone();
+        }
         if seen.method == b"POST" {
             // What a page sends by itself, each so many seconds, says nothing of who reads it.
             let again = std::mem::replace(&mut self.last_post, shape.template) == shape.template;
@@ -344,7 +355,7 @@ impl Identity {
                 return;
             }
         }
-        if shape.surface == Surface::Page && matches!(seen.method, b"GET" | b"HEAD") {
+        if reads {
             self.page(seen);
         }
         let sums = &mut self.sums;
@@ -373,9 +384,22 @@ impl Identity {
         self.refer(seen, if arrives { ARRIVAL_REFERER } else { 1.0 });
         self.close_page();
         self.page_is_open = true;
+        let begins = !self.saw_page && self.loose_assets == 0.0;
+        match begins {
+            true => self.sums.lone += 1.0,
+            false => self.is_not_lone(),
+        }
+        self.is_lone = begins;
         // Logs say when an answer was sent, or ended: a page may come after what belongs to it.
         self.saw_page = true;
         self.sums.assets += std::mem::take(&mut self.loose_assets);
+    }
+
+    /// This visit is more than a page.
+    fn is_not_lone(&mut self) {
+        if std::mem::take(&mut self.is_lone) {
+            self.sums.lone = (self.sums.lone - 1.0).max(0.0);
+        }
     }
 
     /// Whether pages were asked for at all.

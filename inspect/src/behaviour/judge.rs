@@ -35,8 +35,9 @@ const SEVERAL: u32 = 2;
 const VECTORS: [Kind; 3] = [Kind::Scanner, Kind::BruteForce, Kind::Enumeration];
 /// What is added to the sum of a suspect: three failed logins are an alarm then (0.7, without a model), and five reach 0.9.
 const SUSPECT: f32 = 2.0;
-/// For who asks for `/robots.txt`.
+/// For who asks for `/robots.txt`, and for who asks for nothing but lists of what is new.
 const ROBOTS_EVIDENCE: f32 = 3.0;
+const FEED_EVIDENCE: f32 = 2.0;
 
 /// What a caller looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -112,6 +113,7 @@ const fn usual(measure: Measure) -> Usual {
         Consumed => (4.1, 0.5), // a minute
         Odd => (0.04, 0.10),
         Bare => (0.30, 0.20),
+        Lone => (0.7, 0.5), // 1
         Unreferred => (0.25, 0.20),
         Methods => (0.03, 0.10),
         Surprise => (3.0, 0.8),
@@ -198,6 +200,7 @@ const RULES: [Rule; COLUMNS] = [
         bias: -3.1,
         weights: &[
             (Bare, 1.1),
+            (Lone, 1.0),
             (Unreferred, 0.9),
             (Regularity, 0.9),
             (Breadth, 0.5),
@@ -271,10 +274,10 @@ const fn columns(against: bool) -> [[f32; COLUMNS]; MEASURES] {
 
 /// The sum of each rule. By itself: what it gives goes to memory then, and is added up in whole vector registers.
 #[inline(never)]
-fn sums(evidence: &[f32; MEASURES], robots: f32) -> [f32; COLUMNS] {
+fn sums(evidence: &[f32; MEASURES], program: f32) -> [f32; COLUMNS] {
     let mut sums = [0.0; COLUMNS];
     for (sum, rule) in sums.iter_mut().zip(&RULES) {
-        *sum = rule.bias + if rule.kind == Kind::Crawler { robots } else { 0.0 };
+        *sum = rule.bias + if rule.kind == Kind::Crawler { program } else { 0.0 };
     }
     for ((evidence, for_), against) in evidence.iter().zip(&FOR).zip(&AGAINST) {
         let Some(against) = against else {
@@ -301,10 +304,11 @@ struct Weighed {
 fn weigh(identity: &mut Identity, model: &Model) -> Weighed {
     let measures = identity.measures();
     let robots = if identity.reads_robots() { ROBOTS_EVIDENCE } else { 0.0 };
+    let program = robots + FEED_EVIDENCE * identity.share_of_feeds();
     let evidence = evidence(&measures, &model.limits);
     let [first, ..] = &RULES;
     let (mut most, mut named) = ((f32::MIN, first), None);
-    for (sum, rule) in sums(&evidence, robots).into_iter().zip(&RULES) {
+    for (sum, rule) in sums(&evidence, program).into_iter().zip(&RULES) {
         if sum >= SURE {
             named = named.or(Some(rule));
             if VECTORS.contains(&rule.kind) {
@@ -390,6 +394,8 @@ impl Limits {
 const LEAST: [f32; MEASURES] = {
     let mut all = [LEAST_EVIDENCE; MEASURES];
     (all[Bare as usize], all[Unreferred as usize]) = (LEAST_OF_PAGES, LEAST_OF_REFERERS);
+    // Who has not come back yet may be anybody.
+    all[Lone as usize] = 0.0;
     (all[LoginFailures as usize], all[Work as usize]) = (LEAST_OF_WHOLE, LEAST_OF_WHOLE);
     all
 };
@@ -446,6 +452,7 @@ impl fmt::Display for Reason {
             Slow => write!(f, "{value:.2} s of the server's time a request"),
             Odd => write!(f, "{share:.0} % with odd values"),
             Bare => write!(f, "{share:.0} % pages without what belongs to them"),
+            Lone => write!(f, "{count:.0} visits for one page alone"),
             Unreferred => write!(f, "{share:.0} % from nowhere (no referer)"),
             Methods => write!(f, "{share:.0} % unusual methods"),
             Surprise => write!(f, "steps that nobody takes ({value:.1} nats)"),

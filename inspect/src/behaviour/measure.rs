@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::identity::Identity;
 
 /// How many measures there are.
-pub const MEASURES: usize = 24;
+pub const MEASURES: usize = 25;
 /// A share is mixed with so many imagined requests of ordinary behaviour, so that one request proves nothing; a share of
 /// pages with a fourth of that, since a page is several requests.
 const CAUTION: f32 = 4.0;
@@ -61,6 +61,8 @@ pub enum Measure {
     Odd,
     /// Share of pages that no asset was asked for.
     Bare,
+    /// Visits of one page and nothing else; `ln(1 + x)`: programs come back for a page each so often.
+    Lone,
     /// Share of pages without a referer; a visit's first one counts half, an asset a fifth.
     Unreferred,
     /// Share of HEAD and of other methods that pages do not use.
@@ -93,6 +95,7 @@ impl Measure {
         Measure::Consumed,
         Measure::Odd,
         Measure::Bare,
+        Measure::Lone,
         Measure::Unreferred,
         Measure::Methods,
         Measure::Surprise,
@@ -142,16 +145,21 @@ impl Identity {
         let sure = s.gaps / (s.gaps + FEW_GAPS);
         // Who logs in as well mistypes now and then: an office behind one address.
         let failures = s.login_failures * s.login_failures / s.logins.max(f32::MIN_POSITIVE);
-        let [burst, pace, failures, new_ids, breadth, drawn, consumed, lasting] = ln_1p([
-            self.burst / 10.0,
-            self.pace / 5.0,
-            failures,
-            s.new_ids,
-            s.new_templates,
-            self.drawn / 300.0 / 1000.0,
-            s.seconds,
-            self.lasting / 60.0,
-        ]);
+        let [burst, pace, failures, new_ids, breadth, drawn, consumed, lasting, lone, ..] =
+            ln_1p([
+                self.burst / 10.0,
+                self.pace / 5.0,
+                failures,
+                s.new_ids,
+                s.new_templates,
+                self.drawn / 300.0 / 1000.0,
+                s.seconds,
+                self.lasting / 60.0,
+                s.lone,
+                0.0,
+                0.0,
+                0.0,
+            ]);
         Measures([
             burst,
             pace,
@@ -174,6 +182,7 @@ impl Identity {
             known(s.timed > 0.5, consumed),
             share(s.odd, s.requests),
             known(self.reads_pages(), share_of_pages((s.pages - s.assets).max(0.0), s.pages)),
+            known(self.reads_pages(), lone),
             known(s.referable > 0.0, share_of_pages(s.unreferred, s.referable)),
             share(s.methods, s.requests),
             known(s.steps > 0.5, s.surprise / (s.steps + CAUTION)),
@@ -183,6 +192,11 @@ impl Identity {
     /// Whether `/robots.txt` was asked for.
     pub(super) fn reads_robots(&self) -> bool {
         self.sums.robots > 0.0
+    }
+
+    /// Share of lists of what is new, of requests that are no assets: people who read one read more.
+    pub(super) fn share_of_feeds(&self) -> f32 {
+        (self.sums.feeds / (self.sums.calls + CAUTION / 4.0)).min(1.0)
     }
 }
 

@@ -26,6 +26,9 @@ const LOGINS: [(&[u8; 2], &[&[u8]]); 7] = [
 /// Segments that say that programs are served, not pages.
 const APIS: [u64; 6] =
     [word("api"), word("rest"), word("graphql"), word("rpc"), word("json"), word("ajax")];
+/// Names of what only programs read: lists of what is new (RSS, Atom).
+const FEEDS: [u64; 6] =
+    [word("rss"), word("rss2"), word("rss20"), word("atom"), word("feed"), word("feeds")];
 /// Any number will do to begin with; the factor is that of FxHash (Firefox, rustc).
 const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
@@ -123,6 +126,8 @@ pub struct Shape {
     pub login: bool,
     /// `/robots.txt`: only programs ask for it.
     pub robots: bool,
+    /// A list of what is new, by a name in its path or a value of its query: programs follow these.
+    pub feed: bool,
     /// An icon that browsers look for without being told to, and without a referer.
     pub icon: bool,
     /// Values hold what names, numbers and words do not: quotes, angle brackets, `..`, NUL.
@@ -147,6 +152,7 @@ impl Shape {
             surface: Surface::Page,
             login: false,
             robots: path == b"/robots.txt",
+            feed: false,
             icon: path == b"/favicon.ico" || path.starts_with(b"/apple-touch-icon"),
             odd,
         };
@@ -161,9 +167,14 @@ impl Shape {
         }
         // What lies behind the last dot holds a slash if it is not of the last segment, and is no suffix then.
         let suffix = memchr::memrchr(b'.', path).and_then(|at| path.get(at + 1..));
-        if suffix.map(word_of).is_some_and(|suffix| suffix != 0 && ASSETS.contains(&suffix)) {
-            shape.surface = Surface::Asset;
+        if let Some(suffix) = suffix.map(word_of).filter(|suffix| *suffix != 0) {
+            if ASSETS.contains(&suffix) {
+                shape.surface = Surface::Asset;
+            }
+            shape.feed |= FEEDS.contains(&suffix);
         }
+        shape.feed |=
+            shape.surface == Surface::Page && values(query).any(|v| FEEDS.contains(&word_of(v)));
         if shape.id.is_none() && !query.is_empty() {
             shape.query(query);
         }
@@ -186,9 +197,11 @@ impl Shape {
             self.template = hash(self.template, suffix);
         }
         if !is_object {
-            if is_version(stem) || is_api(stem) {
+            let name = if first_of_names(stem) { word_of(stem) } else { 0 };
+            if is_version(stem) || APIS.contains(&name) {
                 self.surface = Surface::Api;
             }
+            self.feed |= FEEDS.contains(&name);
             self.login |= looks.login;
         }
         after.split_first().map(|(_, rest)| rest)
@@ -210,11 +223,8 @@ impl Shape {
     }
 
     fn query(&mut self, query: &[u8]) {
-        for pair in query.split(|b| *b == b'&') {
-            let value = pair.iter().position(|b| *b == b'=').and_then(|at| pair.get(at + 1..));
-            if let Some(value) = value.filter(|value| is_id(value)) {
-                return self.take_id(value);
-            }
+        if let Some(value) = values(query).find(|value| is_id(value)) {
+            self.take_id(value);
         }
     }
 
@@ -223,6 +233,12 @@ impl Shape {
         self.id = Some(hash(self.template, id));
         self.number = number(id);
     }
+}
+
+/// The values of a query.
+fn values(query: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let pairs = query.split(|b| *b == b'&');
+    pairs.filter_map(|pair| pair.get(memchr::memchr(b'=', pair)? + 1..))
 }
 
 /// Path and query of a target, and whether either is odd.
@@ -316,10 +332,9 @@ fn is_version(text: &[u8]) -> bool {
     text.len() <= 8 && matches!(text, [b'v', digit, ..] if digit.is_ascii_digit())
 }
 
-/// A segment that says that programs are served.
-fn is_api(text: &[u8]) -> bool {
-    matches!(text, [b'a' | b'r' | b'g' | b'j' | b'A' | b'R' | b'G' | b'J', ..])
-        && APIS.contains(&word_of(text))
+/// Whether a segment begins like one of [`APIS`] or [`FEEDS`].
+fn first_of_names(text: &[u8]) -> bool {
+    text.first().is_some_and(|first| matches!(first | 0x20, b'a' | b'r' | b'g' | b'j' | b'f'))
 }
 
 /// The number that a text is, with or without a plus sign in front.
@@ -465,6 +480,12 @@ mod tests {
         }
         assert!(Shape::of(b"POST", b"", b"/identity/api/auth/Login").login);
         assert!(Shape::of(b"GET", b"", b"/robots.txt").robots);
+        for feed in ["/blog/feed/", "/index.rss", "/?flav=rss20", "/Atom.xml", "/?x=1&feed=RSS2"] {
+            assert!(Shape::of(b"GET", b"", feed.as_bytes()).feed, "{feed}");
+        }
+        for none in ["/feedback", "/?q=atomic", "/press", "/v1/items?format=atom", "/a.rss/b"] {
+            assert!(!Shape::of(b"GET", b"", none.as_bytes()).feed, "{none}");
+        }
     }
 
     #[test]

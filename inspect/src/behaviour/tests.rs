@@ -116,6 +116,37 @@ fn a_few_bare_pages_from_nowhere_are_a_program() {
 }
 
 #[test]
+fn who_comes_back_for_one_page_each_time_is_a_program() {
+    let hours = |n: u32| f64::from(n * n) * 3700.0;
+    let back: Vec<_> = (0..6).map(|i| (hours(i), "/news", true)).collect();
+    let (measures, verdict) = visit(&back);
+    assert!(measures.get(Measure::Lone) > 1.5, "{measures:?}");
+    assert_eq!(verdict.kind, Kind::Crawler, "though it names where it comes from: {verdict:?}");
+    // A style sheet, another page or a call of what the page runs: somebody looks at it.
+    for other in ["/s.css", "/about", "/api/v1/weather"] {
+        let with =
+            |(time, page, _): &(f64, _, _)| [(*time, *page, true), (time + 1.0, other, true)];
+        let person: Vec<_> = back.iter().flat_map(with).collect();
+        assert!(visit(&person).0.get(Measure::Lone) < 0.01, "{other}");
+    }
+}
+
+#[test]
+fn who_reads_nothing_but_feeds_is_a_program() {
+    let feed = [(0.0, "/blog/feed/", false), (600.0, "/blog/feed/", false)];
+    assert_eq!(visit(&feed).1.kind, Kind::Crawler);
+    // People of a site that calls its front page so read other things too.
+    let pages: Vec<_> = (0..20).map(|i| format!("/people/page{i}")).collect();
+    let mut person = vec![(0.0, "/feed", true), (0.5, "/s.css", true)];
+    for (i, page) in (1u32..).zip(&pages) {
+        let time = f64::from(i) * 40.0 + f64::from(i * i % 7) * 13.0;
+        person.extend([(time, page.as_str(), true), (time + 0.5, "/s.css", true)]);
+    }
+    let verdict = visit(&person).1;
+    assert!(verdict.score < 0.2, "{verdict:?}");
+}
+
+#[test]
 fn nobody_comes_from_where_they_go() {
     for (referer, target, elsewhere) in [
         ("", "/a", false),
