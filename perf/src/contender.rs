@@ -13,6 +13,8 @@ use crate::haproxy;
 
 /// The policy that Weir is measured with: every built-in detector looks at everything, leaks are masked.
 const POLICY: &str = include_str!("../policy.yaml");
+/// The same with all packs.
+const PACKS: &str = include_str!("../policy-packs.yaml");
 /// The core on which each user-space contender runs.
 const CORE: &str = "0";
 
@@ -25,15 +27,23 @@ pub enum Contender {
     Bare,
     /// Weir with `inspection: false`.
     Off,
-    /// Weir with every detector.
+    /// Weir with the detectors that peers have, too.
     Weir,
+    /// Weir with all packs.
+    Packs,
     /// HAProxy as a plain reverse proxy.
     HaProxy,
 }
 
 /// All of them.
-pub const ALL: [Contender; 5] =
-    [Contender::Bridge, Contender::Bare, Contender::Off, Contender::Weir, Contender::HaProxy];
+pub const ALL: [Contender; 6] = [
+    Contender::Bridge,
+    Contender::Bare,
+    Contender::Off,
+    Contender::Weir,
+    Contender::Packs,
+    Contender::HaProxy,
+];
 
 impl Contender {
     /// Its name in figures and raw results.
@@ -43,6 +53,7 @@ impl Contender {
             Contender::Bare => "bare",
             Contender::Off => "off",
             Contender::Weir => "weir",
+            Contender::Packs => "packs",
             Contender::HaProxy => "haproxy",
         }
     }
@@ -62,10 +73,11 @@ impl Contender {
                 running.process = Some(topology.middle.spawn("forwarder", &argv)?);
             }
             Contender::HaProxy => running.process = Some(haproxy::start(topology, CORE)?),
-            Contender::Off | Contender::Weir => {
+            Contender::Off | Contender::Weir | Contender::Packs => {
                 let inspection = if self == Contender::Off { "inspection: false\n" } else { "" };
                 let settings = format!("cores: [{CORE}]\n{inspection}");
-                running.weir = Some(Weir::start_with(topology, &settings, POLICY)?);
+                let policy = if self == Contender::Packs { PACKS } else { POLICY };
+                running.weir = Some(Weir::start_with(topology, &settings, policy)?);
             }
         }
         let server: SocketAddr =
@@ -104,7 +116,7 @@ impl Drop for Running<'_> {
         let _ = match self.contender {
             Contender::Bridge => self.topology.unbridge(),
             Contender::HaProxy => haproxy::unroute(self.topology),
-            Contender::Bare | Contender::Off | Contender::Weir => Ok(()),
+            Contender::Bare | Contender::Off | Contender::Weir | Contender::Packs => Ok(()),
         };
     }
 }

@@ -21,13 +21,19 @@ const BODIES: usize = 2_000;
 const TIMES: usize = 60;
 /// Seconds that Hyperscan runs in each mode.
 const SECONDS: &str = "1.5";
-const POLICY: &str = include_str!("../policy.yaml");
+/// The policies: with the detectors that peers have, too, and with all packs.
+const POLICIES: [(&str, &str); 2] = [
+    ("policy.yaml", include_str!("../policy.yaml")),
+    ("policy-packs.yaml", include_str!("../policy-packs.yaml")),
+];
 
 /// What one round gave, Gbit/s.
 #[derive(Clone, Copy, Debug)]
 pub struct Round {
     /// `weir-dataplane replay`.
     pub weir: f64,
+    /// The same with all packs.
+    pub packs: f64,
     /// Hyperscan in streaming mode, in pieces of a segment.
     pub streaming: f64,
     /// Hyperscan in block mode, whole bodies.
@@ -50,7 +56,9 @@ impl Replay {
         let dir = dir.join("replay");
         fs::create_dir_all(&dir)?;
         capture::write(&dir.join("capture.pcap"), &docs)?;
-        fs::write(dir.join("policy.yaml"), POLICY)?;
+        for (name, text) in POLICIES {
+            fs::write(dir.join(name), text)?;
+        }
         let mut bodies = BufWriter::new(File::create(dir.join("bodies"))?);
         for doc in &docs {
             bodies.write_all(&(doc.body.len() as u32).to_ne_bytes())?;
@@ -63,15 +71,16 @@ impl Replay {
     /// One run of each.
     pub fn round(&self) -> Result<Round> {
         let (streaming, block) = self.hyperscan()?;
-        Ok(Round { weir: self.weir()?, streaming, block })
+        let [weir, packs] = POLICIES.map(|(policy, _)| self.weir(policy));
+        Ok(Round { weir: weir?, packs: packs?, streaming, block })
     }
 
-    fn weir(&self) -> Result<f64> {
+    fn weir(&self, policy: &str) -> Result<f64> {
         let capture = self.dir.join("capture.pcap");
         let mut child = Command::new(program("weir-dataplane")?)
             .arg("replay")
             .arg("--policy")
-            .arg(self.dir.join("policy.yaml"))
+            .arg(self.dir.join(policy))
             .args(std::iter::repeat_n(&capture, TIMES))
             .stderr(Stdio::null())
             .spawn()?;

@@ -34,7 +34,7 @@ struct Options {
     /// Seconds of each measurement.
     #[arg(long, default_value_t = 5)]
     seconds: u32,
-    /// Only these contenders: bridge, bare, off, weir, haproxy.
+    /// Only these contenders: bridge, bare, off, weir, packs, haproxy.
     #[arg(long, value_delimiter = ',', default_values_t = contender::ALL.map(|c| c.name().to_owned()))]
     contenders: Vec<String>,
     /// Only these workloads: h1-1k, h1-10k, h1-mixed, h2-mixed, latency.500, latency.2000, replay.
@@ -162,12 +162,12 @@ fn replays(
     let mut rounds = Vec::new();
     for number in 0..options.rounds {
         let round = replay.round()?;
-        let Round { weir, streaming, block } = round;
+        let Round { weir, packs, streaming, block } = round;
         println!(
-            "replay: weir {weir:.2} Gbit/s, hyperscan {streaming:.2} streaming, {block:.2} block"
+            "replay: weir {weir:.2} Gbit/s, with all packs {packs:.2}, hyperscan {streaming:.2} streaming, {block:.2} block"
         );
         raw.write(&json!({
-            "workload": REPLAY, "round": number, "weir_gbit": weir,
+            "workload": REPLAY, "round": number, "weir_gbit": weir, "packs_gbit": packs,
             "hyperscan_streaming_gbit": streaming, "hyperscan_block_gbit": block,
         }))?;
         rounds.push(round);
@@ -183,6 +183,8 @@ fn replay_figures(rounds: &[Round]) -> Vec<String> {
         figure("replay.gbit_per_core", middle(|r| r.weir), "Gbit/s"),
         figure("replay.over_raw_hyperscan", middle(|r| r.weir / r.streaming), "ratio"),
         figure("replay.over_raw_hyperscan_block", middle(|r| r.weir / r.block), "ratio"),
+        figure("replay.packs_gbit_per_core", middle(|r| r.packs), "Gbit/s"),
+        figure("replay.packs_over_raw_hyperscan", middle(|r| r.packs / r.streaming), "ratio"),
     ];
     lines.into_iter().flatten().collect()
 }
@@ -204,6 +206,7 @@ fn figures(runs: &[Run]) -> Vec<String> {
         }
         let shares = [
             ("over_bare", Contender::Weir),
+            ("packs_over_bare", Contender::Packs),
             ("off_over_bare", Contender::Off),
             ("bridge_over_bare", Contender::Bridge),
             ("haproxy_over_bare", Contender::HaProxy),
