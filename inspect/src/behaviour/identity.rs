@@ -1,5 +1,7 @@
 //! The fixed memory kept for a caller: sums that decay with time, and sets of what was seen lately.
 
+use std::f64::consts::LN_2;
+
 use super::model::Model;
 use super::recent::Recent;
 use super::shape::{Shape, Surface, mixed};
@@ -8,6 +10,8 @@ use super::targets::Try;
 /// What a caller did is half forgotten after a day: an attacker who tries one password in an hour still adds up to thirty, and
 /// last week's mistakes do not count today.
 const HALF_LIFE: f64 = 24.0 * 3600.0;
+/// And with what is usual for a caller itself, the days that were are compared: that is half forgotten after a week.
+const LONG_HALF_LIFE: f64 = 7.0 * HALF_LIFE;
 /// Time constants of what happens at once, and of what goes on for a while. Seconds.
 const MOMENT: f64 = 10.0;
 const WHILE: f64 = 300.0;
@@ -123,6 +127,8 @@ sums! {
     gap_squares,
     timed,
     seconds,
+    /// Seconds that went by.
+    elapsed,
     bytes,
     /// Steps of a site that the model knows, and how surprising they were together (nats).
     steps,
@@ -160,6 +166,9 @@ pub struct Identity {
     last_post: u64,
     last_number: u64,
     pub(super) sums: Sums,
+    /// Server's seconds, and seconds that went by, half forgotten after [`LONG_HALF_LIFE`].
+    pub(super) long_seconds: f32,
+    pub(super) long_elapsed: f32,
     urls: Recent<32>,
     ids: Recent<64>,
     templates: Recent<32>,
@@ -197,6 +206,7 @@ impl Identity {
         if let Some(duration) = duration {
             self.sums.timed += 1.0;
             self.sums.seconds += duration;
+            self.long_seconds += duration;
         }
         let tried = self.answer(&shape, seen);
         self.target(&shape, seen, news);
@@ -257,8 +267,7 @@ impl Identity {
             (self.saw_page, self.is_lone, self.loose_assets) = (false, false, 0.0);
         }
         if now - self.aged >= AGEING {
-            self.sums.decay(((self.aged - now) / HALF_LIFE).exp2() as f32);
-            self.lasting *= ((self.aged - now) / LONG_WHILE).exp() as f32;
+            self.grow_older(now - self.aged);
             self.aged = now;
         }
         let while_ = ((-elapsed / WHILE) as f32).exp();
@@ -266,6 +275,18 @@ impl Identity {
         self.pace *= while_;
         self.work *= while_;
         self.drawn *= while_;
+    }
+
+    /// By so many seconds.
+    fn grow_older(&mut self, elapsed: f64) {
+        self.lasting *= (-elapsed / LONG_WHILE).exp() as f32;
+        self.sums.decay((-elapsed / HALF_LIFE).exp2() as f32);
+        let left = (-elapsed / LONG_HALF_LIFE).exp2() as f32;
+        self.long_seconds *= left;
+        self.long_elapsed *= left;
+        // What went by while it was silent is forgotten like what it did.
+        self.sums.elapsed += ((1.0 - (-elapsed / HALF_LIFE).exp2()) * HALF_LIFE / LN_2) as f32;
+        self.long_elapsed += ((1.0 - f64::from(left)) * LONG_HALF_LIFE / LN_2) as f32;
     }
 
     fn answer(&mut self, shape: &Shape, seen: &Seen<'_>) -> Option<Try> {

@@ -111,6 +111,8 @@ const fn usual(measure: Measure) -> Usual {
         Work => (0.05, 0.08),
         Slow => (0.4, 0.4),
         Consumed => (4.1, 0.5), // a minute
+        // 1.65 times: the last hour of Friday, of who works from Monday to Friday, is 1.56 times
+        Growth => (0.5, 0.15),
         Odd => (0.04, 0.10),
         Bare => (0.30, 0.20),
         Lone => (0.7, 0.5), // 1
@@ -147,7 +149,7 @@ const RULES: [Rule; COLUMNS] = [
     Rule {
         kind: Kind::Exhaustion,
         bias: -3.2,
-        weights: &[(Work, 1.6), (Slow, 1.0), (Consumed, 0.6)],
+        weights: &[(Work, 1.6), (Slow, 1.0), (Consumed, 0.6), (Growth, 0.8)],
     },
     Rule {
         kind: Kind::Scanner,
@@ -394,8 +396,8 @@ impl Limits {
 const LEAST: [f32; MEASURES] = {
     let mut all = [LEAST_EVIDENCE; MEASURES];
     (all[Bare as usize], all[Unreferred as usize]) = (LEAST_OF_PAGES, LEAST_OF_REFERERS);
-    // Who has not come back yet may be anybody.
-    all[Lone as usize] = 0.0;
+    // Who has not come back yet may be anybody, and who is as ever may do harm as ever.
+    (all[Lone as usize], all[Growth as usize]) = (0.0, 0.0);
     (all[LoginFailures as usize], all[Work as usize]) = (LEAST_OF_WHOLE, LEAST_OF_WHOLE);
     all
 };
@@ -449,6 +451,11 @@ impl fmt::Display for Reason {
             Drawn => write!(f, "{count:.0} kB a second drawn"),
             Work => write!(f, "{value:.2} s of the server's time a second"),
             Consumed => write!(f, "{count:.0} s of the server's time within a day"),
+            Growth => write!(
+                f,
+                "{:.1} times as much of the server's time as in the weeks before",
+                value.exp()
+            ),
             Slow => write!(f, "{value:.2} s of the server's time a request"),
             Odd => write!(f, "{share:.0} % with odd values"),
             Bare => write!(f, "{share:.0} % pages without what belongs to them"),

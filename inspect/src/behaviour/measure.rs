@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::identity::Identity;
 
 /// How many measures there are.
-pub const MEASURES: usize = 25;
+pub const MEASURES: usize = 26;
 /// A share is mixed with so many imagined requests of ordinary behaviour, so that one request proves nothing; a share of
 /// pages with a fourth of that, since a page is several requests.
 const CAUTION: f32 = 4.0;
@@ -14,6 +14,11 @@ const CAUTION: f32 = 4.0;
 const USUAL_SPREAD: f32 = 1.3;
 /// Requests and gaps behind a regular pace before it is taken at its word.
 const FEW_GAPS: f32 = 5.0;
+
+/// Who is known for fewer seconds has no days that it could be compared with: three of them.
+const KNOWN_FOR: f32 = 3.0 * 86_400.0;
+/// Of who takes fewer of the server's seconds within a day nobody asks whether they become more: a minute.
+const LITTLE: f32 = 60.0;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -57,6 +62,8 @@ pub enum Measure {
     Slow,
     /// Server's seconds within about a day; `ln(1 + x)`: who takes them slowly adds up too.
     Consumed,
+    /// How many times as much of the server's time it takes within about a day as within weeks; natural logarithm.
+    Growth,
     /// Share of odd values.
     Odd,
     /// Share of pages that no asset was asked for.
@@ -93,6 +100,7 @@ impl Measure {
         Measure::Work,
         Measure::Slow,
         Measure::Consumed,
+        Measure::Growth,
         Measure::Odd,
         Measure::Bare,
         Measure::Lone,
@@ -180,6 +188,7 @@ impl Identity {
             self.work / 300.0,
             known(s.timed > 0.5, s.seconds / (s.timed + CAUTION)),
             known(s.timed > 0.5, consumed),
+            self.growth(),
             share(s.odd, s.requests),
             known(self.reads_pages(), share_of_pages((s.pages - s.assets).max(0.0), s.pages)),
             known(self.reads_pages(), lone),
@@ -187,6 +196,16 @@ impl Identity {
             share(s.methods, s.requests),
             known(s.steps > 0.5, s.surprise / (s.steps + CAUTION)),
         ])
+    }
+
+    /// Who always took as much has a growth of nothing, however much it is.
+    fn growth(&self) -> f32 {
+        let s = &self.sums;
+        if s.seconds < LITTLE || self.long_elapsed < KNOWN_FOR {
+            return f32::NAN;
+        }
+        let (lately, ever) = (s.seconds / s.elapsed, self.long_seconds / self.long_elapsed);
+        (lately / ever).ln().max(0.0)
     }
 
     /// Whether `/robots.txt` was asked for.

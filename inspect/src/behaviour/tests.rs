@@ -160,6 +160,31 @@ fn nobody_comes_from_where_they_go() {
     }
 }
 
+/// Ten days of calls of 0.1 s at irregular times, so many on the last day and each day so many times as many as the day before.
+fn days(last: f64, times: f64) -> Verdict {
+    let (mut identity, model) = (Identity::default(), Model::generic());
+    let (end, mut time, mut n) = (10.0 * 86_400.0, 0.0, 0u32);
+    while time < end {
+        let target = ["/api/items", "/api/search", "/api/cart"][n as usize % 3];
+        let call = Seen { duration: Some(0.1), ..seen(time, target, 200) };
+        identity.observe(&call, &model);
+        let share = [0.05, 3.2, 0.2, 1.1, 0.45][n as usize % 5];
+        time += share * 86_400.0 / (last * times.powf((time - end) / 86_400.0)).max(20.0);
+        n += 1;
+    }
+    judge(&mut identity, &model)
+}
+
+#[test]
+fn who_takes_more_of_the_server_each_day_is_told_from_who_always_took_as_much() {
+    let grown = days(15_000.0, 2.0);
+    assert!(grown.kind == Kind::Exhaustion && grown.score > 0.5, "{grown:?}");
+    let steady = days(15_000.0, 1.0);
+    assert!(steady.score < 0.4, "{steady:?}");
+    let small = days(300.0, 2.0);
+    assert!(small.score < 0.2, "half a minute is no harm: {small:?}");
+}
+
 #[test]
 fn one_request_proves_nothing() {
     for status in [200, 401, 404, 500] {

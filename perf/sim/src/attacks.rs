@@ -33,6 +33,10 @@ const VALUES: [&str; 6] = [
     "1%22;--",
     "%24%7Bjndi%7D",
 ];
+/// A client that takes more from day to day shows after so many days: with fewer there is none.
+const GROWTH_DAYS: u32 = 7;
+/// Its calls on the last day, at irregular times: as many as a client may send that always did.
+const GROWN: f64 = 15_000.0;
 /// Addresses of one spraying campaign.
 const SPRAYERS: u64 = 30;
 
@@ -57,6 +61,8 @@ pub enum Kind {
     Enumeration,
     /// A client with an account that makes the server work.
     Exhaustion,
+    /// A client with an account that takes more of the server's time from day to day, each call like those of all others.
+    Growth,
 }
 
 /// How much of it shows.
@@ -104,7 +110,7 @@ impl Level {
 
 impl Kind {
     /// All.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Scanner,
         Kind::Crawler,
         Kind::MultiVector,
@@ -114,6 +120,7 @@ impl Kind {
         Kind::Spraying,
         Kind::Enumeration,
         Kind::Exhaustion,
+        Kind::Growth,
     ];
 
     /// Its name on the command line and in the records.
@@ -128,6 +135,7 @@ impl Kind {
             Kind::Spraying => "spraying",
             Kind::Enumeration => "enumeration",
             Kind::Exhaustion => "exhaustion",
+            Kind::Growth => "growth",
         }
     }
 
@@ -139,6 +147,9 @@ impl Kind {
         random: &mut Random,
         records: &mut Vec<Record>,
     ) {
+        if self == Kind::Growth && settings.days < GROWTH_DAYS {
+            return;
+        }
         for level in Level::ALL {
             let attackers =
                 if self == Kind::Spraying { SPRAYERS } else { settings.attackers.into() };
@@ -157,15 +168,17 @@ impl Kind {
                     level: level.name(),
                 };
                 let mut attacker = Attacker { api, level, sender, time: begin, random, records };
-                attacker.run(self);
+                attacker.run(self, settings.days);
             }
         }
     }
 
     /// These come with an account, stolen or their own.
     fn account(self, level: Level, number: u64) -> Option<String> {
-        let has =
-            matches!(self, Kind::Scraping | Kind::Enumeration | Kind::Exhaustion | Kind::Crawler);
+        let has = matches!(
+            self,
+            Kind::Scraping | Kind::Enumeration | Kind::Exhaustion | Kind::Growth | Kind::Crawler
+        );
         // Names like those of people: nothing is to be learnt from them.
         let number = 70_000 + self as u64 * 1000 + level.of(0, 100, 200) + number;
         has.then(|| format!("user-{number:05}"))
@@ -182,7 +195,7 @@ struct Attacker<'a> {
 }
 
 impl Attacker<'_> {
-    fn run(&mut self, kind: Kind) {
+    fn run(&mut self, kind: Kind, days: u32) {
         let level = self.level;
         match kind {
             Kind::Scanner => self.scan(level.of(800, 300, 120)),
@@ -198,6 +211,7 @@ impl Attacker<'_> {
             Kind::Spraying => self.guess(level.of(40, 12, 4)),
             Kind::Enumeration => self.enumerate(level.of(2000, 400, 150)),
             Kind::Exhaustion => self.exhaust(),
+            Kind::Growth => self.grow(days),
         }
     }
 
@@ -312,6 +326,20 @@ impl Attacker<'_> {
             };
             self.send(endpoint, self.api.url(endpoint, id), status);
             self.pause();
+        }
+    }
+
+    /// Calls the same list through all days, each day so many times as often as the day before.
+    fn grow(&mut self, days: u32) {
+        let times = self.level.of(4.0, 2.0, 1.5f64);
+        let end = BEGIN + DAY * f64::from(days);
+        self.time = BEGIN;
+        while self.time < end {
+            let endpoint = self.api.at(1 + self.random.below(3) as usize);
+            let id = own(9, self.random.below(3));
+            self.send(endpoint, self.api.url(endpoint, id), 200);
+            let a_day = (GROWN * times.powf((self.time - end) / DAY)).max(20.0);
+            self.time += self.random.exponential(DAY / a_day);
         }
     }
 

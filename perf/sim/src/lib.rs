@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `api` | three APIs: endpoints with server time and sizes, and what people do after what |
 //! | `people` | visits through day and week, think times, mistyped passwords |
-//! | `attacks` | nine kinds, three levels each |
+//! | `attacks` | ten kinds, three levels each |
 //! | `innocent` | flash crowd, deploy, retry storm, cron, Monday morning, good bots |
 //! | `record` | a request with its answer, as the JSON line of the design |
 //! | `send`, `serve` | sends the lines as real requests, each from its sender's address; answers them as the lines say |
@@ -90,7 +90,8 @@ mod tests {
     fn every_kind_and_level_is_there_and_time_goes_on() {
         for api in api::ALL {
             let records = generate(api, &settings(3));
-            for kind in attacks::Kind::ALL {
+            // A day is too short to grow.
+            for kind in attacks::Kind::ALL.into_iter().filter(|k| *k != attacks::Kind::Growth) {
                 for level in attacks::Level::ALL {
                     let of = |r: &&Record| r.label == kind.name() && r.level == level.name();
                     assert!(
@@ -105,6 +106,21 @@ mod tests {
             assert!(records.windows(2).all(|w| w[0].ts <= w[1].ts && w[0].ts >= BEGIN));
             let normal = records.iter().filter(|r| r.label == record::NORMAL).count();
             assert!(normal > 300, "{normal}");
+        }
+    }
+
+    #[test]
+    fn a_client_that_grows_takes_more_each_day() {
+        let growth = vec![attacks::Kind::Growth];
+        let week = Settings { days: 7, users: 0, attacks: growth, innocent: vec![], ..settings(4) };
+        let records = generate(&api::CLINIC, &week);
+        for (level, least) in [("blatant", 3.0), ("moderate", 1.6), ("slow", 1.2)] {
+            let of = |day: f64| {
+                let begin = BEGIN + day * DAY;
+                let on = |r: &&Record| r.level == level && (begin..begin + DAY).contains(&r.ts);
+                records.iter().filter(on).count() as f64
+            };
+            assert!(of(6.0) > least * of(5.0) && of(5.0) > least * of(4.0), "{level}");
         }
     }
 }
