@@ -17,8 +17,14 @@ const OWN: [&str; 4] = ["own-address", "private-address", "address-url", "odd-ad
 /// Signatures of what is all of a header field: the name of a program, and that of a file to be uploaded (`X-File-Name`).
 const NAMES: [&str; 2] = ["user-agent", "script-named"];
 /// What documents of APIs hold as data: addresses of machines and names for them, where things are mounted, their settings.
-const DATA: [&str; 5] =
-    ["address-url", "address-as-name", "kernel-file", "settings-file", "hidden-file"];
+const DATA: [&str; 6] = [
+    "address-url",
+    "address-as-name",
+    "kernel-file",
+    "settings-file",
+    "hidden-file",
+    "local-socket",
+];
 /// Signatures of `deserialisation` for names within a string.
 const CLASSES: [&str; 2] = ["java-class", "java-gadget"];
 

@@ -253,7 +253,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "brace-words",
         0.95,
-        r"(?:^|[;|&= \x22])\{[a-z0-9/]{1,12},\}(?: |$)|\{[a-z/]{1,12},-[a-z]{1,6}[,}]",
+        r"(?:^|[;|&= \x22])\{[a-z0-9/]{1,12},\}(?: |$)|\{/[a-z]{0,3}[?*][a-z?*]{0,4}/[^ ,}]{1,24},[^}]{0,24}\}|\{[a-z/]{1,12},-[a-z]{1,6}[,}]",
     ),
     rule(
         "function-begun",
@@ -328,7 +328,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "mail-command",
         0.95,
-        r"\b(?:mail from|rcpt to):? ?<[^>]{0,80}>|(?:^|[=\x22]) ?[a-z][0-9]{3,4} (?:login [a-z]|authenticate [a-z]|fetch [0-9]|append [^ ]{1,40} ?\(|uid (?:store|fetch|search|copy)|select inbox|examine [a-z]|status [a-z]+ ?\(|search (?:charset|text|flagged|all|from|deleted|since)|copy [0-9]|list \x22)|(?:^|[=\x22]) ?(?:retr|uidl|dele) [0-9]{1,6}\b|\bapop [a-z0-9]{1,30} [0-9a-f]{32}",
+        r"\b(?:mail from|rcpt to):? ?<[^>]{0,80}>|(?:^|[=\x22]) ?[a-z][0-9]{3,4} (?:login [a-z]|authenticate [a-z]|fetch [0-9]|append [^ ]{1,40} ?\(|uid (?:store|fetch|search|copy)|select inbox|examine [a-z]|status [a-z]+ ?\(|search (?:charset|text|flagged|all|from|deleted|since)|copy [0-9]|list \x22)|(?:^|[=\x22]) ?(?:retr|uidl|dele) [0-9]{1,6}\b|[+-]? ?flags(?:\.silent)? ?\(\\{1,2}[a-z]|\(\\{1,2}(?:seen|deleted|answered|flagged|draft)\) ?\{[0-9]|\bapop [a-z0-9]{1,30} [0-9a-f]{32}",
     ),
     // A name in pieces in front of what it runs, a name that begins in quotes or behind a backslash, carets of cmd.exe.
     rule(
@@ -337,6 +337,27 @@ pub(super) const RULES: &[Rule] = &[
         r#"(?:^|[=;|&`(]) ?[a-z]{1,8}(?:''|""|\\|\$@|\$\*|``)[a-z]{1,8} +(?:(?:ba|z|k|da)?sh|whoami|who|id|ls|curl|wget|cat|nc|ping|uname|python[0-9.]*|perl|nslookup)(?: |$)|(?:^|[=;|&`])(?:'[a-z]{1,6}'[a-z]{1,8}|"[a-z]{1,6}"[a-z]{1,8})(?: +[-/a-z0-9.:]{1,60}| *[;|&]|$)|(?:^|[=;|&@ ])[a-z]{1,10}\^[a-z^]{1,24}(?: |$|[;|&/.])|(?:^|=)[a-z]{1,6}(?:["'][a-z]{1,6}){2,10}["']?(?: |$)|(?:^|[=;|&]) ?\\{1,2}[a-z]{2,12}(?: +[-/~$a-z]|$|[;|&])"#,
     )
     .if_also(is_command),
+    // A name of which every letter stands between empty quotes.
+    rule("empty-quotes", 0.96, r#"(?:(?:''|"")[a-z0-9.]){4}"#),
+    // PowerShell runs a command whose name is put together from strings.
+    rule(
+        "joined-call",
+        0.96,
+        r#"(?:^|[;|&=. ])[&.] ?\( ?(?:['"][a-z-]{1,12}['"] ?\+ ?){1,8}['"][a-z-]{1,12}['"] ?\)"#,
+    ),
+    // Programs of Windows that fetch a script and run it.
+    rule(
+        "fetched-and-run",
+        0.96,
+        r#"\b(?:mshta|regsvr32|msiexec|rundll32|installutil|cmstp|bitsadmin|certutil)(?:\.exe)? +(?:[/-][a-z]+(?::[a-z0-9]*)? +){0,6}['"]?(?:[/-]i:)?(?:https?:|javascript:|vbscript:|\\\\[a-z0-9])"#,
+    ),
+    // Editors and `find`, which run commands.
+    rule(
+        "editor-that-runs",
+        0.95,
+        r#"(?:^|[;|&`(=] ?)(?:vim?|ex|view|rvim|vimdiff) [^;|&!]{0,40}(?:-c ?['"]?:?|:|silent)[\\ ]{0,4}!['"]?[a-z/]|(?:^|[;|&`(=] ?)find +[./~][^ ;|&]{0,60} +(?:-[a-z]+ +[^ -][^ ;|&]{0,30} +){0,4}-(?:exec(?:dir)?|ok) +[a-z/]"#,
+    ),
+    rule("string-read", 0.95, r#"[;|&`(] ?`?[a-z0-9.]{2,12}<<<['"$]"#),
     // Arguments by which programs run others.
     rule(
         "argument-that-runs",
@@ -347,7 +368,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "windows-behind",
         0.95,
-        r"[;|&`] ?net1?(?:\.exe)? +(?:user|localgroup|group|accounts|share|session|view)(?: *$| +(?:/|\\|administrators|[a-z0-9]+ +[^ ]+ +/)|[;|&])|[;|&] ?(?:start +)?[a-z0-9_-]{2,20}\.exe(?: |$|[;|&])|[;|&] ?(?:wmic|schtasks|vssadmin|bcdedit) +[a-z]+ +[a-z/]|\[(?:system\.)?(?:diagnostics|net|io|reflection|text|convert|management|runtime|environment)[a-z.]{0,40}\]::[a-z]{2,30} ?\(|(?:^|[=;|&({'\x22] ?)(?:start-process|invoke-(?:expression|webrequest|restmethod|command)|set-executionpolicy) +[a-z0-9]",
+        r"[;|&`] ?net1?(?:\.exe)? +(?:user|localgroup|group|accounts|share|session|view)(?: *$| +(?:/|\\|administrators|[a-z0-9]+ +[^ ]+ +/)|[;|&])|[;|&] ?(?:start +)?[a-z0-9_-]{2,20}\.exe(?: |$|[;|&])|[;|&] ?(?:wmic|schtasks|vssadmin|bcdedit) +[a-z]+ +[a-z/]|\[(?:system\.)?(?:diagnostics|net|io|reflection|text|convert|management|runtime|environment)[a-z.]{0,40}\]::[a-z0-9]{2,30} ?\(|(?:^|[=;|&({'\x22] ?)(?:start-process|invoke-(?:expression|webrequest|restmethod|command)|set-executionpolicy) +[a-z0-9]",
     ),
     // PHP: functions that are given the name of one that runs, the code that scanners look for, what `@` keeps silent.
     rule(

@@ -62,7 +62,7 @@ pub(super) const OBJECTS: &[Rule] = &[
     rule(
         "python-pickle",
         0.95,
-        r"\bc(?:os|posix|nt|subprocess|builtins|__builtin__|commands) (?:system|popen|eval|exec|check_output|call)\b|(?:^|[^a-z0-9+/])ga[rs][vw][a-z0-9+/=]{6,}(?:jax|lgjb|cg9zax|c3lzdgv|b3m)|\(s'[a-z /.-]{1,60}' ?tr\.",
+        r"\bc(?:os|posix|nt|subprocess|builtins|__builtin__|commands) (?:system|popen|eval|exec|check_output|call)\b|(?:^|[^a-z0-9+/])ga[rs][vw][a-z0-9+/=]{6,}(?:jax|lgjb|cg9zax|bvc2l4|b3npe|c3lzdgv|b3m)|\(s'[a-z /.-]{1,60}' ?tr\.",
     ),
     rule(
         "yaml-object",
@@ -81,6 +81,15 @@ pub(super) const OBJECTS: &[Rule] = &[
         r#"aaeaaad/////|"\$type" ?: ?"[^"]{0,80}(?:system\.|microsoft\.)|objectdataprovider|typeconfusedelegate"#,
     ),
     rule("node-object", 0.95, r"_\$\$nd_func\$\$_"),
+    // jsonpickle: what its reader makes an object of, or calls.
+    rule(
+        "python-json-object",
+        0.95,
+        r#""py/(?:object|reduce|function|type|newargs(?:ex)?|repr|mod)" ?: ?["\[{]"#,
+    ),
+    // Ruby's Marshal, version 4.8, in base64: an object or one that reads itself.
+    rule("ruby-stream", 0.95, r"(?:^|[^a-z0-9+/])bahvo[g-j][a-z0-9+/]{10}"),
+    rule("prototype-by-constructor", 0.95, r#""constructor" ?: ?\{ ?"prototype" ?: ?\{"#),
     rule("json-type", 0.9, r#""@type" ?: ?"(?:l?com\.|l?org\.|java|sun\.|\[)"#),
     // Not those that hold data (`java.util`, `java.math`, `java.time`): interfaces and their errors name them.
     rule(

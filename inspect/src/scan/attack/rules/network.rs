@@ -71,7 +71,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "address-literal",
         0.95,
-        r"(?:^|[=\x22])(?:https?|ftp|gopher)://(?:[^/@ ]{0,60}@)?\[[0-9a-f:.]{2,45}(?:%[a-z0-9]{1,16})?\](?:[/:?#&\x22]|$)",
+        r"(?:^|[=\x22])[a-z][a-z0-9+.-]{1,9}://(?:[^/@ ]{0,60}@)?\[[0-9a-f:.]{2,45}(?:%[a-z0-9]{1,16})?\](?:[/:?#&\x22]|$)",
     ),
     rule("escaped-host", 0.95, r"(?:^|[=\x22])[a-z]{2,8}:/{0,3}(?:\\+[a-z0-9]\.?){3}"),
     rule(
@@ -90,11 +90,22 @@ pub(super) const RULES: &[Rule] = &[
         0.95,
         r"(?:^|[=\x22])[a-z]{3,8}://[^/@]{1,60}[ &#\\?][^/@]{0,20}@[a-z0-9.-]{3,60}(?:[:/#?]|$)",
     ),
+    rule(
+        "local-socket",
+        0.95,
+        r"(?:^|=)(?:http\+)?unix:/{1,3}(?:var/)?run/(?:docker|containerd|crio|podman)[a-z0-9_./-]{0,40}\.sock(?:[:/?&]|$)",
+    ),
     rule("proxied-socket", 0.96, r"\bunix:[^|]{0,400}\|"),
     rule(
         "script-at-address",
         0.93,
         r"(?:^|=)(?:https?|ftps?)://(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|\[[0-9a-f:]{3,40}\]|[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){3,7})(?::[0-9]{1,5})?/[^ ?]{0,80}\.(?:php[0-9]?|phtml|asp|aspx|jsp|cgi|pl|sh|txt|jar|class|exe|ps1)\b",
+    ),
+    // A script that a server would be made to include, by what fetches it or by the name of a known shell.
+    rule(
+        "script-fetched",
+        0.93,
+        r"(?:^|=)ftps?://[^ ?&]{3,120}\.(?:php[0-9]?|phtml|asp|jsp|cgi|pl|sh)(?:$|[?&])|(?:^|=)(?:(?:https?|ftps?):)?//[^ ?&]{3,120}/(?:c99|c100|r57|b374k|wso|webshell|backdoor)[a-z0-9_.-]{0,12}\.(?:php[0-9]?|phtml|asp|jsp|txt|gif|jpg)(?:$|[?&])",
     ),
     // What a script includes files from, overwritten by a parameter of the same name.
     rule(
@@ -105,7 +116,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "text-in-url",
         0.93,
-        r"(?:^|[=\x22])data:(?:text/(?:plain|x?-?php|html)|application/x-(?:httpd-)?php)[^, ]{0,40},.",
+        r"(?:^|[=\x22])data:(?://)?(?:text/(?:plain|x?-?php|html)|application/x-(?:httpd-)?php)[^, ]{0,40},.",
     ),
     // Schemes of file functions that run or unpack, at the beginning of a value.
     rule(

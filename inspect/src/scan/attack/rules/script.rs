@@ -99,8 +99,18 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "function-made",
         0.85,
-        r"\bnew function ?\(|\breflect ?\. ?(?:apply|get|construct)|\b[a-z]{2,20}\.(?:call|apply|constructor) ?`",
+        r"\bnew function ?[(`]|\breflect ?\. ?(?:apply|get|construct)|\b[a-z]{2,20}\.(?:call|apply|constructor) ?`",
     ),
+    // A name that another page sets, taken for an address.
+    rule(
+        "location-from-name",
+        0.93,
+        r"(?:^|[=;('\x22`{, ])location(?:\.href)?=(?:(?:window\.|self\.|top\.)?name|location\.hash|document\.referrer)\b",
+    ),
+    // What closes an attribute and its tag, and begins the next one.
+    rule("attribute-closed", 0.93, r#"(?:^|=)[^<>="'&]{0,24}['"]{1,3} ?/?> ?<[a-z/!]"#),
+    rule("text-only-tag", 0.9, r"<(?:plaintext|xmp|noembed|noframes)[ /]{0,2}>"),
+    rule("vector-frame", 0.95, r"<(?:[a-z]{0,8}:)vmlframe\b[^>]{0,60}\bsrc"),
     // Script of six characters.
     rule("punctuation-script", 0.9, r"[\[\]()!+ ]{24}"),
     rule("utf-7", 0.95, r"[+ ]adw-[^+]{0,80}[+ ]ad4-"),

@@ -214,6 +214,19 @@ pub(super) const RULES: &[Rule] = &[
         0.95,
         r#"'[\[{][^;]{0,80}[\]}]' ?(?:::jsonb?)? ?(?:->>?|#>>?|@>|<@|\?[|&]?|@\?|<|>|=) ?(?:'|array\[|[0-9])|\]'::jsonb? ?[-?@<#]"#,
     ),
+    rule("program-copied", 0.96, r#"\bcopy\b[^;]{1,120}\b(?:to|from) program ?['"$]"#),
+    rule(
+        "strings-behind-number",
+        0.95,
+        r#"(?:^|=)-?[0-9]{1,10}\)* (?:or|and|xor|\|\||&&) ?\(*['"][a-z0-9]{0,12}['"] ?(?:!=|<>|=|<|>|(?:not )?like\b|in\b) ?\(*['"]"#,
+    ),
+    // Two empty strings, an operator, and the quote that the statement closes.
+    rule("empty-strings", 0.95, r"'[ )]*(?:or|and|xor|\|\||&&) ?'' ?[&*^|/%<>=+-]{1,2} ?'"),
+    rule(
+        "into-variables",
+        0.93,
+        r"(?:^|=)[^&=]{0,40}\binto @[a-z_][a-z0-9_]{0,20}(?: ?, ?@[a-z_][a-z0-9_]{0,20}){0,40} ?(?:$|&|--|#|/\*)",
+    ),
     rule("digits-dot-e", 0.96, r"\b[0-9]+\.e ?\("),
     rule(
         "value-cast",

@@ -8,7 +8,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "arithmetic",
         0.96,
-        r#"(?:\{\{|[$#*%]\{|\{%|<%=?|\[\[)[ ('"={$]*-?[0-9][0-9a-fx]* ?['"]? ?[*+/-] ?['"]?[0-9][0-9a-fx]*['"]?[ )]*(?:\}|%|\]\])|[@#]\([0-9]+ ?[*+/-] ?[0-9]+\)"#,
+        r#"(?:\{\{|[$#*%]\{|\{%|<%=?|\[\[)[ ('"={$:>^]*-?[0-9][0-9a-fx]* ?['"]? ?[*+/-] ?['"]?[0-9][0-9a-fx]*['"]?[ )]*(?:\}|%|\]\])|[@#]\([0-9]+ ?[*+/-] ?[0-9]+\)"#,
     ),
     rule(
         "arithmetic-begun",
@@ -49,6 +49,14 @@ pub(super) const RULES: &[Rule] = &[
         0.9,
         r"<#(?:assign|include|import|list|if|global)\b|freemarker\.template|\? ?new ?\( ?\)",
     ),
+    // A class that is made by its name.
+    rule("class-made", 0.96, r#"[a-z0-9'"]\?new ?\( ?\)"#),
+    // A condition that is one already: what is printed between tells that an engine read it.
+    rule(
+        "constant-condition",
+        0.93,
+        r"\{%-? ?(?:if|unless|elif) (?:not )?(?:true|false|[0-9]+)(?: ?[=!<>]=? ?[0-9]+)? ?-?%\}",
+    ),
     rule(
         "smarty",
         0.85,
@@ -57,7 +65,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "block-tag",
         0.85,
-        r"\{%-? ?(?:import|include|extends|debug|load|macro|from|autoescape|set [^%]{0,60}(?:__|\(|self|request|config)|(?:for|if|with) [^%]{0,80}(?:__|\[\]|\(\)|request\.|config|self|\bpopen|subclasses))\b?[^%]{0,120}%\}",
+        r"\{%-? ?(?:import|include|extends|debug|load|macro|from|autoescape|set [^%]{0,60}(?:__|\(|self|request|config|cycler|joiner|lipsum|namespace)|(?:for|if|with) [^%]{0,80}(?:__|\[\]|\(\)|request\.|config|self|\bpopen|subclasses))\b?[^%]{0,120}%\}",
     ),
     rule("control-tag", 0.55, r"\{%-? ?(?:set|for|if|block|raw|with)\b[^%]{0,120}%\}"),
     // A method of a class by its name: `Some_Class::method(`.
@@ -88,7 +96,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "engine-object",
         0.95,
-        r#"\{\{#with [^}]{1,40} as \||\{\{[^}]{0,60}\.getclass ?\(|[#$]\{ ?(?:session|request|response|application(?:scope)?|sessionscope|facescontext|pagecontext)\.[a-z]{2,30} ?\(|@system\.[a-z.]{3,60}\(|@\{ ?(?:var|int|string|system|object) [a-z]|@\(?(?:system\.|html\.raw|new system|process\.start)"#,
+        r#"\{\{#with [^}]{1,40} as \||\{\{[^}]{0,60}\.getclass ?\(|[#$]\{ ?(?:session|request|response|application(?:scope)?|sessionscope|facescontext|pagecontext)\.[a-z]{2,30} ?\(|@system\.[a-z.]{3,60}\(|@\{ ?(?:var|int|string|system|object) [a-z]|@[({]?(?:system\.|html\.raw|new system|process\.start)"#,
     ),
     // Look-ups of Apache Commons Text.
     rule(
