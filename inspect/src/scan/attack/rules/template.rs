@@ -47,7 +47,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "freemarker",
         0.9,
-        r"<#(?:assign|include|import|list|if|global)\b|freemarker\.template|\? ?new ?\( ?\)",
+        r"<#(?:assign|include|import|list|if|global)\b|freemarker\.template|['\x22] ?\? ?new ?\( ?\)",
     ),
     // A class that is made by its name.
     rule("class-made", 0.96, r#"[a-z0-9'"]\?new ?\( ?\)"#),
