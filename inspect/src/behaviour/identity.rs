@@ -151,9 +151,8 @@ pub struct Identity {
     page_is_open: bool,
     /// It has logged in.
     let_in: bool,
-    /// In this visit: whether a page was asked for, and the assets before that.
+    /// In this visit: whether a page was asked for, whether it is all that was, and the assets before it.
     saw_page: bool,
-    /// and whether it is all that was asked for.
     is_lone: bool,
     loose_assets: f32,
     /// Kinds that it looked like so far, a bit each.
@@ -280,13 +279,14 @@ impl Identity {
     /// By so many seconds.
     fn grow_older(&mut self, elapsed: f64) {
         self.lasting *= (-elapsed / LONG_WHILE).exp() as f32;
-        self.sums.decay((-elapsed / HALF_LIFE).exp2() as f32);
-        let left = (-elapsed / LONG_HALF_LIFE).exp2() as f32;
-        self.long_seconds *= left;
-        self.long_elapsed *= left;
+        let left = (-elapsed / HALF_LIFE).exp2();
+        self.sums.decay(left as f32);
+        let long_left = (-elapsed / LONG_HALF_LIFE).exp2() as f32;
+        self.long_seconds *= long_left;
+        self.long_elapsed *= long_left;
         // What went by while it was silent is forgotten like what it did.
-        self.sums.elapsed += ((1.0 - (-elapsed / HALF_LIFE).exp2()) * HALF_LIFE / LN_2) as f32;
-        self.long_elapsed += ((1.0 - f64::from(left)) * LONG_HALF_LIFE / LN_2) as f32;
+        self.sums.elapsed += ((1.0 - left) * HALF_LIFE / LN_2) as f32;
+        self.long_elapsed += ((1.0 - f64::from(long_left)) * LONG_HALF_LIFE / LN_2) as f32;
     }
 
     fn answer(&mut self, shape: &Shape, seen: &Seen<'_>) -> Option<Try> {

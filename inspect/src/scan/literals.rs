@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::literal::Key;
 use super::simd::{BLOCK, ByteSet};
-use super::slots::{Slot, Slots, covers};
+use super::slots::{Slot, Slots, covers, hash};
 
 /// Bytes of a key.
 pub(super) const KEY: usize = 4;
@@ -101,7 +101,7 @@ fn four_at(bytes: &[u8], at: usize) -> u32 {
 }
 
 fn slot(key: u32) -> usize {
-    (key.wrapping_mul(0x9e37_79b1) >> (32 - BITS)) as usize
+    (hash(key) >> (32 - BITS)) as usize
 }
 
 impl Filter {

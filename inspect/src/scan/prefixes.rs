@@ -4,6 +4,7 @@
 //! tells most of it before anything is compared.
 
 use super::literal::FINGERPRINT;
+use super::slots::hash;
 
 /// Logarithm of the bits in the table: 8 KB.
 const BITS: u32 = 16;
@@ -58,7 +59,7 @@ impl Prefixes {
 }
 
 fn slot([a, b, c]: [u8; FINGERPRINT]) -> usize {
-    (u32::from_le_bytes([a, b, c, 0]).wrapping_mul(0x9e37_79b1) >> (32 - BITS)) as usize
+    (hash(u32::from_le_bytes([a, b, c, 0])) >> (32 - BITS)) as usize
 }
 
 #[cfg(test)]

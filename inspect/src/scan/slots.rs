@@ -31,8 +31,9 @@ pub(super) type Entry = (u32, u64, u64);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Slots(Vec<Slot>);
 
+/// Fibonacci hashing (Knuth, The Art of Computer Programming, volume 3, 6.4): the upper bits are the mixed ones.
 #[inline(always)]
-fn hash(key: u32) -> u32 {
+pub(super) fn hash(key: u32) -> u32 {
     key.wrapping_mul(0x9e37_79b1)
 }
 

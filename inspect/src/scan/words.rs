@@ -4,7 +4,7 @@
 //! table that stays in the nearest cache; only where it is set are the bytes themselves looked up.
 
 use super::simd::PADDING;
-use super::slots::{Entry, Slot, Slots, covers};
+use super::slots::{Entry, Slot, Slots, covers, hash};
 
 /// Bytes that are looked up.
 pub(super) const KEY: usize = 4;
@@ -55,11 +55,6 @@ fn fold_more(bytes: &[u8]) -> u64 {
         Some(all) => u64::from_le_bytes(*all) | CASE,
         None => bytes.iter().rev().fold(0, |key, b| key << 8 | u64::from(b | 0x20)),
     }
-}
-
-#[inline(always)]
-fn hash(key: u32) -> u32 {
-    key.wrapping_mul(0x9e37_79b1)
 }
 
 /// The entry of a key among those that tell which are likely.
