@@ -306,6 +306,24 @@ fn policies_are_swapped_under_load_without_losing_a_flow() {
 }
 
 #[test]
+fn the_first_packet_after_a_policy_was_applied_is_judged_by_it() {
+    const CLOSED: &str = "version: 1\nmode: enforce\nrules:\n  - name: closed\n    paths: [/**]\n    action: block\n";
+    let topology = Topology::new().unwrap();
+    let site = Site::generate(5);
+    let _nginx = Nginx::start(&topology, &site).unwrap();
+    let mut weir = Weir::start(&topology, NOTHING).unwrap();
+    weir.manage().unwrap();
+    for round in 0..10 {
+        assert!(weir.apply(NOTHING).unwrap().0);
+        let mut connection = RawClient::connect(&topology.client, H1).unwrap();
+        assert_eq!(connection.get(clean(&site)).unwrap().status, 200);
+        // Nothing else comes meanwhile, so the workers sleep.
+        assert!(weir.apply(CLOSED).unwrap().0);
+        assert_eq!(connection.get(clean(&site)).unwrap().status, 403, "round {round}");
+    }
+}
+
+#[test]
 fn a_policy_is_tried_on_recorded_traffic_against_the_one_in_force() {
     let topology = Topology::new().unwrap();
     let mut weir = Weir::start(&topology, NOTHING).unwrap();

@@ -249,6 +249,9 @@ impl Client {
                     // Here, so that no worker has to.
                     policy.prepare();
                     self.shared.policy.store(Arc::new(policy));
+                    if !self.shared.is_taken_by_all() {
+                        tracing::warn!("a worker is late to take policy revision {revision}");
+                    }
                     diagnostics.extend(warnings.iter().map(diagnostic));
                 }
                 Err(errors) => {

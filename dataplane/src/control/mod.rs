@@ -14,14 +14,16 @@ mod suspects;
 mod tests;
 mod wire;
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use std::{io, ptr};
 
 use arc_swap::ArcSwap;
 use crossbeam::queue::ArrayQueue;
+use crossbeam::utils::CachePadded;
 use weir_inspect::policy::{Diagnostic, Policy};
 use weir_proto::event::Body;
 use weir_proto::{Access, Anomaly, BlockAnswer, BlockRequest, Event, Sample};
@@ -39,6 +41,11 @@ pub const RECORD_QUEUE: usize = 1024;
 
 /// Events kept while the management process is away; beyond it the oldest are lost, and counted.
 pub const OUTBOX: usize = 16384;
+
+/// How long the control thread waits for the workers to take a policy before it says that it is in force: an idle one wakes
+/// after [`HEARTBEAT_IDLE`](crate::xdp::HEARTBEAT_IDLE), and a batch that is under way ends.
+const TAKEN_WITHIN: Duration = Duration::from_millis(200);
+const TAKEN_POLL: Duration = Duration::from_micros(200);
 
 /// How the control thread is set up.
 #[derive(Clone, Debug)]
@@ -63,6 +70,8 @@ pub fn system_event(what: &str, detail: String, timestamp_us: u64) -> Event {
 pub struct Shared {
     /// The policy in force. Workers load it; the control thread replaces it between two packets.
     pub policy: ArcSwap<Policy>,
+    /// Where the policy lies that each worker judges with; null before its first turn.
+    taken: Vec<CachePadded<AtomicPtr<Policy>>>,
     /// The revision of the policy in force; 0: not from the management process.
     pub revision: AtomicU64,
     /// The revision of the behaviour model, which is a part of the policy's handle; 0: not from the management process.
@@ -88,6 +97,7 @@ impl Shared {
     pub fn new(policy: Policy, revision: u64, workers: usize) -> Shared {
         Shared {
             policy: ArcSwap::from_pointee(policy),
+            taken: (0..workers).map(|_| CachePadded::default()).collect(),
             revision: AtomicU64::new(revision),
             model_revision: AtomicU64::new(0),
             endpoints_revision: AtomicU64::new(0),
@@ -98,6 +108,30 @@ impl Shared {
             records: (0..workers).map(|_| ArrayQueue::new(RECORD_QUEUE)).collect(),
             records_lost: AtomicU64::new(0),
         }
+    }
+
+    /// Says that a worker judges with this policy from its next packet on.
+    pub fn has_taken(&self, worker: usize, policy: &Arc<Policy>) {
+        if let Some(taken) = self.taken.get(worker) {
+            taken.store(Arc::as_ptr(policy).cast_mut(), Ordering::Release);
+        }
+    }
+
+    /// Waits until all workers judge with the policy in force; false if one of them did not take it in time.
+    fn is_taken_by_all(&self) -> bool {
+        let policy = self.policy.load_full();
+        let by_all = || {
+            let mut all = self.taken.iter();
+            all.all(|t| ptr::eq(t.load(Ordering::Acquire), Arc::as_ptr(&policy)))
+        };
+        let deadline = Instant::now() + TAKEN_WITHIN;
+        while !by_all() {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            thread::sleep(TAKEN_POLL);
+        }
+        true
     }
 
     /// Queues a worker's access record, or counts it as lost. Never waits.

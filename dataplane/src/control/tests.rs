@@ -168,6 +168,27 @@ fn a_good_policy_is_in_force_and_kept_and_a_bad_one_changes_nothing() {
 }
 
 #[test]
+fn a_policy_is_said_to_be_in_force_when_all_workers_have_it() {
+    let bench = Bench::new("taken", 100);
+    let (mut m, _) = Management::accept(&bench.listen());
+    let (shared, first) = (bench.shared.clone(), bench.shared.policy.load_full());
+    let workers = std::thread::spawn(move || {
+        while Arc::ptr_eq(&first, &shared.policy.load()) {
+            std::thread::yield_now();
+        }
+        let new = shared.policy.load_full();
+        shared.has_taken(0, &new);
+        std::thread::sleep(Duration::from_millis(50));
+        let taken = Instant::now();
+        shared.has_taken(1, &new);
+        taken
+    });
+    assert!(m.apply(1, &policy("enforce")).ok);
+    let answered = Instant::now();
+    assert!(workers.join().unwrap() <= answered, "the late worker had it");
+}
+
+#[test]
 fn the_same_source_again_is_not_compiled_again() {
     let bench = Bench::new("same", 100);
     let (mut m, _) = Management::accept(&bench.listen());

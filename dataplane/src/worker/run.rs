@@ -74,6 +74,7 @@ impl<'u> Worker<'u> {
         while !self.stop.load(Ordering::Relaxed) {
             let now = now();
             self.heartbeat.beat(now.0);
+            self.take_policy();
             let (worked, more) = self.receive(&mut own, &mut batch, now);
             let deadline = self.engine.next_deadline();
             if deadline.is_some_and(|at| at <= now) {
@@ -82,7 +83,7 @@ impl<'u> Worker<'u> {
             self.orders();
             self.mesh.notify();
             self.ports.turn();
-            self.exchange();
+            self.give_away();
             self.publish(&mut own, now);
             let deadline = self.engine.next_deadline();
             self.rest.between_turns(&mut self.ports, &self.mesh, now, worked, more, deadline)?;
@@ -93,13 +94,18 @@ impl<'u> Worker<'u> {
         Ok(())
     }
 
-    /// Takes a new policy, between two packets, and gives events away.
-    fn exchange(&mut self) {
+    /// Takes a new policy, before any packet that arrived after it.
+    fn take_policy(&mut self) {
         let policy = self.shared.policy.load();
         if !Arc::ptr_eq(&policy, &self.policy) {
             self.policy = Arc::clone(&policy);
             self.engine.set_policy(Arc::clone(&policy));
         }
+        self.shared.has_taken(self.index, &self.policy);
+    }
+
+    /// Gives events and access records away.
+    fn give_away(&mut self) {
         while let Some(event) = self.engine.poll_event() {
             self.shared.emit(self.index, event);
         }
