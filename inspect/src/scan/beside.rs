@@ -67,9 +67,9 @@ pub(crate) struct Beside {
 
 /// What was read between the word and the value.
 #[derive(Default)]
-struct Walk {
-    /// Where the word ends.
-    name: usize,
+struct Walk<'v> {
+    /// The word.
+    name: &'v [u8],
     links: usize,
     /// One of them says that the value is a secret.
     secret: bool,
@@ -128,7 +128,8 @@ impl Beside {
         if self.guess.is_some() && is_public(view, at) {
             return Outcome::No;
         }
-        let (mut walk, mut i) = (Walk { name: end, ..Walk::default() }, end);
+        let name = view.bytes.get(at..end).unwrap_or(&[]);
+        let (mut walk, mut i) = (Walk { name, ..Walk::default() }, end);
         while i < end + MAX_GAP {
             let from = i;
             while let At::Byte(b) = view.at(i)
@@ -182,7 +183,7 @@ impl Beside {
     }
 
     /// What begins at `at`; `apart`: a separator stands in front of it.
-    fn token(&self, view: &View, at: usize, apart: bool, walk: &Walk) -> Token {
+    fn token(&self, view: &View, at: usize, apart: bool, walk: &Walk<'_>) -> Token {
         if apart {
             let (shortest, longest) = self.length;
             let is_char = |b: &&u8| self.chars.get(usize::from(**b)) == Some(&true);
@@ -225,7 +226,7 @@ impl Beside {
     }
 
     /// Where the value ends that begins at `at` with `run` characters, if it is one.
-    fn value(&self, view: &View, at: usize, run: usize, walk: &Walk) -> Option<usize> {
+    fn value(&self, view: &View, at: usize, run: usize, walk: &Walk<'_>) -> Option<usize> {
         let (shortest, longest) = self.length;
         let mut text = view.bytes.get(at..at + run)?;
         if self.guess.is_some() {
@@ -237,11 +238,7 @@ impl Beside {
         if !(shortest..=longest).contains(&text.len()) || glued {
             return None;
         }
-        let weak = |w: &&str| {
-            let is_it = view.left(walk.name, w.len()).eq_ignore_ascii_case(w.as_bytes());
-            is_it && begins_word(view, walk.name.saturating_sub(w.len()))
-        };
-        let strong = || !WEAK.iter().any(weak);
+        let strong = || !WEAK.iter().any(|weak| walk.name.eq_ignore_ascii_case(weak.as_bytes()));
         let fits = match (&self.valid, self.guess) {
             (Some(kind), _) => is_valid(kind, text),
             (None, Some(guess)) => guess::fits(guess, text, walk.bound, walk.secret || strong()),
@@ -257,7 +254,7 @@ impl Beside {
     }
 
     /// Whether a value of the right form is no word and no placeholder.
-    fn is_varied(&self, text: &[u8], walk: &Walk) -> bool {
+    fn is_varied(&self, text: &[u8], walk: &Walk<'_>) -> bool {
         let letters = self.chars.get(usize::from(b'e')) == Some(&true);
         if self.is_broad() && (!walk.secret || guess::is_written(text)) {
             return false;

@@ -53,16 +53,16 @@ fn is_token(value: &[u8], strong: bool) -> bool {
         && entropy(value) >= MIN_ENTROPY
 }
 
-/// Whether it consists of words and numbers, as names, versions and paths do: at least half of the characters.
+/// Whether it consists of words and numbers, as names, versions and paths do: more than half of the characters.
 pub(super) fn is_written(value: &[u8]) -> bool {
     let parts = value.split(|b| matches!(b, b'-' | b'_' | b'.' | b'/' | b':'));
     let simple = |part: &&[u8]| {
         let letters = part.iter().filter(|b| b.is_ascii_alphabetic()).count();
-        letters == part.len() || letters == 0 && part.len() < 11 || humps(part) * 2 >= part.len()
+        letters == part.len() || letters == 0 && part.len() < 11 || humps(part) * 2 > part.len()
     };
     let all: Vec<usize> = parts.clone().map(<[u8]>::len).collect();
     let written: usize = parts.filter(simple).map(<[u8]>::len).sum();
-    (all.len() > 1 || humps(value) * 2 >= value.len()) && written * 2 >= all.iter().sum()
+    (all.len() > 1 || humps(value) * 2 > value.len()) && written * 2 > all.iter().sum()
 }
 
 /// Characters in words with a capital: `TestUpdate`.
