@@ -23,8 +23,10 @@ mod inventory;
 mod limit;
 mod message;
 mod rule;
+mod rules;
 mod schema;
 mod selection;
+mod services;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -51,12 +53,12 @@ pub use message::{
     Action, Cause, Direction, ExceptionAction, HeaderLookup, Message, Mode, NoHeaders, Part,
     RuleSeverity, TooLate,
 };
+pub use rules::RuleOrder;
 pub use schema::json_schema;
 pub use selection::{Decision, RuleId, Selection};
+pub use services::ServiceId;
 pub use usage::{CALLERS, MAX_DISTINCT};
 pub use yaml::MAX_SOURCE_BYTES;
-
-use weir_reassembly::packet::Vlans;
 
 use crate::behaviour::Model;
 use crate::detector::{DetectorId, DetectorSet};
@@ -76,23 +78,6 @@ pub(crate) fn read_yaml(source: &str) -> Result<serde_json::Value, String> {
     let root = yaml::parse(source, &mut report);
     let errors: Vec<String> = report.into_sorted().iter().map(ToString::to_string).collect();
     root.filter(|_| errors.is_empty()).map(|node| node.to_json()).ok_or(errors.join("\n"))
-}
-
-/// A service's index in its policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ServiceId(pub u16);
-
-/// A rule's place in the order in which rules decide.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RuleOrder<'p> {
-    /// Its name.
-    pub name: &'p str,
-    /// Its conditions in words.
-    pub about: &'p str,
-    /// What it does,
-    pub action: Action,
-    /// if its mode and that of the whole let it.
-    pub acts: bool,
 }
 
 /// A compiled policy. Immutable; a clone is another handle to the same rules.
@@ -336,38 +321,6 @@ impl Policy {
         &self.compiled.catalog
     }
 
-    /// The first service of the file to which a message to this address, port and host belongs, by whose name events
-    /// call it. (For rules it belongs to every service that covers it.)
-    pub fn service_of(
-        &self,
-        dst: IpAddr,
-        port: u16,
-        vlans: Vlans,
-        host: Option<&[u8]>,
-    ) -> Option<ServiceId> {
-        let (dst, host) = (dst.into(), host.map(bare_host));
-        let covers = |s: &Service| s.covers(dst, port, vlans, host);
-        let first = self.compiled.services.iter().position(covers);
-        first.map(|index| ServiceId(index as u16))
-    }
-
-    /// The first service of the file that has this address among its own: who a client is that is itself a service.
-    pub fn service_at(&self, ip: IpAddr) -> Option<ServiceId> {
-        let ip = ip.into();
-        let has = |s: &Service| s.addresses.as_ref().is_some_and(|ranges| ranges.contains(ip));
-        self.compiled.services.iter().position(has).map(|index| ServiceId(index as u16))
-    }
-
-    /// The names of its services, in the order of their ids.
-    pub fn service_names(&self) -> impl Iterator<Item = &str> {
-        self.compiled.services.iter().map(|service| service.name.as_str())
-    }
-
-    /// The name of a service.
-    pub fn service_name(&self, id: ServiceId) -> &str {
-        self.compiled.services.get(usize::from(id.0)).map_or("", |s| &s.name)
-    }
-
     /// The path of a field of protobuf by names, too, where the policy brings descriptors along; else as it is. Which message it is in,
     /// the gRPC call says, else the policy by its endpoint, else `message`, what the media type says. `target`: the
     /// request's.
@@ -388,68 +341,6 @@ impl Policy {
         let named = descriptors.named(target, direction, &path);
         let named = named.or_else(|| descriptors.named_as(by_endpoint().or(message)?, &path));
         named.unwrap_or(path)
-    }
-
-    /// The name of a rule.
-    pub fn rule_name(&self, id: RuleId) -> &str {
-        self.compiled.rules.get(usize::from(id.0)).map_or("", |r| &r.name)
-    }
-
-    /// All rules in the order in which they decide: of those that are about a finding or a call, the first one does.
-    pub fn in_order(&self) -> Vec<RuleOrder<'_>> {
-        let rules = self.compiled.rules.iter().enumerate();
-        let mut order: Vec<_> = rules.map(|(i, r)| (Decision::of(i, r, self.mode), r)).collect();
-        // A stable sort: of equals the first in the file stays the first.
-        order.sort_by_key(|(decision, _)| std::cmp::Reverse(decision.strength()));
-        let mut places = Vec::with_capacity(order.len());
-        for (Decision { action, enforced: acts, .. }, rule) in order {
-            places.push(RuleOrder { name: &rule.name, about: &rule.about, action, acts });
-        }
-        places
-    }
-
-    /// Whether the rule of this name acts, or the ladder ([`BEHAVIOUR_RULE`]): its own mode and that of the whole are `enforce`.
-    pub fn enforces(&self, rule: &str) -> bool {
-        match self.compiled.rules.iter().find(|r| r.name == rule) {
-            Some(rule) => self.mode == Mode::Enforce && rule.mode == Mode::Enforce,
-            None => rule == BEHAVIOUR_RULE && self.enforces_behaviour(),
-        }
-    }
-
-    /// How much a rule matters to people.
-    pub fn severity(&self, id: RuleId) -> RuleSeverity {
-        self.compiled
-            .rules
-            .get(usize::from(id.0))
-            .map_or_else(RuleSeverity::default, |r| r.severity)
-    }
-
-    /// For how many milliseconds a rule drops a caller's address.
-    pub fn drops(&self, id: RuleId) -> Option<u64> {
-        self.compiled.rules.get(usize::from(id.0)).and_then(|rule| rule.drops)
-    }
-
-    /// After how many seconds a caller that a rule refuses may try again, if the rule counts.
-    pub fn retry_after(&self, id: RuleId) -> Option<u64> {
-        let limit = self.compiled.rules.get(usize::from(id.0)).and_then(|r| r.limit.as_ref())?;
-        Some(limit.lock.unwrap_or(limit.per).div_ceil(1000))
-    }
-
-    /// What a rule says of a response over HTTP/2 whose stream can't be ended any more.
-    pub fn too_late(&self, id: RuleId) -> TooLate {
-        self.compiled.rules.get(usize::from(id.0)).map_or_else(TooLate::default, |r| r.too_late)
-    }
-
-    /// Whether any rule could be about a message of a flow to this server: if not, the flow needs no inspection.
-    pub fn flow_relevant(&self, dst: IpAddr, port: u16, vlans: Vlans) -> bool {
-        let (dst, mut covering) = (dst.into(), Bits::default());
-        for (index, service) in self.compiled.services.iter().enumerate() {
-            if service.covers_flow(dst, port, vlans) {
-                covering.insert(index);
-            }
-        }
-        self.compiled.rules.iter().any(|rule| rule.covers_flow(dst, vlans, &covering))
-            || self.compiled.behaviour.as_ref().is_some_and(|b| b.covers_flow(&covering))
     }
 
     /// Whether a rule is about the clients of TLS connections.

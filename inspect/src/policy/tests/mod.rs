@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use weir_reassembly::packet::Vlans;
 
 use super::diagnostic::Report;
 use super::*;
