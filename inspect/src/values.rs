@@ -1,6 +1,7 @@
 //! The values of a request: what an application takes out of its URL, fields and body, to be looked at one by one.
 //!
-//! Values are slices of the text, still encoded: whoever looks at them normalises them. What a body is, is told by how
+//! Values are slices of the text, still encoded: whoever looks at them normalises them. (Parts of a form in quoted-printable are
+//! decoded, since only their fields tell that they are.) What a body is, is told by how
 //! it looks and not by its `Content-Type`, since receivers don't always go by that either.
 
 /// What a text is a part of.
@@ -129,28 +130,71 @@ fn markup(text: &[u8], each: &mut dyn FnMut(&[u8])) {
     }
 }
 
+/// Whether parts of a body are written in other characters than they stand for.
+pub fn hides(text: &[u8]) -> bool {
+    text.trim_ascii_start().starts_with(b"--") && contains(text, b"quoted-printable")
+}
+
 /// What the parts hold, and the values of their headers (names of fields and files).
 fn multipart(text: &[u8], each: &mut dyn FnMut(&[u8])) {
     let line_end = text.iter().position(|b| *b == b'\n').unwrap_or(text.len());
     let boundary = text.get(..line_end).unwrap_or_default().trim_ascii();
-    let (mut headers, mut start, mut at) = (true, 0, 0);
+    let (mut headers, mut quoted, mut start, mut at) = (true, false, 0, 0);
+    let mut part = |quoted: bool, text: &[u8]| match quoted {
+        true => each(&quoted_printable(text)),
+        false => each(text),
+    };
     for line in text.split_inclusive(|b| *b == b'\n') {
         let content = line.trim_ascii();
         if !boundary.is_empty() && content.starts_with(boundary) {
             if !headers {
-                each(text.get(start..at).unwrap_or_default().trim_ascii());
+                part(quoted, text.get(start..at).unwrap_or_default().trim_ascii());
             }
-            headers = true;
+            (headers, quoted) = (true, false);
         } else if headers && content.is_empty() {
             (headers, start) = (false, at + line.len());
         } else if headers {
-            content.split(|b| *b == b'"').skip(1).step_by(2).for_each(&mut *each);
+            quoted |= is_quoted(content);
+            content.split(|b| *b == b'"').skip(1).step_by(2).for_each(|name| part(false, name));
         }
         at += line.len();
     }
     if !headers {
-        each(text.get(start..).unwrap_or_default());
+        part(quoted, text.get(start..).unwrap_or_default());
     }
+}
+
+/// Whether a field of a part says that it is in quoted-printable.
+fn is_quoted(field: &[u8]) -> bool {
+    let mut sides = field.splitn(2, |b| *b == b':').map(<[u8]>::trim_ascii);
+    let is =
+        |side: Option<&[u8]>, wanted: &[u8]| side.is_some_and(|s| s.eq_ignore_ascii_case(wanted));
+    is(sides.next(), b"content-transfer-encoding") && is(sides.next(), b"quoted-printable")
+}
+
+/// What quoted-printable (RFC 2045 §6.7) stands for: `=27` a byte, and nothing for `=` at the end of a line.
+fn quoted_printable(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut parts = text.split(|b| *b == b'=');
+    out.extend_from_slice(parts.next().unwrap_or_default());
+    for part in parts {
+        let digit = |at: usize| part.get(at).and_then(|b| char::from(*b).to_digit(16));
+        let blanks = part.iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\r')).count();
+        match (digit(0), digit(1)) {
+            (Some(high), Some(low)) => {
+                out.push((high * 16 + low) as u8);
+                out.extend_from_slice(part.get(2..).unwrap_or_default());
+            }
+            _ if part.get(blanks) == Some(&b'\n') => {
+                out.extend_from_slice(part.get(blanks + 1..).unwrap_or_default());
+            }
+            _ => {
+                out.push(b'=');
+                out.extend_from_slice(part);
+            }
+        }
+    }
+    out
 }
 
 /// The runs of text in binary content, such as protobuf.
@@ -192,6 +236,12 @@ mod tests {
                 Text::Body,
                 "--b\r\nContent-Disposition: form-data; name=\"n\"\r\n\r\nv\r\nw\r\n--b--",
                 &["n", "v\r\nw"],
+            ),
+            (
+                Text::Body,
+                "--b\r\nContent-Disposition: form-data; name=\"n\"\r\ncontent-transfer-encoding: Quoted-Printable\r\n\r\n\
+                 =3Ca=20=\r\nb=3D=e2 a=zz=\r\n--b\r\nContent-Disposition: form-data; name=\"m\"\r\n\r\n=3C\r\n--b--",
+                &["n", "<a b=\u{fffd} a=zz=", "m", "=3C"],
             ),
             (Text::Body, "\0\0\0\x01\x09\x0a\x05hello\x12", &["hello"]),
             (Text::Body, "a sentence, x=1", &["a sentence, x=1"]),

@@ -61,7 +61,7 @@ impl Scratch {
 pub fn judged(kind: Text, text: &[u8], each: &mut dyn FnMut(&[u8], &[Signature])) {
     let mut scratch = SCRATCH.take();
     let Scratch { whole, value, decoded, unseen, seen } = &mut scratch;
-    let hid = normalised(kind, text, value, whole);
+    let hid = normalised(kind, text, value, whole) || kind == Text::Body && values::hides(text);
     // What begins or ends a string of JSON neither begins nor ends the whole.
     let json = kind == Text::JsonPiece || kind == Text::Body && values::is_json(text);
     let counts = |s: &Signature, normal: &[u8]| match kind {
@@ -203,6 +203,24 @@ mod tests {
             assert!(names(kind, text).contains(&name), "{text}");
             assert!(!names(kind, harmless).contains(&name), "{harmless}");
         }
+    }
+
+    #[test]
+    fn what_a_part_in_quoted_printable_stands_for_is_seen() {
+        let body = |encoding: &str| {
+            format!(
+                "--b\r\nContent-Disposition: form-data; name=\"q\"\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n\
+                 =31=27=20=55nion=20s=\r\nelect=20password=20from=20users--=20\r\n--b--"
+            )
+        };
+        let sees = |encoding: &str| {
+            let mut found = false;
+            judged(Text::Body, body(encoding).as_bytes(), &mut |_, fired| {
+                found |= fired.iter().any(|s| s.detector == "sql-injection");
+            });
+            found
+        };
+        assert!(sees("quoted-printable") && !sees("7bit"));
     }
 
     #[test]
