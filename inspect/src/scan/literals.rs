@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::literal::Key;
 use super::simd::{BLOCK, ByteSet};
-use super::slots::{Slot, Slots, covers, hash};
+use super::slots::{Parts, Slot, Slots, covers, hash};
 
 /// Bytes of a key.
 pub(super) const KEY: usize = 4;
@@ -48,13 +48,6 @@ pub(super) struct Literals {
     /// The farthest.
     farthest: usize,
     search: Search,
-}
-
-/// Beginnings of keys, each with its pattern, in the order of the beginnings.
-#[derive(Debug, Default)]
-struct Parts {
-    all: Vec<(u32, u16)>,
-    slots: Slots,
 }
 
 /// A pattern whose key does not stand at its beginning.
@@ -147,6 +140,7 @@ impl Literals {
             farthest: 0,
             search: best(),
         };
+        let mut parts: [Vec<(u32, u16)>; KEY - 1] = Default::default();
         for (index, key, first) in all {
             for bytes in &key.all {
                 let (four, more) = bytes.split_at_checked(KEY).unwrap_or((bytes, &[]));
@@ -159,8 +153,8 @@ impl Literals {
                     let lists = lists.filter(|(_, possible)| **possible);
                     lists.for_each(|(list, _)| list.push(late.clone()));
                 }
-                for (n, part) in (1..).zip(&mut literals.parts).filter(|_| offset == 0) {
-                    part.all.push((fold(four.get(..n).unwrap_or(four)), index));
+                for (n, part) in (1..).zip(&mut parts).filter(|_| offset == 0) {
+                    part.push((fold(four.get(..n).unwrap_or(four)), index));
                 }
             }
             literals.farthest = literals.farthest.max(key.lead.len());
@@ -169,12 +163,7 @@ impl Literals {
         literals.keys.dedup();
         let entry = |k: &Known| (k.key, u64::from(k.more), u64::from(k.mask));
         literals.slots = Slots::new(&literals.keys.iter().map(entry).collect::<Vec<_>>());
-        for part in &mut literals.parts {
-            part.all.sort_unstable();
-            part.all.dedup();
-            part.slots =
-                Slots::new(&part.all.iter().map(|(key, _)| (*key, 0, 0)).collect::<Vec<_>>());
-        }
+        literals.parts = parts.map(Parts::new);
         literals
     }
 
@@ -260,10 +249,7 @@ impl Literals {
     fn shorter(&self, text: &[u8]) -> impl Iterator<Item = u16> {
         let part = text.len().checked_sub(1).and_then(|n| self.parts.get(n));
         let key = fold(text.get(..KEY).unwrap_or(text));
-        let slot = part.and_then(|part| part.slots.find(key));
-        let from = slot.map_or(usize::MAX, Slot::first);
-        let rest = part.into_iter().flat_map(move |part| part.all.iter().skip(from));
-        rest.take_while(move |(known, _)| *known == key).map(|(_, index)| *index)
+        part.into_iter().flat_map(move |part| part.of(key))
     }
 
     fn of(&self, slot: &Slot) -> impl Iterator<Item = &Known> {

@@ -5,7 +5,7 @@ use super::catalog::Check;
 use super::census::Census;
 use super::escaped::Opening;
 use super::found::{Found, Known, Outcome};
-use super::simd::{Block, Input, MIN_RUN};
+use super::simd::{Block, Input, MIN_RUN, Told};
 use super::stream::Open;
 use super::view::{Context, View, is_separator};
 use super::{Ends, MAX_HOLD, ScanState, Scanner, card, email, iban, ipv4, phone, ssn, wire, words};
@@ -89,7 +89,10 @@ pub(super) fn run(
     pass.follow_open();
     pass.literals(padded, from);
     let input = Input { padded, from, to: end, binary: view.binary, escapes };
-    (scanner.search)(&scanner.tables, &input, &mut |block| pass.block(block));
+    (scanner.search)(&scanner.tables, &input, &mut |told| match told {
+        Told::Block(block) => pass.block(block),
+        Told::Words(places) => pass.words(places),
+    });
     for at in end.saturating_sub(OPEN_POINTS).max(from)..end {
         if scanner.tables.may_begin(view.bytes.get(at..).unwrap_or(&[])) {
             pass.point(at);
@@ -119,7 +122,7 @@ impl Pass<'_> {
             let at = self.view.base + block.at as u64;
             openings.push(Opening { at, escapes: block.escapes, letters: block.letters });
         }
-        let mut bits = block.points | block.runs | block.words | block.varints;
+        let mut bits = block.points | block.runs | block.varints;
         while bits != 0 {
             let bit = bits & bits.wrapping_neg();
             bits ^= bit;
@@ -133,10 +136,15 @@ impl Pass<'_> {
             if block.varints & bit != 0 {
                 self.varint(at);
             }
-            if block.words & bit != 0 && at + words::KEY <= self.view.bytes.len() {
-                self.word(at);
-            }
         }
+    }
+
+    /// Words come behind the other candidates up to there: what a pattern found earlier in the text is known, and what it found later does not
+    /// count for them.
+    fn words(&mut self, places: &[u32]) {
+        let places = places.iter().map(|at| *at as usize);
+        let whole = |at: &usize| at + words::KEY <= self.view.bytes.len();
+        places.take_while(whole).for_each(|at| self.word(at));
     }
 
     /// Puts a place to what begins with the word there.

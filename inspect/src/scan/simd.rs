@@ -1,21 +1,21 @@
 //! The vectorised search for places where a match could be.
 //!
-//! One pass over the bytes, 64 at a time, yields three bit masks a block:
+//! One pass over the bytes, 64 at a time, yields bit masks of each block:
 //! - `runs`: a run of [`MIN_RUN`] digits and single separators is complete here for the first time. Found with shifts
 //!   and ANDs over the mask of digits, carried from block to block, so it costs the same for any number of runs.
 //! - `points`: three bytes here look like the beginning of something: a literal prefix, `@`, two capitals and a digit,
 //!   `(dd`, `+d`. Each of eight buckets is a bit, and for each of the three bytes a table tells which buckets agree
 //!   (Teddy, by Langdale; also in Hyperscan and the `memchr` crate). With AVX2 that is two tables of 16 entries, by low
 //!   and high nibble; with AVX-512 VBMI one of 128. Both may err towards "yes".
-//! - `words`: a letter here begins a word, and it may be one that is looked for. They are looked up by their first bytes
-//!   ([`super::words`]): eight buckets cannot tell hundreds of names apart, but few bytes begin a word.
-//!
 //! - `escapes` and `letters`, where they are asked for: a byte that begins an escape, and a run of [`LONG_RUN`] letters of
 //!   base64 that is complete here for the first time.
 //!
+//! And places where a letter begins a word that may be one that is looked for. They are looked up by their first bytes
+//! ([`super::words`]): eight buckets cannot tell hundreds of names apart, but few bytes begin a word.
+//!
 //! All variants (AVX-512 VBMI, AVX2, portable) give the same masks, bit by bit, but for the points in which they err.
 
-use super::words::Words;
+use super::words::{Gathered, Words};
 
 /// Bytes a block.
 pub(super) const BLOCK: usize = 64;
@@ -159,8 +159,6 @@ pub(super) struct Block {
     pub runs: u64,
     /// Where something may begin.
     pub points: u64,
-    /// Where one of the words may begin.
-    pub words: u64,
     /// Where a varint of protobuf ends that is long enough for a card. Nothing in other content.
     pub varints: u64,
     /// Where an escape may begin.
@@ -173,9 +171,17 @@ impl Block {
     /// Whether there is nothing in it.
     #[inline(always)]
     pub fn is_empty(&self) -> bool {
-        let Block { at: _, runs, points, words, varints, escapes, letters } = self;
-        runs | points | words | varints | escapes | letters == 0
+        let Block { at: _, runs, points, varints, escapes, letters } = self;
+        runs | points | varints | escapes | letters == 0
     }
+}
+
+/// What the search tells.
+pub(super) enum Told<'a> {
+    /// A block that holds candidates, in the order of the text.
+    Block(Block),
+    /// Where one of the words may begin, in the order of the text; the blocks up to there were told before.
+    Words(&'a [u32]),
 }
 
 /// What of a mask goes over into the next block when it is shifted. (Kept apart, and not as the mask itself: shifting two words as
@@ -348,7 +354,7 @@ impl Starts {
 }
 
 /// What a variant of the search is: the tables, what to search, and whom to tell.
-pub(super) type Search = fn(&Tables, &Input, &mut dyn FnMut(Block));
+pub(super) type Search = fn(&Tables, &Input, &mut dyn FnMut(Told));
 
 /// The fastest variant that this processor has.
 pub(super) fn best() -> Search {
@@ -364,7 +370,8 @@ pub(super) fn variants() -> Vec<(&'static str, Search)> {
 }
 
 /// The search without vector instructions.
-fn portable(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
+fn portable(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Told)) {
+    let mut gathered = Gathered::new();
     let mut runs = Runs::default();
     let mut starts = Starts::at(input);
     let mut varints = Varints::default();
@@ -372,7 +379,7 @@ fn portable(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
     let mut at = input.from;
     while at < input.to {
         let bytes = input.padded.get(at..).and_then(|b| b.first_chunk::<PADDING>());
-        let Some(bytes) = bytes else { return };
+        let Some(bytes) = bytes else { break };
         let (mut digits, mut separators, mut points, mut high) = (0, 0, 0, 0);
         let (mut escapes, mut letters) = (0, 0);
         let mut classes = Classes::default();
@@ -394,15 +401,19 @@ fn portable(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
         }
         let runs = runs.step(digits, separators);
         let starts = starts.step(Classes { digits, ..classes });
-        let words = tables.words.hits(bytes, starts, input.to - at);
+        gathered.push(at, tables.words.likely(bytes, starts));
         let varints = varints.step(high);
         let letters = long_runs.step(letters);
-        let block = Block { at, runs, points, words, varints, escapes, letters };
+        let block = Block { at, runs, points, varints, escapes, letters };
         if !block.is_empty() {
-            tell(block);
+            tell(Told::Block(block));
+        }
+        if gathered.is_full() {
+            tell(Told::Words(gathered.known(&tables.words, input)));
         }
         at += BLOCK;
     }
+    tell(Told::Words(gathered.known(&tables.words, input)));
 }
 
 #[cfg(test)]
@@ -413,19 +424,26 @@ mod tests {
     use super::*;
     use crate::detector::DetectorSet;
 
-    fn blocks(
+    fn told(
         search: Search,
         tables: &Tables,
         text: &[u8],
         from: usize,
         binary: bool,
-    ) -> Vec<Block> {
+    ) -> (Vec<Block>, Vec<u32>) {
         let mut padded = text.to_vec();
         padded.resize(text.len() + PADDING, 0);
-        let mut all = Vec::new();
+        let (mut blocks, mut words) = (Vec::new(), Vec::new());
         let input = Input { padded: &padded, from, to: text.len(), binary, escapes: !binary };
-        search(tables, &input, &mut |block| all.push(block));
-        all
+        search(tables, &input, &mut |told| match told {
+            Told::Block(block) => blocks.push(block),
+            Told::Words(places) => words.extend(places),
+        });
+        (blocks, words)
+    }
+
+    fn blocks(tables: &Tables, text: &[u8], from: usize) -> Vec<Block> {
+        told(portable, tables, text, from, false).0
     }
 
     fn text() -> impl Strategy<Value = Vec<u8>> {
@@ -459,11 +477,9 @@ mod tests {
         for from in 0..text.len() {
             let letters = text.bytes().enumerate().skip(from);
             let begins = letters.filter(|(_, b)| b"Qqnu".contains(b)).map(|(i, _)| i);
-            let found: Vec<usize> = blocks(portable, &tables, text.as_bytes(), from, false)
-                .iter()
-                .flat_map(|b| (0..64).filter(|i| b.words >> i & 1 == 1).map(|i| b.at + i))
-                .collect();
-            assert_eq!(found, begins.collect::<Vec<_>>(), "from {from} of {text}");
+            let (_, found) = told(portable, &tables, text.as_bytes(), from, false);
+            let begins: Vec<u32> = begins.map(|i| i as u32).collect();
+            assert_eq!(found, begins, "from {from} of {text}");
         }
     }
 
@@ -475,13 +491,14 @@ mod tests {
             catalog.iter().for_each(|d| all.insert(d.id));
             let tables = &Scanner::new(&catalog, &all).tables;
             let from = from.min(text.len());
-            let expected = blocks(portable, tables, &text, from, binary);
+            let (expected, words) = told(portable, tables, &text, from, binary);
             let surely = |at: usize| expected.iter().find(|b| b.at == at).map_or(0, |b| b.points);
             for (name, search) in variants() {
-                let mut found = blocks(search, tables, &text, from, binary);
+                let (mut found, places) = told(search, tables, &text, from, binary);
                 found.iter_mut().for_each(|b| b.points &= surely(b.at));
                 found.retain(|b| !b.is_empty());
                 prop_assert_eq!(&found, &expected, "{}", name);
+                prop_assert_eq!(&places, &words, "{}", name);
             }
         }
 
@@ -496,7 +513,7 @@ mod tests {
                     expected.push(i);
                 }
             }
-            let found: Vec<usize> = blocks(portable, &Tables::new(&[]), &text, from, false)
+            let found: Vec<usize> = blocks(&Tables::new(&[]), &text, from)
                 .iter()
                 .flat_map(|b| (0..64).filter(|i| b.letters >> i & 1 == 1).map(|i| b.at + i))
                 .collect();
@@ -519,7 +536,7 @@ mod tests {
         #[test]
         fn runs_are_found_where_they_are(text in "[0-9 .a-]{0,300}") {
             let tables = Tables::new(&[]);
-            let found: Vec<usize> = blocks(portable, &tables, text.as_bytes(), 0, false)
+            let found: Vec<usize> = blocks(&tables, text.as_bytes(), 0)
                 .iter()
                 .flat_map(|b| (0..64).filter(|i| b.runs >> i & 1 == 1).map(|i| b.at + i))
                 .collect();

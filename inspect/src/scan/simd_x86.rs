@@ -5,9 +5,9 @@ use std::arch::x86_64::*;
 
 use super::simd::{
     BLOCK, Block, Classes, DIGIT, ESCAPE, Input, KINDS, KINDS_BY_BYTE, LETTER, LongRuns, PADDING,
-    Runs, SEPARATOR, Search, Starts, Tables, Varints,
+    Runs, SEPARATOR, Search, Starts, Tables, Told, Varints,
 };
-use super::words::Words;
+use super::words::{Gathered, Words};
 
 /// The variants that this processor has, the fastest last.
 pub(super) fn variants() -> Vec<(&'static str, Search)> {
@@ -40,16 +40,6 @@ fn likely(words: &Words, block: &[u8; PADDING], starts: u64) -> u64 {
     words.likely(block, starts)
 }
 
-/// [`Words::hits`].
-#[inline]
-#[target_feature(enable = "bmi1,bmi2")]
-fn hits(words: &Words, block: &[u8; PADDING], starts: u64, there: usize) -> u64 {
-    match likely(words, block, starts) {
-        0 => 0,
-        likely => words.known(block, likely, there),
-    }
-}
-
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 pub(super) fn load512(bytes: &[u8; BLOCK]) -> __m512i {
@@ -77,7 +67,7 @@ fn look_up(table: &Table512, bytes: __m512i) -> __m512i {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1,bmi2")]
-fn avx512(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
+fn avx512(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Told)) {
     let blocks = match (tables.words.is_empty(), input.binary, input.escapes) {
         (true, false, false) => avx512_blocks::<false, false, false>,
         (true, false, true) => avx512_blocks::<false, false, true>,
@@ -93,7 +83,7 @@ fn avx512(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
 fn avx512_blocks<const WORDS: bool, const BINARY: bool, const ESC: bool>(
     tables: &Tables,
     input: &Input,
-    tell: &mut dyn FnMut(Block),
+    tell: &mut dyn FnMut(Told),
 ) {
     let [(first, beyond), (second, _), (third, _)] = tables.exact.each_ref().map(|t| folded512(t));
     let (kinds, _) = folded512(&KINDS_BY_BYTE);
@@ -102,6 +92,7 @@ fn avx512_blocks<const WORDS: bool, const BINARY: bool, const ESC: bool>(
     let [letter, digit, escape, separator] =
         [LETTER, DIGIT, ESCAPE, SEPARATOR].map(|kind| _mm512_set1_epi8(kind as i8));
     let letters = _mm512_set1_epi8(26);
+    let mut gathered = Gathered::new();
     let mut runs = Runs::default();
     let mut starts = if WORDS { Starts::at(input) } else { Starts::default() };
     let mut varints = Varints::default();
@@ -109,13 +100,13 @@ fn avx512_blocks<const WORDS: bool, const BINARY: bool, const ESC: bool>(
     let mut at = input.from;
     while at < input.to {
         let block = input.padded.get(at..).and_then(|b| b.first_chunk::<PADDING>());
-        let Some(block) = block else { return };
+        let Some(block) = block else { break };
         let (Some(a), Some(b), Some(c)) = (
             block.first_chunk::<BLOCK>(),
             block.get(1..).and_then(|s| s.first_chunk::<BLOCK>()),
             block.get(2..).and_then(|s| s.first_chunk::<BLOCK>()),
         ) else {
-            return;
+            break;
         };
         let (a, b, c) = (load512(a), load512(b), load512(c));
         let ascii = !_mm512_movepi8_mask(a);
@@ -125,7 +116,6 @@ fn avx512_blocks<const WORDS: bool, const BINARY: bool, const ESC: bool>(
         let two = _mm512_and_si512(look_up(&first, a), look_up(&second, b));
         let points = _mm512_mask_test_epi8_mask(ascii | beyond, two, look_up(&third, c));
         let runs = runs.step(digits, separators);
-        let mut words = 0;
         if WORDS {
             let letter = |v: __m512i, first: u8| {
                 let first = _mm512_set1_epi8(first as i8);
@@ -146,7 +136,7 @@ fn avx512_blocks<const WORDS: bool, const BINARY: bool, const ESC: bool>(
                     false => 0,
                 },
             };
-            words = hits(&tables.words, block, starts.step(classes), input.to - at);
+            gathered.push(at, likely(&tables.words, block, starts.step(classes)));
         }
         let varints = if BINARY { varints.step(!ascii) } else { 0 };
         let (mut escapes, mut letters) = (0, 0);
@@ -154,11 +144,17 @@ fn avx512_blocks<const WORDS: bool, const BINARY: bool, const ESC: bool>(
             escapes = _mm512_mask_test_epi8_mask(ascii, kinds, escape);
             letters = long_runs.step(_mm512_mask_test_epi8_mask(ascii, kinds, letter));
         }
-        let block = Block { at, runs, points, words, varints, escapes, letters };
+        let block = Block { at, runs, points, varints, escapes, letters };
         if !block.is_empty() {
-            tell(block);
+            tell(Told::Block(block));
+        }
+        if WORDS && gathered.is_full() {
+            tell(Told::Words(gathered.known(&tables.words, input)));
         }
         at += BLOCK;
+    }
+    if WORDS {
+        tell(Told::Words(gathered.known(&tables.words, input)));
     }
 }
 
@@ -177,7 +173,7 @@ fn table256(table: &[u8; 16]) -> __m256i {
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2")]
-fn avx2(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
+fn avx2(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Told)) {
     let blocks = match (tables.words.is_empty(), input.binary, input.escapes) {
         (true, false, false) => avx2_blocks::<false, false, false>,
         (true, false, true) => avx2_blocks::<false, false, true>,
@@ -193,13 +189,14 @@ fn avx2(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Block)) {
 fn avx2_blocks<const WORDS: bool, const BINARY: bool, const ESC: bool>(
     tables: &Tables,
     input: &Input,
-    tell: &mut dyn FnMut(Block),
+    tell: &mut dyn FnMut(Told),
 ) {
     let low = tables.low.each_ref().map(|t| table256(t));
     let high = tables.high.each_ref().map(|t| table256(t));
     let (kind_low, kind_high) = (table256(&KINDS.low), table256(&KINDS.high));
     let [letter, digit, escape] = [LETTER, DIGIT, ESCAPE].map(|kind| _mm256_set1_epi8(kind as i8));
     let nibble = _mm256_set1_epi8(15);
+    let mut gathered = Gathered::new();
     let mut runs = Runs::default();
     let mut starts = if WORDS { Starts::at(input) } else { Starts::default() };
     let mut varints = Varints::default();
@@ -207,7 +204,7 @@ fn avx2_blocks<const WORDS: bool, const BINARY: bool, const ESC: bool>(
     let mut at = input.from;
     while at < input.to {
         let block = input.padded.get(at..).and_then(|b| b.first_chunk::<PADDING>());
-        let Some(block) = block else { return };
+        let Some(block) = block else { break };
         let halves = |low: &__m256i, high: &__m256i, bytes: __m256i| {
             let upper = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble);
             _mm256_and_si256(
@@ -267,19 +264,22 @@ fn avx2_blocks<const WORDS: bool, const BINARY: bool, const ESC: bool>(
             points |= !none & (u64::from(u32::MAX) << half);
         }
         let runs = runs.step(digits, separators);
-        let words = match WORDS {
-            true => {
-                let starts = starts.step(Classes { digits, ..classes });
-                hits(&tables.words, block, starts, input.to - at)
-            }
-            false => 0,
-        };
+        if WORDS {
+            let starts = starts.step(Classes { digits, ..classes });
+            gathered.push(at, likely(&tables.words, block, starts));
+        }
         let varints = if BINARY { varints.step(high) } else { 0 };
         let letters = if ESC { long_runs.step(letters) } else { 0 };
-        let block = Block { at, runs, points, words, varints, escapes, letters };
+        let block = Block { at, runs, points, varints, escapes, letters };
         if !block.is_empty() {
-            tell(block);
+            tell(Told::Block(block));
+        }
+        if WORDS && gathered.is_full() {
+            tell(Told::Words(gathered.known(&tables.words, input)));
         }
         at += BLOCK;
+    }
+    if WORDS {
+        tell(Told::Words(gathered.known(&tables.words, input)));
     }
 }

@@ -51,15 +51,28 @@ impl Slots {
         let size = (2 * of_a_key().count()).next_power_of_two();
         let (mut table, mut first) = (vec![Slot::default(); size], 1);
         for entries in of_a_key() {
-            let Some((key, rest, mask)) = entries.first().copied() else { continue };
-            let same = |mask, (_, r, m): &Entry| mask & m & !(r ^ rest);
-            let mask = entries.iter().fold(mask, same);
+            let Some((key, ..)) = entries.first().copied() else { continue };
+            let (rest, mask) = common(entries.iter().copied());
             let free = probe(key, size).find(|i| table.get(*i).is_some_and(|slot| slot.first == 0));
             let slot = free.and_then(|i| table.get_mut(i));
-            slot.into_iter().for_each(|slot| *slot = Slot { key, first, rest: rest & mask, mask });
+            slot.into_iter().for_each(|slot| *slot = Slot { key, first, rest, mask });
             first += entries.len() as u32;
         }
         Slots(table)
+    }
+
+    /// Whether one of the texts of a key may go on with these bytes, of which those in `there` are known. Looks at two places of the table and
+    /// says yes where more may tell: without a branch.
+    #[inline(always)]
+    pub fn may_fit(&self, key: u32, rest: u64, there: u64) -> bool {
+        let mut likely = probe(key, self.0.len()).map(|i| self.0.get(i));
+        let (Some(Some(first)), Some(Some(second))) = (likely.next(), likely.next()) else {
+            return false;
+        };
+        let fits = |slot: &Slot| (slot.key == key) & slot.fits(rest, there);
+        let beyond =
+            (first.key != key) & (second.key != key) & (first.first != 0) & (second.first != 0);
+        fits(first) | fits(second) | beyond
     }
 
     /// The texts of a key.
@@ -67,6 +80,37 @@ impl Slots {
     pub fn find(&self, key: u32) -> Option<&Slot> {
         let mut likely = probe(key, self.0.len()).map_while(|i| self.0.get(i));
         likely.find(|slot| slot.key == key || slot.first == 0).filter(|slot| slot.first != 0)
+    }
+}
+
+/// What all entries go on with, and which bits of that they have in common.
+pub(super) fn common(mut entries: impl Iterator<Item = Entry>) -> (u64, u64) {
+    let Some((_, rest, mask)) = entries.next() else { return (0, 0) };
+    let mask = entries.fold(mask, |mask, (_, r, m)| mask & m & !(r ^ rest));
+    (rest & mask, mask)
+}
+
+/// Beginnings of texts, shorter than a key, each with the index of what begins with it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Parts {
+    /// In order.
+    all: Vec<(u32, u16)>,
+    slots: Slots,
+}
+
+impl Parts {
+    pub fn new(mut all: Vec<(u32, u16)>) -> Parts {
+        all.sort_unstable();
+        all.dedup();
+        let slots = Slots::new(&all.iter().map(|(part, _)| (*part, 0, 0)).collect::<Vec<_>>());
+        Parts { all, slots }
+    }
+
+    /// What begins with this.
+    pub fn of(&self, part: u32) -> impl Iterator<Item = u16> {
+        let from = self.slots.find(part).map_or(usize::MAX, Slot::first);
+        let same = self.all.iter().skip(from).take_while(move |(known, _)| *known == part);
+        same.map(|(_, index)| *index)
     }
 }
 

@@ -3,8 +3,8 @@
 //! The vectorised search tells where words begin ([`super::simd`]). Each of these places costs a hash and a bit of a
 //! table that stays in the nearest cache; only where it is set are the bytes themselves looked up.
 
-use super::simd::PADDING;
-use super::slots::{Entry, Slot, Slots, covers, hash};
+use super::simd::{BLOCK, Input, PADDING};
+use super::slots::{Entry, Parts, Slot, Slots, common, covers, hash};
 
 /// Bytes that are looked up.
 pub(super) const KEY: usize = 4;
@@ -15,6 +15,9 @@ const BITS: u32 = 12;
 const BATCH: usize = 8;
 /// Bytes behind the key that are compared, too.
 pub(super) const MORE: usize = 8;
+/// A detector with more words of one key has spelled out a class of bytes there (`live_[A-Za-z0-9]`). Only what they have in common counts
+/// then: comparing a place with each of a thousand costs more than evaluating it.
+const SPELLED: usize = 16;
 
 /// Words, each with the index of what begins with it.
 #[derive(Clone, Debug)]
@@ -25,8 +28,8 @@ pub(super) struct Words {
     keys: Vec<Word>,
     /// By key: where in `keys` its words begin, and what tells most places apart at which none of them stands.
     slots: Slots,
-    /// As `keys`, by their first one, two and three bytes.
-    parts: [Vec<Word>; KEY - 1],
+    /// The keys by their first one, two and three bytes.
+    parts: [Parts; KEY - 1],
 }
 
 /// The beginning of a word.
@@ -39,6 +42,23 @@ struct Word {
     /// The next eight bytes, folded, and which of them are certain.
     rest: u64,
     mask: u64,
+}
+
+impl Word {
+    fn entry(&self) -> Entry {
+        (self.key, self.rest, self.mask)
+    }
+}
+
+/// The words of a detector with the same key; where there are too many, what they have in common.
+fn without_classes(words: &[Word]) -> Vec<Word> {
+    match words {
+        [first, ..] if words.len() > SPELLED => {
+            let (rest, mask) = common(words.iter().map(Word::entry));
+            vec![Word { rest, mask, ..*first }]
+        }
+        _ => words.to_vec(),
+    }
 }
 
 /// The bit that ASCII letters differ by in case, of each byte.
@@ -73,6 +93,7 @@ impl Words {
             slots: Slots::default(),
             parts: Default::default(),
         };
+        let mut parts: [Vec<(u32, u16)>; KEY - 1] = Default::default();
         for (beginning, index) in beginnings {
             let Some(bytes) = beginning.first_chunk::<KEY>() else { continue };
             let key = fold(bytes);
@@ -83,17 +104,16 @@ impl Words {
             let certain =
                 more.iter().rev().fold(0, |mask, b| mask << 8 | if *b == b'_' { 0 } else { 0xff });
             words.keys.push(Word { key, index, rest: fold_more(more) & certain, mask: certain });
-            for (n, part) in (1..).zip(&mut words.parts) {
-                let key = fold(bytes.get(..n).unwrap_or(bytes));
-                part.push(Word { key, index, rest: 0, mask: 0 });
+            for (n, part) in (1..).zip(&mut parts) {
+                part.push((fold(bytes.get(..n).unwrap_or(bytes)), index));
             }
         }
-        for list in words.parts.iter_mut().chain([&mut words.keys]) {
-            list.sort_unstable();
-            list.dedup();
-        }
-        let entries: Vec<Entry> = words.keys.iter().map(|w| (w.key, w.rest, w.mask)).collect();
-        words.slots = Slots::new(&entries);
+        words.keys.sort_unstable();
+        words.keys.dedup();
+        let of_an_index = words.keys.chunk_by(|a, b| (a.key, a.index) == (b.key, b.index));
+        words.keys = of_an_index.flat_map(without_classes).collect();
+        words.slots = Slots::new(&words.keys.iter().map(Word::entry).collect::<Vec<_>>());
+        words.parts = parts.map(Parts::new);
         words
     }
 
@@ -102,13 +122,7 @@ impl Words {
         self.keys.is_empty()
     }
 
-    /// Of the places of a block at which words begin (`starts`), those where it may be one of these. The text ends behind
-    /// `there` bytes of the block, for now.
-    pub fn hits(&self, block: &[u8; PADDING], starts: u64, there: usize) -> u64 {
-        self.known(block, self.likely(block, starts), there)
-    }
-
-    /// The places of which a bit tells that it may be one.
+    /// Of the places of a block at which words begin (`starts`), those where it may be one of these, by a bit of a table.
     ///
     /// Without a branch for each place, and mostly without one for how many there are: nothing could predict them. Beyond
     /// the last one, the bytes behind the block are looked up for nothing.
@@ -127,39 +141,28 @@ impl Words {
         likely & starts
     }
 
-    /// Of these places, those where it is one as far as its bytes are there, or has what several of them have in common.
-    pub fn known(&self, block: &[u8; PADDING], mut likely: u64, there: usize) -> u64 {
-        let mut known = 0;
-        while likely != 0 {
-            let at = likely.trailing_zeros();
-            likely &= likely - 1;
-            known |= u64::from(self.may_be_at(block, at as usize, there)) << at;
-        }
-        known
-    }
-
-    #[inline]
-    fn may_be_at(&self, block: &[u8; PADDING], at: usize, there: usize) -> bool {
-        let Some(slot) = self.slots.find(four_at(block, at)) else { return false };
-        let rest = block.get(at + KEY..).and_then(|b| b.first_chunk::<MORE>());
-        let rest = rest.map_or(0, |b| u64::from_le_bytes(*b) | CASE);
-        slot.fits(rest, covers(there.saturating_sub(at + KEY)))
+    /// Whether it is one at a place, as far as its bytes are there, or has what several of them have in common.
+    #[inline(always)]
+    fn may_be_at(&self, input: &Input, at: usize) -> bool {
+        let bytes = input.padded.get(at..).and_then(|b| b.first_chunk::<{ KEY + MORE }>());
+        let Some([a, b, c, d, rest @ ..]) = bytes else { return false };
+        let key = u32::from_le_bytes([*a, *b, *c, *d]) | CASE as u32;
+        let there = covers(input.to.saturating_sub(at + KEY));
+        self.slots.may_fit(key, u64::from_le_bytes(*rest) | CASE, there)
     }
 
     /// What may begin with these bytes, of which up to twelve count.
     pub fn at(&self, bytes: &[u8]) -> impl Iterator<Item = u16> {
         let (known, more) = bytes.split_at_checked(KEY).unwrap_or((bytes, &[]));
         let key = fold(known);
-        let part = known.len().checked_sub(1).and_then(|n| self.parts.get(n));
         let whole = match known.len() {
             KEY => self.slots.find(key),
             _ => None,
         };
         let whole = whole.into_iter().flat_map(move |slot| self.fitting(slot, more));
-        let from = part.map_or(0, |list| list.partition_point(|word| word.key < key));
-        let part = part.into_iter().flat_map(move |list| list.iter().skip(from));
-        let part = part.take_while(move |word| word.key == key);
-        whole.chain(part).map(|word| word.index)
+        let part = known.len().checked_sub(1).and_then(|n| self.parts.get(n));
+        let part = part.into_iter().flat_map(move |part| part.of(key));
+        whole.map(|word| word.index).chain(part)
     }
 
     /// The words of a key which these bytes may continue.
@@ -169,6 +172,56 @@ impl Words {
         let list = self.keys.get(slot.first()..).unwrap_or(&[]);
         let same = list.iter().take_while(move |word| word.key == key);
         same.filter(move |word| (word.rest ^ rest) & word.mask & there == 0)
+    }
+}
+
+/// Places that are gathered before they are looked at, and room for those of one block more.
+const GATHERED: usize = 64;
+/// So many places of a block are gathered at once; seldom are there more.
+const AT_ONCE: usize = 4;
+
+/// Places where words may begin, of many blocks: they are told apart in a row, since each branch of a block of its own is one that nothing
+/// could predict.
+pub(super) struct Gathered {
+    places: [u32; GATHERED + BLOCK],
+    count: usize,
+}
+
+impl Gathered {
+    pub fn new() -> Gathered {
+        Gathered { places: [0; GATHERED + BLOCK], count: 0 }
+    }
+
+    /// Adds those of the block at `at`.
+    #[inline(always)]
+    pub fn push(&mut self, at: usize, likely: u64) {
+        let (mut rest, free) = (likely, self.places.get_mut(self.count..).unwrap_or_default());
+        for places in free.chunks_exact_mut(AT_ONCE) {
+            for place in places {
+                *place = at as u32 + rest.trailing_zeros();
+                rest &= rest.wrapping_sub(1);
+            }
+            if rest == 0 {
+                break;
+            }
+        }
+        self.count += likely.count_ones() as usize;
+    }
+
+    /// Whether another block may have more places than there is room for.
+    pub fn is_full(&self) -> bool {
+        self.count > GATHERED
+    }
+
+    /// Those where it may be one of the words, by all of their bytes that count; there are none any more after that.
+    pub fn known(&mut self, words: &Words, input: &Input) -> &[u32] {
+        let (count, mut known) = (std::mem::take(&mut self.count), 0);
+        for i in 0..count {
+            let at = self.places.get(i).copied().unwrap_or(0);
+            self.places.iter_mut().skip(known).take(1).for_each(|place| *place = at);
+            known += usize::from(words.may_be_at(input, at as usize));
+        }
+        self.places.get(..known).unwrap_or_default()
     }
 }
 
@@ -189,13 +242,27 @@ mod tests {
         let words = Words::new(all.into_iter().zip(0..));
         let mut text = [b'_'; PADDING];
         text[..24].copy_from_slice(b"x GLPA str1 Strings stri");
-        let starts = 1 << 2 | 1 << 7 | 1 << 12 | 1 << 20;
-        assert_eq!(words.hits(&text, starts, 24), 1 << 12 | 1 << 20);
+        let likely = words.likely(&text, 1 << 2 | 1 << 7 | 1 << 12 | 1 << 20);
+        let input = Input { padded: &text, from: 0, to: 24, binary: false, escapes: false };
+        let mut gathered = Gathered::new();
+        gathered.push(0, likely);
+        assert_eq!(gathered.known(&words, &input), [12, 20]);
+        assert!(gathered.known(&words, &input).is_empty());
         assert_eq!(words.at(b"GLPA").collect::<Vec<_>>(), [0]);
         assert_eq!(words.at(b"stripes").collect::<Vec<_>>(), [1]);
         assert_eq!(words.at(b"st").collect::<Vec<_>>(), [1, 2]);
         assert_eq!(words.at(b"string").collect::<Vec<_>>(), [2]);
         assert_eq!(words.at(b"stripe-x").collect::<Vec<_>>(), [1]);
         assert_eq!(words.at(b"x").count() + words.at(b"").count(), 0);
+    }
+
+    #[test]
+    fn a_class_that_is_spelled_out_is_one_word() {
+        let spelled = (b'a'..=b'z').map(|b| ([&b"live:"[..], &[b]].concat(), 7));
+        let words = Words::new(spelled.chain([(b"live:0".to_vec(), 8)]));
+        assert_eq!(words.keys.len(), 2);
+        assert_eq!(words.at(b"Live:Q").collect::<Vec<_>>(), [7]);
+        assert_eq!(words.at(b"live:0").collect::<Vec<_>>(), [8]);
+        assert_eq!(words.at(b"live-q").count() + words.at(b"live:!").count(), 0);
     }
 }

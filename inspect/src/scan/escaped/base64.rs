@@ -14,16 +14,30 @@ pub struct Run {
     pub certain: bool,
 }
 
+/// The value of each byte; of those that are no letter [`NONE`]. A table, since of ids at random nothing predicts which kind comes next.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+const VALUES: [u8; 256] = {
+    let mut values = [NONE; 256];
+    let mut b = 0;
+    while b < 256 {
+        values[b] = match b as u8 {
+            letter @ b'A'..=b'Z' => letter - b'A',
+            letter @ b'a'..=b'z' => letter - b'a' + 26,
+            digit @ b'0'..=b'9' => digit - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => NONE,
+        };
+        b += 1;
+    }
+    values
+};
+const NONE: u8 = u8::MAX;
+
 /// The value of a letter.
 pub fn value(b: u8) -> Option<u32> {
-    Some(u32::from(match b {
-        b'A'..=b'Z' => b - b'A',
-        b'a'..=b'z' => b - b'a' + 26,
-        b'0'..=b'9' => b - b'0' + 52,
-        b'+' | b'-' => 62,
-        b'/' | b'_' => 63,
-        _ => return None,
-    }))
+    let value = VALUES.get(usize::from(b)).copied().unwrap_or(NONE);
+    (value != NONE).then_some(value.into())
 }
 
 /// The bytes that up to four letters say, the first in the highest place, and how many they are.
@@ -38,17 +52,19 @@ pub fn decode(letters: &[u8]) -> ([u8; 3], usize) {
 fn is_text(run: &[u8]) -> bool {
     let groups = run.get(..run.len().min(LOOKED_AT)).unwrap_or_default().chunks_exact(4);
     let (mut text, mut len) = ([0; LOOKED_AT], 0);
-    for (bytes, n) in groups.map(decode) {
-        for (to, byte) in text.iter_mut().skip(len).zip(bytes.iter().take(n)) {
-            *to = *byte;
+    let printable = |b: &u8| matches!(b, b' '..=b'~' | b'\t' | b'\r' | b'\n' | 0x80..);
+    for (group, to) in groups.zip(text.chunks_exact_mut(3)) {
+        let (bytes, _) = decode(group);
+        // Of ids and hashes mostly the first group tells.
+        if !bytes.iter().all(printable) {
+            return false;
         }
-        len += n;
+        to.copy_from_slice(&bytes);
+        len += bytes.len();
     }
     let text = text.get(..len).unwrap_or_default();
-    let printable = |b: &u8| matches!(b, b' '..=b'~' | b'\t' | b'\r' | b'\n' | 0x80..);
     // A character may be cut off at the end.
-    let is_utf8 = || std::str::from_utf8(text).map_or_else(|e| e.error_len().is_none(), |_| true);
-    text.iter().all(printable) && is_utf8()
+    std::str::from_utf8(text).map_or_else(|e| e.error_len().is_none(), |_| true)
 }
 
 /// Whether what follows is the second part of a token (RFC 7515 §7.1): it is signed, so that its receiver would refuse it if
