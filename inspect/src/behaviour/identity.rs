@@ -4,7 +4,7 @@ use std::f64::consts::LN_2;
 
 use super::model::Model;
 use super::recent::Recent;
-use super::shape::{Shape, Surface, mixed};
+use super::shape::{Shape, Surface};
 use super::targets::Try;
 
 /// What a caller did is half forgotten after a day: an attacker who tries one password in an hour still adds up to thirty, and
@@ -244,9 +244,9 @@ impl Identity {
     fn news(&mut self, shape: &Shape, status: u16) -> News {
         // What does not exist is no object: those who try are known by that.
         let exists = !matches!(status, 404 | 410);
-        let template = !self.templates.holds(mixed(shape.template));
-        let url = self.urls.insert(mixed(shape.url));
-        let id = shape.id.is_some_and(|id| exists && self.ids.insert(mixed(id)));
+        let template = !self.templates.holds(shape.template);
+        let url = self.urls.insert(shape.url);
+        let id = shape.id.is_some_and(|id| exists && self.ids.insert(id));
         News { url, id, template, exists }
     }
 
@@ -293,12 +293,11 @@ impl Identity {
         let sums = &mut self.sums;
         let failed = match seen.status {
             401 | 403 | 429 => true,
-            status => shape.login && matches!(status, 400 | 404 | 422 | 423),
+            status => matches!(status, 400 | 404 | 422 | 423),
         };
         let before = (sums.logins, sums.login_failures);
-        let tried = shape.login && !matches!(seen.method, b"GET" | b"HEAD" | b"OPTIONS");
         match seen.status {
-            _ if tried => {
+            _ if shape.login => {
                 sums.logins += 1.0;
                 sums.login_failures += f32::from(failed);
             }
@@ -311,10 +310,10 @@ impl Identity {
             500.. => sums.server_errors += 1.0,
             _ => {}
         }
-        let let_in = tried && matches!(seen.status, 200..400);
+        let let_in = shape.login && matches!(seen.status, 200..400);
         let at_last = let_in && !self.let_in && before.1 > 0.0;
         self.let_in |= let_in;
-        (tried && (failed || let_in)).then_some(Try {
+        (shape.login && (failed || let_in)).then_some(Try {
             target: shape.template,
             failed,
             first: before.0 == 0.0,
@@ -382,7 +381,9 @@ impl Identity {
         let sums = &mut self.sums;
         sums.calls += 1.0;
         sums.new_templates += f32::from(is_new);
-        self.templates.insert(mixed(shape.template));
+        if is_new {
+            self.templates.insert(shape.template);
+        }
         sums.repeats += f32::from(shape.template == self.last_template);
         if let Some(gap) = gap {
             let gap = (gap.max(SHORTEST_GAP) as f32).ln();

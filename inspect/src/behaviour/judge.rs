@@ -140,11 +140,8 @@ impl Rule {
     }
 }
 
-/// As many as two vector registers hold.
-const COLUMNS: usize = 8;
-
-/// The more particular ones first; the last one fills the row.
-const RULES: [Rule; COLUMNS] = [
+/// The more particular ones first.
+const RULES: [Rule; 7] = [
     Rule { kind: Kind::BruteForce, bias: -2.6, weights: &[(LoginFailures, 1.8), (Repeats, 0.3)] },
     Rule {
         kind: Kind::Exhaustion,
@@ -158,25 +155,25 @@ const RULES: [Rule; COLUMNS] = [
             (Missing, 1.2),
             (ClientErrors, 0.8),
             (ServerErrors, 0.4),
-            (Odd, 1.2),
-            (Breadth, 0.5),
             (Refused, 0.5),
+            (NextIds, -0.8),
+            (Breadth, 0.5),
+            (Odd, 1.2),
             (Methods, 0.4),
             (Surprise, 0.8),
-            (NextIds, -0.8),
         ],
     },
     Rule {
         kind: Kind::Enumeration,
         bias: -3.2,
         weights: &[
+            (Missing, 0.7),
+            (Refused, 0.8),
             (NewIds, 1.1),
             (NextIds, 1.0),
-            (Refused, 0.8),
-            (Missing, 0.7),
+            (Breadth, -0.8),
             (Repeats, 0.4),
             (Odd, -1.5),
-            (Breadth, -0.8),
         ],
     },
     Rule {
@@ -189,11 +186,11 @@ const RULES: [Rule; COLUMNS] = [
         bias: -3.5,
         weights: &[
             (Pace, 0.7),
-            (NewIds, 1.1),
-            (Regularity, 0.7),
-            (Drawn, 0.5),
-            (Repeats, 0.5),
             (Haste, 0.4),
+            (Regularity, 0.7),
+            (NewIds, 1.1),
+            (Repeats, 0.5),
+            (Drawn, 0.5),
             (Bare, -0.3),
         ],
     },
@@ -201,20 +198,19 @@ const RULES: [Rule; COLUMNS] = [
         kind: Kind::Crawler,
         bias: -3.1,
         weights: &[
+            (Haste, 0.7),
+            (Regularity, 0.9),
+            (Missing, 0.35),
+            (Refused, 0.6),
+            (Breadth, 0.5),
+            (NewUrls, 0.4),
             (Bare, 1.1),
             (Lone, 1.0),
             (Unreferred, 0.9),
-            (Regularity, 0.9),
-            (Breadth, 0.5),
-            (NewUrls, 0.4),
             (Methods, 0.7),
-            (Haste, 0.7),
-            (Missing, 0.35),
-            (Refused, 0.6),
             (Surprise, 0.6),
         ],
     },
-    Rule { kind: Kind::Normal, bias: f32::MIN, weights: &[] },
 ];
 
 /// Why: a measure, its value, and how much it spoke for the kind.
@@ -239,68 +235,38 @@ pub struct Verdict {
     pub reasons: [Option<Reason>; REASONS],
 }
 
-/// Each rule's weights of what speaks for its kind, a row a measure, in the order of [`RULES`].
-const FOR: [[f32; COLUMNS]; MEASURES] = columns(false);
-/// The same of what speaks against it where there is something of it, of the few measures that do.
-#[expect(clippy::indexing_slicing, reason = "a constant: the compiler would see it")]
-const AGAINST: [Option<[f32; COLUMNS]>; MEASURES] = {
-    let (columns, mut rows, mut row) = (columns(true), [None; MEASURES], 0);
-    while row < MEASURES {
-        let mut column = 0;
-        while column < COLUMNS {
-            if columns[row][column] != 0.0 {
-                rows[row] = Some(columns[row]);
-            }
-            column += 1;
-        }
-        row += 1;
-    }
-    rows
-};
-#[expect(clippy::indexing_slicing, reason = "a constant: the compiler would see it")]
-const fn columns(against: bool) -> [[f32; COLUMNS]; MEASURES] {
-    let mut rows = [[0.0; COLUMNS]; MEASURES];
-    let mut column = 0;
-    while column < RULES.len() {
-        let mut rest = RULES[column].weights;
-        while let [(measure, weight), after @ ..] = rest {
-            if (*weight < 0.0) == against {
-                rows[*measure as usize][column] = *weight;
-            }
-            rest = after;
-        }
-        column += 1;
-    }
-    rows
+/// The sum of a rule; which one is known to the compiler, so that each is a line of products.
+fn sum<const RULE: usize>(evidence: &[f32; MEASURES], program: f32) -> f32 {
+    let rule = const { rule(RULE) };
+    let more = if rule.kind == Kind::Crawler { program } else { 0.0 };
+    rule.parts(evidence).fold(rule.bias + more, |sum, (_, part)| sum + part)
 }
 
-/// The sum of each rule. By itself: what it gives goes to memory then, and is added up in whole vector registers.
-#[inline(never)]
-fn sums(evidence: &[f32; MEASURES], program: f32) -> [f32; COLUMNS] {
-    let mut sums = [0.0; COLUMNS];
-    for (sum, rule) in sums.iter_mut().zip(&RULES) {
-        *sum = rule.bias + if rule.kind == Kind::Crawler { program } else { 0.0 };
-    }
-    for ((evidence, for_), against) in evidence.iter().zip(&FOR).zip(&AGAINST) {
-        let Some(against) = against else {
-            sums.iter_mut().zip(for_).for_each(|(sum, for_)| *sum += for_ * evidence);
-            continue;
-        };
-        let something = evidence.max(0.0);
-        for ((sum, for_), against) in sums.iter_mut().zip(for_).zip(against) {
-            *sum += for_ * evidence + against * something;
-        }
-    }
-    sums
+#[expect(clippy::indexing_slicing, reason = "a constant: the compiler would see it")]
+const fn rule(number: usize) -> &'static Rule {
+    &RULES[number]
+}
+
+/// The sum of each rule; `program` is what else speaks for a program.
+fn sums(evidence: &[f32; MEASURES], program: f32) -> [f32; RULES.len()] {
+    [
+        sum::<0>(evidence, program),
+        sum::<1>(evidence, program),
+        sum::<2>(evidence, program),
+        sum::<3>(evidence, program),
+        sum::<4>(evidence, program),
+        sum::<5>(evidence, program),
+        sum::<6>(evidence, program),
+    ]
 }
 
 /// What the rules come to.
 struct Weighed {
     measures: Measures,
     evidence: [f32; MEASURES],
-    /// The highest sum, and the rule that names the caller.
+    /// Of each rule, and the highest one.
+    sums: [f32; RULES.len()],
     sum: f32,
-    rule: &'static Rule,
 }
 
 fn weigh(identity: &mut Identity, model: &Model) -> Weighed {
@@ -308,20 +274,14 @@ fn weigh(identity: &mut Identity, model: &Model) -> Weighed {
     let robots = if identity.reads_robots() { ROBOTS_EVIDENCE } else { 0.0 };
     let program = robots + FEED_EVIDENCE * identity.share_of_feeds();
     let evidence = evidence(&measures, &model.limits);
-    let [first, ..] = &RULES;
-    let (mut most, mut named) = ((f32::MIN, first), None);
-    for (sum, rule) in sums(&evidence, program).into_iter().zip(&RULES) {
-        if sum >= SURE {
-            named = named.or(Some(rule));
-            if VECTORS.contains(&rule.kind) {
-                identity.kinds |= 1 << rule.kind as u16;
-            }
-        }
-        if sum > most.0 {
-            most = (sum, rule);
-        }
+    let sums = sums(&evidence, program);
+    let sum = sums.into_iter().fold(f32::MIN, |most, sum| if sum > most { sum } else { most });
+    if sum >= SURE {
+        let sure = sums.iter().zip(&RULES).filter(|(sum, _)| **sum >= SURE);
+        let vectors = sure.map(|(_, rule)| rule.kind).filter(|kind| VECTORS.contains(kind));
+        vectors.for_each(|kind| identity.kinds |= 1 << kind as u16);
     }
-    Weighed { measures, evidence, sum: most.0, rule: named.unwrap_or(most.1) }
+    Weighed { measures, evidence, sums, sum }
 }
 
 fn score_of(sum: f32) -> f32 {
@@ -330,7 +290,10 @@ fn score_of(sum: f32) -> f32 {
 
 /// Judges a caller by what is kept of it, and keeps in mind which kinds it was.
 pub fn judge(identity: &mut Identity, model: &Model) -> Verdict {
-    let Weighed { measures, evidence, sum, rule } = weigh(identity, model);
+    let Weighed { measures, evidence, sums, sum } = weigh(identity, model);
+    // The first one that is sure, or else the highest one.
+    let named = sums.iter().zip(&RULES).find(|(one, _)| **one >= SURE.min(sum));
+    let rule = named.map_or(rule(0), |(_, rule)| rule);
     let kind = match sum > 0.0 {
         true if identity.kinds.count_ones() >= SEVERAL => Kind::MultiVector,
         true => rule.kind,
@@ -407,7 +370,10 @@ fn evidence(measures: &Measures, limits: &Limits) -> [f32; MEASURES] {
     let limits = limits.ends.iter().zip(&limits.per_unit).zip(&LEAST);
     for ((to, value), ((end, per_unit), least)) in evidence.iter_mut().zip(&measures.0).zip(limits)
     {
-        let beyond = ((value - end) * per_unit).max(*least).min(MOST_EVIDENCE);
+        // Comparisons rather than `max` and `min`, which look for NaN each: once is enough.
+        let beyond = (value - end) * per_unit;
+        let beyond = if beyond > *least { beyond } else { *least };
+        let beyond = if beyond < MOST_EVIDENCE { beyond } else { MOST_EVIDENCE };
         *to = if value.is_nan() { 0.0 } else { beyond };
     }
     evidence

@@ -4,6 +4,7 @@
 //! | file | what |
 //! |---|---|
 //! | `shape` | what one URL says: its template, its ids, page, asset or API, odd values |
+//! | `text` | hashes and looks of short texts, several bytes at a time |
 //! | `recent` | what was seen lately, in fixed memory |
 //! | `identity` | the fixed memory kept for a caller: sums that decay, recent sets |
 //! | `measure` | the numbers taken from that memory |
@@ -25,6 +26,7 @@ mod model;
 mod recent;
 mod shape;
 mod targets;
+mod text;
 
 pub use callers::{Busy, CALLERS, Callers, Known};
 pub use identity::{Identity, Seen, comes_from_elsewhere};

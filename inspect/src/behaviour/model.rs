@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::judge::Limits;
 use super::measure::{MEASURES, Measure};
-use super::shape::{Shape, mixed};
+use super::shape::Shape;
+use super::text;
 use crate::endpoints::{Endpoints, is_parameter};
 
 /// The version of the file's form.
@@ -117,7 +118,8 @@ impl Hasher for Key {
     }
 
     fn write_u64(&mut self, key: u64) {
-        self.0 = mixed(key);
+        // The highest bits of a product are the best ones, and a table takes the lowest.
+        self.0 = key.rotate_left(26);
     }
 
     fn finish(&self) -> u64 {
@@ -232,5 +234,5 @@ pub fn measure_name(measure: Measure) -> String {
 }
 
 fn step(from: u64, to: u64) -> u64 {
-    mixed(from).rotate_left(1) ^ to
+    text::step(from, to)
 }
