@@ -143,11 +143,6 @@ impl ScanState {
         copy.and_then(|(_, _, from, to)| self.copies.get(*from..*to)).unwrap_or(&[])
     }
 
-    /// Offset at which the match that goes on began; 0 if none does.
-    pub fn open_start(&self) -> u64 {
-        self.open.first().map_or(0, |o| o.start)
-    }
-
     pub(super) fn copy(&mut self, found: &[Found], view: &View) {
         for f in found.iter().filter(|f| !f.continued) {
             let from = f.start.saturating_sub(view.base) as usize;

@@ -29,6 +29,22 @@ struct Extent {
     mask: Option<Mask>,
 }
 
+/// A finding that goes on, and what is done about it.
+struct OpenFinding {
+    detector: DetectorId,
+    escaped: bool,
+    start: u64,
+    decision: Decision,
+    token: Token,
+}
+
+impl OpenFinding {
+    /// Whether this is a part of it.
+    fn is(&self, part: &Found) -> bool {
+        (self.detector, self.escaped) == (part.detector, part.escaped)
+    }
+}
+
 /// How much content before the newest piece stays mapped to the stream: as far back as the scanner may look.
 const MAPPED: u64 = 4096;
 
@@ -85,8 +101,8 @@ pub struct Content {
     binary: bool,
     state: ScanState,
     extents: VecDeque<Extent>,
-    /// What the last finding was, what is done about it, and its token, for the parts of it that follow.
-    last: Option<(DetectorId, Decision, Token)>,
+    /// The findings that go on, for the parts of them that follow: at most one a detector, and another in escaped text.
+    open: Vec<OpenFinding>,
     /// Knows the paths of findings.
     tracked: Option<Box<Tracked>>,
 }
@@ -108,7 +124,7 @@ impl Content {
         self.masked = false;
         self.blocked_by = None;
         self.extents.clear();
-        self.last = None;
+        self.open.clear();
         if matches!(reading, Reading::Scan | Reading::Encoded) {
             self.state.reset();
             self.state.set_binary(binary);
@@ -402,7 +418,7 @@ impl Content {
             return false;
         }
         let decided = if f.continued {
-            self.last.filter(|(id, ..)| *id == f.detector).map(|(_, d, token)| (d, token))
+            self.open.iter().find(|open| open.is(f)).map(|o| (o.decision, o.token, o.start))
         } else {
             let matched = self.state.matched(f);
             let value = || feed.cx.settings.keys.hash(matched);
@@ -410,10 +426,14 @@ impl Content {
             let now = feed.now.millis();
             let decision =
                 request.policy.decide_for(&self.selection, request.caller, found, value, now);
-            decision.map(|d| (d, feed.cx.settings.keys.token(matched)))
+            decision.map(|d| (d, feed.cx.settings.keys.token(matched), f.start))
         };
-        let Some((decision, token)) = decided else { return false };
-        self.last = Some((f.detector, decision, token));
+        let Some((decision, token, start)) = decided else { return false };
+        self.open.retain(|open| !open.is(f));
+        if f.open {
+            let (detector, escaped) = (f.detector, f.escaped);
+            self.open.push(OpenFinding { detector, escaped, start, decision, token });
+        }
         let acts = decision.enforced && !feed.cx.settings.passive;
         let blocks = acts && (decision.action.refuses() || self.sealed.is_some());
         let blocks = blocks && decision.action != Action::Alert;
@@ -440,8 +460,7 @@ impl Content {
         }
         if masks || blocks {
             let Some(detector) = request.policy.catalog().get(f.detector) else { return blocks };
-            let done =
-                if f.continued { f.start.saturating_sub(self.state.open_start()) } else { 0 };
+            let done = f.start.saturating_sub(start);
             let escaped = self.state.masked(f, detector.mask_style);
             for (skip, at, len, key) in self.ranges(f.start, f.end) {
                 let part = skip as usize..(skip + len) as usize;

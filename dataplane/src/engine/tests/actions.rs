@@ -47,6 +47,23 @@ fn a_token_is_the_same_wherever_the_value_is_cut() {
     assert_ne!(asked(&mut p, &body("5555 5555 5555 4444"), 2000), whole);
 }
 
+#[test]
+fn a_key_that_goes_on_is_masked_whatever_was_found_after_its_beginning() {
+    let card = r#""a":"4111111111111111""#;
+    let key = format!("-----BEGIN PRIVATE KEY-----{}-----END PRIVATE KEY-----", "Ab3/".repeat(30));
+    let sent = format!(r#"{{"id":"AKIADQJ6PTGDFFWYX7A2",{card},"key":"{key}",{card}}}"#);
+    let rule =
+        "  - {name: r, direction: response, detect: [category:secrets, category:pci], action: ";
+    for action in ["mask", "tokenize"] {
+        let mut p = Play::open(&rules(&format!("{rule}{action}}}\n")));
+        for size in (1..200).chain([2000]) {
+            let seen = asked(&mut p, &sent, size);
+            let secret = ["AKIADQJ6", "4111", "Ab3/"].iter().find(|s| seen.contains(**s));
+            assert_eq!((secret, seen.len()), (None, sent.len()), "{action} by {size}: {seen}");
+        }
+    }
+}
+
 const PACE: &str = "  - {name: r, limit: {count: 2, per: 1s}, action: throttle}\n";
 
 #[test]
