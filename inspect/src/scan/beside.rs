@@ -53,8 +53,8 @@ const PUBLIC: &[&str] = &[
 /// What to look for.
 #[derive(Debug)]
 pub(crate) struct Beside {
-    /// In small letters; a `_` is any one of `_`, `-`, `.` and the blank.
-    pub(super) words: Vec<Vec<u8>>,
+    /// By the lowest five bits of their first letter. In small letters; a `_` is any one of `_`, `-`, `.` and the blank.
+    words: [Vec<Vec<u8>>; 32],
     /// What the value consists of.
     pub(super) chars: ByteSet,
     /// Shortest and longest value.
@@ -93,10 +93,19 @@ enum Token {
 }
 
 impl Beside {
+    /// Values of these characters and so long, beside these words.
+    pub fn new(words: Vec<Vec<u8>>, chars: ByteSet, length: (usize, usize)) -> Beside {
+        let mut by_first: [Vec<Vec<u8>>; 32] = Default::default();
+        for word in words {
+            by_first.iter_mut().skip(place(&word)).take(1).for_each(|list| list.push(word.clone()));
+        }
+        Beside { words: by_first, chars, length, valid: None, guess: None }
+    }
+
     /// The first four bytes of all words, spelled out where they may differ, and what is certain of what follows.
     pub fn beginnings(&self) -> Vec<Vec<u8>> {
         let mut all = Vec::new();
-        for word in &self.words {
+        for word in self.words.iter().flatten() {
             let mut spelled: Vec<Vec<u8>> = vec![Vec::new()];
             for i in 0..words::KEY {
                 let choice = match word.get(i) {
@@ -132,10 +141,8 @@ impl Beside {
         let (mut walk, mut i) = (Walk { name, ..Walk::default() }, end);
         while i < end + MAX_GAP {
             let from = i;
-            while let At::Byte(b) = view.at(i)
-                && is_separator(b)
-                && i < end + MAX_GAP
-            {
+            let near = view.bytes.get(i..view.bytes.len().min(end + MAX_GAP)).unwrap_or(&[]);
+            for b in near.iter().take_while(|b| is_separator(**b)) {
                 walk.bound |= matches!(b, b':' | b'=' | b'>');
                 i += 1;
             }
@@ -176,10 +183,9 @@ impl Beside {
         longest.map_or(Word::Other, |length| Word::Ends(at + length))
     }
 
-    /// The words that begin with the same byte.
+    /// The words that begin with the same letter.
     fn words_like(&self, text: &[u8]) -> impl Iterator<Item = &Vec<u8>> {
-        let first = text.first().copied().unwrap_or(0) | 0x20;
-        self.words.iter().filter(move |word| word.first() == Some(&first))
+        self.words.get(place(text)).into_iter().flatten()
     }
 
     /// What begins at `at`; `apart`: a separator stands in front of it.
@@ -197,16 +203,14 @@ impl Beside {
                 return Token::Value(stop);
             }
         }
-        let letters = view.bytes.iter().skip(at).take(MAX_LINK + 1);
-        let hump = |i: usize, b: &u8| {
-            i > 0
-                && b.is_ascii_uppercase()
-                && view.before(at + i, 1).is_some_and(|b| b.is_ascii_lowercase())
+        let mut before = 0u8;
+        let goes_on = |b: &&u8| {
+            let hump = b.is_ascii_uppercase() && before.is_ascii_lowercase();
+            before = **b;
+            b.is_ascii_alphanumeric() && !hump
         };
-        let length = letters
-            .enumerate()
-            .take_while(|(i, b)| b.is_ascii_alphanumeric() && !hump(*i, b))
-            .count();
+        let letters = view.bytes.iter().skip(at).take(MAX_LINK + 1);
+        let length = letters.take_while(goes_on).count();
         if length == 0 || length > MAX_LINK {
             return Token::Other;
         }
@@ -264,6 +268,11 @@ impl Beside {
     }
 }
 
+/// Where words that begin like this one are.
+fn place(text: &[u8]) -> usize {
+    usize::from(text.first().copied().unwrap_or(0) & 31)
+}
+
 enum Word {
     Ends(usize),
     Open,
@@ -286,10 +295,8 @@ fn is_public(view: &View, at: usize) -> bool {
 /// What a word between a name and its value is. A `match`, since the compiler makes it one comparison or two.
 fn link(word: &[u8]) -> Option<Link> {
     let mut small = [0; MAX_LINK];
-    let small = small.get_mut(..word.len())?;
-    small.copy_from_slice(word);
-    small.make_ascii_lowercase();
-    match &*small {
+    small.iter_mut().zip(word).for_each(|(to, b)| *to = b.to_ascii_lowercase());
+    match small.get(..word.len())? {
         b"access" | b"accesskey" | b"accesstoken" | b"apikey" | b"apisecret" | b"apitoken"
         | b"auth" | b"authentication" | b"authorization" | b"authtoken" | b"bearer"
         | b"credential" | b"credentials" | b"key" | b"keys" | b"oauth" | b"pass" | b"passwd"
@@ -307,17 +314,24 @@ fn link(word: &[u8]) -> Option<Link> {
 }
 
 fn is_of(byte: u8, word: u8) -> bool {
-    byte.eq_ignore_ascii_case(&word) || word == b'_' && matches!(byte, b'-' | b'.' | b' ')
+    byte.to_ascii_lowercase() == word || word == b'_' && matches!(byte, b'-' | b'.' | b' ')
 }
 
+/// What may stand between a name and its value.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+const SEPARATORS: ByteSet = {
+    let (all, mut set) = (b"\t\n\x0c\r \"'`\\:=>,(|-_.[{</&?;+#%", [false; 256]);
+    let mut i = 0;
+    while i < all.len() {
+        set[all[i] as usize] = true;
+        i += 1;
+    }
+    set
+};
+
+#[inline]
 fn is_separator(b: u8) -> bool {
-    // Not a list: the compiler would call a search of memory for it.
-    b.is_ascii_whitespace()
-        || matches!(
-            b,
-            b'"' | b'\'' | b'`' | b'\\' | b':' | b'=' | b'>' | b',' | b'(' | b'|' | b'-' | b'_'
-        )
-        || matches!(b, b'.' | b'[' | b'{' | b'<' | b'/' | b'&' | b'?' | b';' | b'+' | b'#' | b'%')
+    SEPARATORS.get(usize::from(b)) == Some(&true)
 }
 
 /// Whether the letter at `at` begins a word: behind no letter or digit, or a capital behind a small letter.

@@ -7,16 +7,15 @@
 
 use std::sync::Arc;
 
+use super::likely::Likely;
 use super::literal::Key;
-use super::simd::{BLOCK, ByteSet};
-use super::slots::{Parts, Slot, Slots, covers, hash};
+use super::simd::{BLOCK, ByteSet, PADDING};
+use super::slots::{Parts, Slot, Slots, covers};
 
 /// Bytes of a key.
 pub(super) const KEY: usize = 4;
 /// Bytes behind a key that are compared, too, where they are certain.
 pub(super) const MORE: usize = 4;
-/// Logarithm of the bits in the table: 8 KB.
-const BITS: u32 = 16;
 /// Blocks that are looked at in a row.
 const BATCH: usize = 32;
 /// Values of a hash in the filter. Each key sets a bit in all of its tables.
@@ -36,8 +35,8 @@ pub(super) struct Filter {
 #[derive(Debug)]
 pub(super) struct Literals {
     filter: Filter,
-    /// A bit by the hash of a key.
-    likely: Box<[u64; 1 << (BITS - 6)]>,
+    /// Which keys there may be.
+    likely: Likely,
     /// In the order of their keys.
     keys: Vec<Known>,
     slots: Slots,
@@ -93,10 +92,6 @@ fn four_at(bytes: &[u8], at: usize) -> u32 {
     four.map_or(0, |b| u32::from_le_bytes(*b) | 0x2020_2020)
 }
 
-fn slot(key: u32) -> usize {
-    (hash(key) >> (32 - BITS)) as usize
-}
-
 impl Filter {
     fn new() -> Filter {
         // Splitmix64 (Steele et al. 2014): always the same.
@@ -132,7 +127,7 @@ impl Literals {
     pub fn new<'k>(all: impl Iterator<Item = (u16, &'k Key, &'k [bool; 256])>) -> Literals {
         let mut literals = Literals {
             filter: Filter::new(),
-            likely: Box::new([0; 1 << (BITS - 6)]),
+            likely: Likely::new(std::iter::empty()),
             keys: Vec::new(),
             slots: Slots::default(),
             parts: Default::default(),
@@ -161,6 +156,7 @@ impl Literals {
         }
         literals.keys.sort_unstable();
         literals.keys.dedup();
+        literals.likely = Likely::new(literals.keys.iter().map(|k| k.key));
         let entry = |k: &Known| (k.key, u64::from(k.more), u64::from(k.mask));
         literals.slots = Slots::new(&literals.keys.iter().map(entry).collect::<Vec<_>>());
         literals.parts = parts.map(Parts::new);
@@ -168,8 +164,6 @@ impl Literals {
     }
 
     fn add(&mut self, known: Known) {
-        let slot = slot(known.key);
-        self.likely.iter_mut().skip(slot / 64).take(1).for_each(|w| *w |= 1 << (slot % 64));
         self.filter.add(known.key);
         self.keys.push(known);
     }
@@ -190,7 +184,7 @@ impl Literals {
                     let key_at = at + places.trailing_zeros() as usize;
                     *places &= *places - 1;
                     let key = four_at(padded, key_at);
-                    if self.is_likely(key) {
+                    if self.likely.bit(key) == 1 {
                         // Behind the end nothing is certain yet.
                         let known = key_at + KEY + MORE <= to;
                         let more = known.then(|| four_at(padded, key_at + KEY));
@@ -256,12 +250,6 @@ impl Literals {
         let (from, key) = (slot.first(), slot.key);
         self.keys.iter().skip(from).take_while(move |known| known.key == key)
     }
-
-    #[inline(always)]
-    fn is_likely(&self, key: u32) -> bool {
-        let slot = slot(key);
-        self.likely.get(slot / 64).is_some_and(|w| w >> (slot % 64) & 1 == 1)
-    }
 }
 
 /// Where in each block of the bytes a key may stand.
@@ -282,11 +270,9 @@ fn best() -> Search {
 fn portable(literals: &Literals, bytes: &[u8], places: &mut [u64]) {
     let mut rest = bytes;
     for places in places {
-        *places = 0;
-        for (i, four) in rest.windows(KEY).take(BLOCK).enumerate() {
-            let four = four.first_chunk::<KEY>().map_or(0, |b| u32::from_le_bytes(*b));
-            *places |= u64::from(literals.is_likely(four | 0x2020_2020)) << i;
-        }
+        let Some(block) = rest.first_chunk::<PADDING>() else { return };
+        let bit = |at: usize| literals.likely.bit(four_at(block, at));
+        *places = (0..BLOCK).fold(0, |places, at| places | bit(at) << at);
         rest = rest.get(BLOCK..).unwrap_or(&[]);
     }
 }
@@ -295,7 +281,6 @@ fn portable(literals: &Literals, bytes: &[u8], places: &mut [u64]) {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::simd::PADDING;
     use super::*;
 
     fn literals(keys: &[(&[u8], usize)]) -> Literals {

@@ -35,6 +35,7 @@ mod found;
 mod guess;
 mod iban;
 mod ipv4;
+mod likely;
 mod literal;
 mod literals;
 #[cfg(target_arch = "x86_64")]

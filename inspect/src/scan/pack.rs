@@ -188,7 +188,8 @@ impl Entry {
         if words.is_empty() || !words.iter().all(usable) {
             return Err("`beside` takes words of three small letters or more".into());
         }
-        let beside = Beside { words, chars, length, valid: self.valid.clone(), guess: self.guess };
+        let mut beside = Beside::new(words, chars, length);
+        (beside.valid, beside.guess) = (self.valid.clone(), self.guess);
         Ok((Find::Beside(Arc::new(beside)), Some(length.1)))
     }
 }

@@ -3,17 +3,13 @@
 //! The eight buckets of the search for points let much pass where there are hundreds of literals; a bit of a small table
 //! tells most of it before anything is compared.
 
+use super::likely::Likely;
 use super::literal::FINGERPRINT;
-use super::slots::hash;
-
-/// Logarithm of the bits in the table: 8 KB.
-const BITS: u32 = 16;
 
 /// The first bytes of patterns, each with the pattern's index.
 #[derive(Debug)]
 pub(super) struct Prefixes {
-    /// A bit by the hash of three bytes.
-    likely: Box<[u64; 1 << (BITS - 6)]>,
+    likely: Likely,
     /// In order; of a number the first byte is the highest one.
     all: Vec<(u32, u16)>,
 }
@@ -27,11 +23,7 @@ fn number(bytes: &[u8]) -> (u32, u32) {
 
 impl Prefixes {
     pub fn new(all: Vec<([u8; FINGERPRINT], u16)>) -> Prefixes {
-        let mut likely = Box::new([0; 1 << (BITS - 6)]);
-        for (prefix, _) in &all {
-            let slot = slot(*prefix);
-            likely.iter_mut().skip(slot / 64).take(1).for_each(|w| *w |= 1 << (slot % 64));
-        }
+        let likely = Likely::new(all.iter().map(|(prefix, _)| key(*prefix)));
         let mut all: Vec<_> = all.into_iter().map(|(prefix, i)| (number(&prefix).0, i)).collect();
         all.sort_unstable();
         all.dedup();
@@ -43,7 +35,7 @@ impl Prefixes {
     pub fn at(&self, text: &[u8]) -> impl Iterator<Item = u16> {
         let (known, mask) = number(text);
         let list = match text.first_chunk() {
-            Some(three) if !self.may_be(*three) => &[],
+            Some(three) if self.likely.bit(key(*three)) == 0 => &[],
             _ => {
                 let from = self.all.partition_point(|(prefix, _)| *prefix < known);
                 self.all.get(from..).unwrap_or(&[])
@@ -51,15 +43,10 @@ impl Prefixes {
         };
         list.iter().take_while(move |(prefix, _)| prefix & mask == known).map(|(_, i)| *i)
     }
-
-    fn may_be(&self, three: [u8; FINGERPRINT]) -> bool {
-        let slot = slot(three);
-        self.likely.get(slot / 64).is_some_and(|w| w >> (slot % 64) & 1 == 1)
-    }
 }
 
-fn slot([a, b, c]: [u8; FINGERPRINT]) -> usize {
-    (hash(u32::from_le_bytes([a, b, c, 0])) >> (32 - BITS)) as usize
+fn key([a, b, c]: [u8; FINGERPRINT]) -> u32 {
+    u32::from_le_bytes([a, b, c, 0])
 }
 
 #[cfg(test)]

@@ -37,10 +37,16 @@ pub(super) fn hash(key: u32) -> u32 {
     key.wrapping_mul(0x9e37_79b1)
 }
 
+/// The likeliest place of a key, before it is cut to a table's size.
+#[inline(always)]
+fn start(key: u32) -> usize {
+    (hash(key) >> 8) as usize
+}
+
 /// The places of a table at which a key may stand, the likeliest first.
 #[inline]
 fn probe(key: u32, size: usize) -> impl Iterator<Item = usize> {
-    let from = (hash(key) >> 8) as usize;
+    let from = start(key);
     (0..size).map(move |i| (from + i) & (size - 1))
 }
 
@@ -65,10 +71,9 @@ impl Slots {
     /// says yes where more may tell: without a branch.
     #[inline(always)]
     pub fn may_fit(&self, key: u32, rest: u64, there: u64) -> bool {
-        let mut likely = probe(key, self.0.len()).map(|i| self.0.get(i));
-        let (Some(Some(first)), Some(Some(second))) = (likely.next(), likely.next()) else {
-            return false;
-        };
+        let (at, mask) = (start(key), self.0.len().wrapping_sub(1));
+        let two = (self.0.get(at & mask), self.0.get((at + 1) & mask));
+        let (Some(first), Some(second)) = two else { return false };
         let fits = |slot: &Slot| (slot.key == key) & slot.fits(rest, there);
         let beyond =
             (first.key != key) & (second.key != key) & (first.first != 0) & (second.first != 0);

@@ -3,14 +3,12 @@
 //! The vectorised search tells where words begin ([`super::simd`]). Each of these places costs a hash and a bit of a
 //! table that stays in the nearest cache; only where it is set are the bytes themselves looked up.
 
+use super::likely::Likely;
 use super::simd::{BLOCK, Input, PADDING};
-use super::slots::{Entry, Parts, Slot, Slots, common, covers, hash};
+use super::slots::{Entry, Parts, Slot, Slots, common, covers};
 
 /// Bytes that are looked up.
 pub(super) const KEY: usize = 4;
-/// Logarithm of the entries of the first table: 16 KB, a third to a half of the smallest first-level caches.
-const BITS: u32 = 12;
-
 /// Places that are looked up at once; a block of 64 bytes of text has about six, and seldom more than these.
 const BATCH: usize = 8;
 /// Bytes behind the key that are compared, too.
@@ -22,8 +20,8 @@ const SPELLED: usize = 16;
 /// Words, each with the index of what begins with it.
 #[derive(Clone, Debug)]
 pub(super) struct Words {
-    /// Which words there may be: an entry by the hash of the first four bytes, a bit of it by the first one.
-    likely: Box<[u32; 1 << BITS]>,
+    /// Which words there may be, by their first four bytes.
+    likely: Likely,
     /// In the order of their keys.
     keys: Vec<Word>,
     /// By key: where in `keys` its words begin, and what tells most places apart at which none of them stands.
@@ -77,44 +75,31 @@ fn fold_more(bytes: &[u8]) -> u64 {
     }
 }
 
-/// The entry of a key among those that tell which are likely.
-#[inline(always)]
-fn entry(key: u32) -> usize {
-    (hash(key) >> (32 - BITS)) as usize
-}
-
 impl Words {
     /// Words by their beginnings: four bytes at least, and up to twelve count. Behind the first four, a `_` is any byte: in a name
     /// of several words it is written in several ways.
     pub fn new(beginnings: impl Iterator<Item = (Vec<u8>, u16)>) -> Words {
-        let mut words = Words {
-            likely: Box::new([0; 1 << BITS]),
-            keys: Vec::new(),
-            slots: Slots::default(),
-            parts: Default::default(),
-        };
+        let mut keys = Vec::new();
         let mut parts: [Vec<(u32, u16)>; KEY - 1] = Default::default();
         for (beginning, index) in beginnings {
             let Some(bytes) = beginning.first_chunk::<KEY>() else { continue };
             let key = fold(bytes);
-            let entry = words.likely.iter_mut().skip(entry(key)).take(1);
-            entry.for_each(|e| *e |= 1u32.wrapping_shl(key));
             let more = beginning.get(KEY..).unwrap_or(&[]);
             let more = more.get(..MORE).unwrap_or(more);
             let certain =
                 more.iter().rev().fold(0, |mask, b| mask << 8 | if *b == b'_' { 0 } else { 0xff });
-            words.keys.push(Word { key, index, rest: fold_more(more) & certain, mask: certain });
+            keys.push(Word { key, index, rest: fold_more(more) & certain, mask: certain });
             for (n, part) in (1..).zip(&mut parts) {
                 part.push((fold(bytes.get(..n).unwrap_or(bytes)), index));
             }
         }
-        words.keys.sort_unstable();
-        words.keys.dedup();
-        let of_an_index = words.keys.chunk_by(|a, b| (a.key, a.index) == (b.key, b.index));
-        words.keys = of_an_index.flat_map(without_classes).collect();
-        words.slots = Slots::new(&words.keys.iter().map(Word::entry).collect::<Vec<_>>());
-        words.parts = parts.map(Parts::new);
-        words
+        keys.sort_unstable();
+        keys.dedup();
+        let of_an_index = keys.chunk_by(|a, b| (a.key, a.index) == (b.key, b.index));
+        let keys: Vec<Word> = of_an_index.flat_map(without_classes).collect();
+        let slots = Slots::new(&keys.iter().map(Word::entry).collect::<Vec<_>>());
+        let likely = Likely::new(keys.iter().map(|word| word.key));
+        Words { likely, keys, slots, parts: parts.map(Parts::new) }
     }
 
     /// Whether nothing is looked for.
@@ -133,9 +118,7 @@ impl Words {
             for _ in 0..BATCH {
                 let at = rest.trailing_zeros();
                 rest &= rest.wrapping_sub(1);
-                let key = four_at(block, at as usize);
-                let entry = self.likely.get(entry(key)).copied().unwrap_or(0);
-                likely |= u64::from(entry.wrapping_shr(key) & 1).wrapping_shl(at);
+                likely |= self.likely.bit(four_at(block, at as usize)).wrapping_shl(at);
             }
         }
         likely & starts
@@ -218,7 +201,9 @@ impl Gathered {
         let (count, mut known) = (std::mem::take(&mut self.count), 0);
         for i in 0..count {
             let at = self.places.get(i).copied().unwrap_or(0);
-            self.places.iter_mut().skip(known).take(1).for_each(|place| *place = at);
+            if let Some(place) = self.places.get_mut(known) {
+                *place = at;
+            }
             known += usize::from(words.may_be_at(input, at as usize));
         }
         self.places.get(..known).unwrap_or_default()
