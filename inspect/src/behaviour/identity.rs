@@ -2,6 +2,7 @@
 
 use std::f64::consts::LN_2;
 
+use super::highs::Highs;
 use super::model::Model;
 use super::recent::Recent;
 use super::shape::{Shape, Surface};
@@ -10,8 +11,8 @@ use super::targets::Try;
 /// What a caller did is half forgotten after a day: an attacker who tries one password in an hour still adds up to thirty, and
 /// last week's mistakes do not count today.
 const HALF_LIFE: f64 = 24.0 * 3600.0;
-/// And with what is usual for a caller itself, the days that were are compared: that is half forgotten after a week.
-const LONG_HALF_LIFE: f64 = 7.0 * HALF_LIFE;
+/// Whose first days can be compared with what comes then: of what goes by so much is not forgotten after three days. Seconds.
+const KNOWN_FOR: f32 = (0.875 * HALF_LIFE / LN_2) as f32;
 /// Time constants of what happens at once, and of what goes on for a while. Seconds.
 const MOMENT: f64 = 10.0;
 const WHILE: f64 = 300.0;
@@ -165,9 +166,8 @@ pub struct Identity {
     last_post: u64,
     last_number: u64,
     pub(super) sums: Sums,
-    /// Server's seconds, and seconds that went by, half forgotten after [`LONG_HALF_LIFE`].
-    pub(super) long_seconds: f32,
-    pub(super) long_elapsed: f32,
+    /// Of the server's time that it takes.
+    pub(super) highs: Highs,
     urls: Recent<32>,
     ids: Recent<64>,
     templates: Recent<32>,
@@ -205,7 +205,6 @@ impl Identity {
         if let Some(duration) = duration {
             self.sums.timed += 1.0;
             self.sums.seconds += duration;
-            self.long_seconds += duration;
         }
         let tried = self.answer(&shape, seen);
         self.target(&shape, seen, news);
@@ -268,6 +267,10 @@ impl Identity {
         if now - self.aged >= AGEING {
             self.grow_older(now - self.aged);
             self.aged = now;
+            match self.taken() {
+                Some(taken) => self.highs.take(taken, now),
+                None => self.highs.begin(self.sums.seconds / self.sums.elapsed, now),
+            }
         }
         let while_ = ((-elapsed / WHILE) as f32).exp();
         self.burst *= while_.powi(MOMENTS);
@@ -281,12 +284,13 @@ impl Identity {
         self.lasting *= (-elapsed / LONG_WHILE).exp() as f32;
         let left = (-elapsed / HALF_LIFE).exp2();
         self.sums.decay(left as f32);
-        let long_left = (-elapsed / LONG_HALF_LIFE).exp2() as f32;
-        self.long_seconds *= long_left;
-        self.long_elapsed *= long_left;
         // What went by while it was silent is forgotten like what it did.
         self.sums.elapsed += ((1.0 - left) * HALF_LIFE / LN_2) as f32;
-        self.long_elapsed += ((1.0 - f64::from(long_left)) * LONG_HALF_LIFE / LN_2) as f32;
+    }
+
+    /// Of the server's seconds, a second of the day before; none: it is not known for three days.
+    pub(super) fn taken(&self) -> Option<f32> {
+        (self.sums.elapsed >= KNOWN_FOR).then(|| self.sums.seconds / self.sums.elapsed)
     }
 
     fn answer(&mut self, shape: &Shape, seen: &Seen<'_>) -> Option<Try> {

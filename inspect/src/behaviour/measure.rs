@@ -15,8 +15,6 @@ const USUAL_SPREAD: f32 = 1.3;
 /// Requests and gaps behind a regular pace before it is taken at its word.
 const FEW_GAPS: f32 = 5.0;
 
-/// Who is known for fewer seconds has no days that it could be compared with: three of them.
-const KNOWN_FOR: f32 = 3.0 * 86_400.0;
 /// Of who takes fewer of the server's seconds within a day nobody asks whether they become more: a minute.
 const LITTLE: f32 = 60.0;
 
@@ -62,7 +60,7 @@ pub enum Measure {
     Slow,
     /// Server's seconds within about a day; `ln(1 + x)`: who takes them slowly adds up too.
     Consumed,
-    /// How many times as much of the server's time it takes within about a day as within weeks; natural logarithm.
+    /// How many times as much of the server's time it takes within about a day as before it became more each day; natural logarithm.
     Growth,
     /// Share of odd values.
     Odd,
@@ -200,12 +198,10 @@ impl Identity {
 
     /// Who always took as much has a growth of nothing, however much it is.
     fn growth(&self) -> f32 {
-        let s = &self.sums;
-        if s.seconds < LITTLE || self.long_elapsed < KNOWN_FOR {
-            return f32::NAN;
+        match self.taken() {
+            Some(taken) if self.sums.seconds >= LITTLE => self.highs.growth(taken),
+            _ => f32::NAN,
         }
-        let (lately, ever) = (s.seconds / s.elapsed, self.long_seconds / self.long_elapsed);
-        (lately / ever).ln().max(0.0)
     }
 
     /// Whether `/robots.txt` was asked for.

@@ -7,6 +7,7 @@
 //! | `text` | hashes and looks of short texts, several bytes at a time |
 //! | `recent` | what was seen lately, in fixed memory |
 //! | `identity` | the fixed memory kept for a caller: sums that decay, recent sets |
+//! | `highs` | whether what a caller takes becomes more from day to day |
 //! | `measure` | the numbers taken from that memory |
 //! | `judge` | from measures to kinds, a score and its reasons |
 //! | `callers` | all of that of all callers, in a table of a fixed size that workers share |
@@ -18,6 +19,7 @@
 //! what a caller does counts.
 
 mod callers;
+mod highs;
 mod identity;
 mod judge;
 mod ladder;

@@ -177,12 +177,32 @@ fn days(last: f64, times: f64) -> Verdict {
 
 #[test]
 fn who_takes_more_of_the_server_each_day_is_told_from_who_always_took_as_much() {
-    let grown = days(15_000.0, 2.0);
-    assert!(grown.kind == Kind::Exhaustion && grown.score > 0.5, "{grown:?}");
+    for times in [1.5, 2.0] {
+        let grown = days(15_000.0, times);
+        assert!(grown.kind == Kind::Exhaustion && grown.score > 0.5, "{times}: {grown:?}");
+    }
     let steady = days(15_000.0, 1.0);
     assert!(steady.score < 0.4, "{steady:?}");
     let small = days(300.0, 2.0);
     assert!(small.score < 0.2, "half a minute is no harm: {small:?}");
+}
+
+/// From Monday to Friday from nine to five, not as much on one day as on another: a busy day, and two weeks of holidays.
+#[test]
+fn who_takes_much_on_working_days_and_comes_back_has_not_grown() {
+    let (mut identity, model) = (Identity::default(), Model::generic());
+    for day in (0..56).filter(|day| day % 7 < 5 && !(14..28).contains(day)) {
+        let calls = [900, 1300, 700, 1500, 1000][day as usize % 5] * if day == 9 { 4 } else { 1 };
+        for n in 0..calls {
+            let time = f64::from(day) * 86_400.0
+                + 9.0 * 3600.0
+                + f64::from(n) * 28_800.0 / f64::from(calls);
+            identity
+                .observe(&Seen { duration: Some(0.15), ..seen(time, "/api/items", 200) }, &model);
+            let growth = identity.measures().get(Measure::Growth);
+            assert!(growth.is_nan() || growth == 0.0, "day {day}: {growth}");
+        }
+    }
 }
 
 #[test]
