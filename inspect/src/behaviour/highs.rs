@@ -15,6 +15,8 @@ const STEP: f32 = 1.2;
 const DAYS: u8 = 4;
 /// It is over after so long without a new height. Seconds.
 const OVER: f64 = 2.0 * DAY;
+/// Whoever took less than a minute a day before it grew is taken to have taken that: of nothing everything is infinitely many times as much.
+const LEAST: f32 = 60.0 / DAY as f32;
 
 /// What is kept of it.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +47,6 @@ impl Highs {
 
     /// How many times as much is taken now as before it began to grow; natural logarithm.
     pub fn growth(&self, taken: f32) -> f32 {
-        if self.days < DAYS { 0.0 } else { (taken / self.before).ln().max(0.0) }
+        if self.days < DAYS { 0.0 } else { (taken / self.before.max(LEAST)).ln().max(0.0) }
     }
 }

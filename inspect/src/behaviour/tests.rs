@@ -183,6 +183,8 @@ fn who_takes_more_of_the_server_each_day_is_told_from_who_always_took_as_much() 
     }
     let steady = days(15_000.0, 1.0);
     assert!(steady.score < 0.4, "{steady:?}");
+    let sudden = days(15_000.0, 1e6);
+    assert!(sudden.score.is_finite(), "it took nothing before: {sudden:?}");
     let small = days(300.0, 2.0);
     assert!(small.score < 0.2, "half a minute is no harm: {small:?}");
 }

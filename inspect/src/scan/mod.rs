@@ -273,6 +273,12 @@ impl Scanner {
         self.patterns.iter().any(|(detector, matcher)| *detector == id && streams(matcher))
     }
 
+    /// Whether the search can find anything but escapes: a policy's own patterns may all have keys.
+    fn has_candidates(&self) -> bool {
+        let numbers = [self.card, self.ssn, self.phone, self.ipv4];
+        self.tables.points || !self.tables.words.is_empty() || numbers.iter().any(Option::is_some)
+    }
+
     /// The detectors it was made for.
     pub fn wanted(&self) -> &DetectorSet {
         &self.wanted

@@ -89,10 +89,12 @@ pub(super) fn run(
     pass.follow_open();
     pass.literals(padded, from);
     let input = Input { padded, from, to: end, binary: view.binary, escapes };
-    (scanner.search)(&scanner.tables, &input, &mut |told| match told {
-        Told::Block(block) => pass.block(block),
-        Told::Words(places) => pass.words(places),
-    });
+    if escapes || scanner.has_candidates() {
+        (scanner.search)(&scanner.tables, &input, &mut |told| match told {
+            Told::Block(block) => pass.block(block),
+            Told::Words(places) => pass.words(places),
+        });
+    }
     for at in end.saturating_sub(OPEN_POINTS).max(from)..end {
         if scanner.tables.may_begin(view.bytes.get(at..).unwrap_or(&[])) {
             pass.point(at);

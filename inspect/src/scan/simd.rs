@@ -50,6 +50,8 @@ pub(super) struct Tables {
     pub low: [[u8; 16]; 3],
     /// For each of the three bytes: buckets by high nibble, for AVX2.
     pub high: [[u8; 16]; 3],
+    /// Whether anything may begin at a point.
+    pub points: bool,
     /// Which words to look for.
     pub words: Words,
 }
@@ -74,7 +76,8 @@ impl Tables {
                 }
             }
         }
-        Tables { exact, low, high, words: Words::new(std::iter::empty()) }
+        let points = buckets.iter().any(|bucket| !bucket.is_empty());
+        Tables { exact, low, high, points, words: Words::new(std::iter::empty()) }
     }
 
     /// Whether something may begin with these bytes, of which there may be fewer than three.

@@ -124,17 +124,19 @@ const FRAGMENTS: &[&str] = &[
     " of no interest to anybody ",
 ];
 
-/// Patterns as policies have them, and parts of what they find.
-const PATTERNS: &str = r#"
+/// Patterns as policies have them: with a key, so that nothing else is looked for, and without one; and parts of what they find.
+const WITH_KEYS: &str = r#"
 version: 1
 detectors:
   - {name: dashed, pattern: 'EMP-[0-9]{3,5}'}
   - {name: behind, pattern: '[A-Z]{2}NAME[0-9]{3}'}
   - {name: either, pattern: 'case (no|id) [0-9]{2,4}', case-insensitive: true}
   - {name: inside, literals: [blueheron, "Blue Heron"], case-insensitive: true}
+"#;
+const WITHOUT: &str = r"
   - {name: bounded, pattern: '\bINC-[0-9]{4}\b'}
   - {name: short, pattern: 'q[0-9]'}
-"#;
+";
 const TOUCHING: &[&str] = &[
     "EMP-",
     "emp-123",
@@ -160,9 +162,9 @@ const TOUCHING: &[&str] = &[
     ",",
 ];
 
-/// A policy of these patterns with so many others that are in no text.
-fn beside(others: usize) -> Policy {
-    let mut source = PATTERNS.to_owned();
+/// A policy of patterns with so many others that are in no text.
+fn beside(without: &str, others: usize) -> Policy {
+    let mut source = WITH_KEYS.trim_end().to_owned() + without.trim_end() + "\n";
     (0..others)
         .for_each(|i| source += &format!("  - {{name: o{i}, pattern: '~~{i:03}~[a-z]{{4}}'}}\n"));
     source += "rules: [{name: r, detect: ['category:custom'], action: alert}]\n";
@@ -176,12 +178,14 @@ proptest! {
         parts in prop::collection::vec(select(TOUCHING), 0..30),
         lengths in prop::collection::vec(1usize..50, 1..6),
     ) {
-        static POLICIES: std::sync::LazyLock<[Policy; 2]> = std::sync::LazyLock::new(|| [beside(0), beside(60)]);
-        let [few, many] = &*POLICIES;
+        static POLICIES: std::sync::LazyLock<[[Policy; 2]; 2]> =
+            std::sync::LazyLock::new(|| ["", WITHOUT].map(|without| [beside(without, 0), beside(without, 60)]));
         let text = parts.concat();
-        let wanted = find(few, text.as_bytes(), &[text.len().max(1)]);
-        prop_assert_eq!(find(many, text.as_bytes(), &[text.len().max(1)]), wanted.clone());
-        prop_assert_eq!(find(many, text.as_bytes(), &lengths), wanted);
+        for [few, many] in &*POLICIES {
+            let wanted = find(few, text.as_bytes(), &[text.len().max(1)]);
+            prop_assert_eq!(find(many, text.as_bytes(), &[text.len().max(1)]), wanted.clone());
+            prop_assert_eq!(find(many, text.as_bytes(), &lengths), wanted);
+        }
     }
 
     #[test]
