@@ -142,7 +142,7 @@ anomalies() {
 	anomalies_simulated
 }
 
-# What a learned gate in front of the signatures would save, on sources that it has not seen.
+# What the gate in front of the signatures saves, which learns what holds nothing.
 gate() {
 	if [ -d "$shared/attack" ]; then
 		"$bin/bench-attacks" --shared "$(dirname "$shared")" --gate

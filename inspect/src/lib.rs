@@ -3,6 +3,7 @@
 
 pub mod attack_model;
 pub mod behaviour;
+pub mod clean;
 pub mod decode;
 pub mod detector;
 pub mod duration;

@@ -5,6 +5,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use weir_inspect::clean::Clean;
 use weir_inspect::path::Paths;
 use weir_inspect::policy::{Cause, ExceptionAction, Policy};
 use weir_inspect::scan::Found;
@@ -13,7 +14,6 @@ use weir_reassembly::packet::{Flags, Packet};
 use weir_reassembly::time::Time;
 
 use super::bypass::Order;
-use super::clean::Clean;
 use super::flow::{Conn, Dir, Flow, FlowKey, Lane, Slot, State};
 use super::sampling::Sampling;
 use super::services::{Reading, Row, ServiceBytes, Unread};
@@ -114,7 +114,7 @@ pub struct Context {
     pub edits: Vec<Edit>,
     /// Scratch: findings of one scan.
     pub found: Vec<Found>,
-    /// Header values that need not be scanned again.
+    /// Header values that need not be scanned again, and URLs that need not be searched for attacks.
     pub clean: Clean,
     /// Scratch: a decoded URL.
     pub decoded: Vec<u8>,

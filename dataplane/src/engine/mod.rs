@@ -5,7 +5,6 @@
 mod answer;
 pub mod bypass;
 mod bytes;
-mod clean;
 mod context;
 pub mod counters;
 pub mod edit;

@@ -63,7 +63,7 @@ mod words;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-pub use attack::{ATTACK_FROM, MODEL, Signature, decode_url, judged, normalised, surest};
+pub use attack::{ATTACK_FROM, MODEL, Signature, decode_url, judged, surest};
 pub use catalog::{
     Catalog, CustomDetector, CustomKind, Detector, DetectorError, Kind, MAX_APART, MAX_MATCH,
     MAX_NEAR, MaskStyle,
@@ -277,6 +277,11 @@ impl Scanner {
     fn has_candidates(&self) -> bool {
         let numbers = [self.card, self.ssn, self.phone, self.ipv4];
         self.tables.points || !self.tables.words.is_empty() || numbers.iter().any(Option::is_some)
+    }
+
+    /// Those of its detectors that look for attacks.
+    pub fn attacks(&self) -> &DetectorSet {
+        &self.attacks.set
     }
 
     /// The detectors it was made for.

@@ -1,9 +1,11 @@
 //! Attacks by class: what must be found and what must not, in a parameter, a header, and a JSON body.
 
+use weir_inspect::clean::{Clean, Under};
 use weir_inspect::detector::{Category, DetectorSet};
 use weir_inspect::request::Request;
-use weir_inspect::scan::{Catalog, ScanState, Scanner};
+use weir_inspect::scan::{Catalog, ScanState, Scanner, decode_url};
 use weir_inspect::score::score;
+use weir_inspect::values::Text;
 
 /// What must be found: a detector in brackets, and texts that it or another detector of attacks must report.
 const ATTACKS: &str = include_str!("attacks.txt");
@@ -101,6 +103,49 @@ fn harmless_texts_pass_in_packets_of_any_size() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A text with another number in place of each.
+fn with_numbers(text: &str, number: &str) -> String {
+    let mut other = String::new();
+    for (i, c) in text.char_indices() {
+        let follows = text[..i].ends_with(|c: char| c.is_ascii_digit());
+        match c.is_ascii_digit() {
+            true if follows => {}
+            true => other.push_str(number),
+            false => other.push(c),
+        }
+    }
+    other
+}
+
+#[test]
+fn urls_that_are_told_alike_are_judged_alike() {
+    let (all, clean) = (all(), Clean::new([7; 16]));
+    let under = Under::new(0, &all.attacks, Text::Url);
+    let judge = |url: &str| {
+        let (mut found, mut decoded) = (Vec::new(), Vec::new());
+        decode_url(url.as_bytes(), &mut decoded);
+        all.scanner.scan_url(url.as_bytes(), &decoded, &all.attacks, &mut found);
+        !found.is_empty()
+    };
+    let (mut alike, mut wrong) = (0, Vec::new());
+    for (_, text) in texts(ATTACKS).into_iter().chain(texts(HARMLESS)) {
+        for url in [format!("/get?a={text}"), format!("/{text}"), format!("/0/{text}/1?b=2&c[]=3")]
+        {
+            for number in ["0", "1", "22", "80", "404", "8080", "65536", "12345678"] {
+                let other = with_numbers(&url, number);
+                let hash = |url: &str| clean.url_hash(under, url.as_bytes());
+                if url != other && hash(&url) == hash(&other) {
+                    alike += 1;
+                    if judge(&url) != judge(&other) {
+                        wrong.push((url.clone(), other));
+                    }
+                }
+            }
+        }
+    }
+    assert!(alike > 4_000 && wrong.is_empty(), "{alike} alike, of which {wrong:#?}");
 }
 
 #[test]

@@ -40,7 +40,7 @@ struct Args {
     /// Tell how many requests of each source each signature fires on, and no figures
     #[arg(long)]
     signatures: bool,
-    /// Measure what a learned gate in front of the signatures would save, and no other figures
+    /// Measure what is saved by searching no text again that held nothing, and no other figures
     #[arg(long)]
     gate: bool,
 }

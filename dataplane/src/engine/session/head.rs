@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use weir_inspect::clean::Under;
 use weir_inspect::graphql::Reader;
 use weir_inspect::policy::{
     Action, Counted, Decision, Direction, HeaderLookup, Message, Part, Selection,
 };
 use weir_inspect::scan::{Found, decode_url};
+use weir_inspect::values::Text;
 use weir_reassembly::time::Time;
 
 use super::record::Noted;
@@ -15,7 +17,6 @@ use super::report::{self, Finding};
 use super::target::{self, Slashes};
 use super::transaction::Transaction;
 use super::{Answer, Dir, Feed, behaviour, reading};
-use crate::engine::clean::Under;
 
 /// Longest URL, host or other field kept for events; the rest is cut off there. Rules see the whole.
 const KEPT: usize = 2048;
@@ -212,8 +213,17 @@ impl Transaction {
         decoded.clear();
         decode_url(url, &mut decoded);
         feed.cx.found.clear();
-        let wanted = rules.detectors(Part::Url);
-        self.request.policy.scanner().scan_url(url, &decoded, wanted, &mut feed.cx.found);
+        let (scanner, wanted) = (self.request.policy.scanner(), rules.detectors(Part::Url));
+        let under = Under::new(self.request.policy.fingerprint(), wanted, Text::Url);
+        let searched = scanner.attacks().intersects(wanted);
+        let hash = searched.then(|| feed.cx.clean.url_hash(under, url));
+        let leaks = wanted.without(scanner.attacks());
+        let known = hash.is_some_and(|hash| feed.cx.clean.knows(hash));
+        let wanted = if known { &leaks } else { wanted };
+        scanner.scan_url(url, &decoded, wanted, &mut feed.cx.found);
+        if let Some(hash) = hash.filter(|_| feed.cx.found.is_empty()) {
+            feed.cx.clean.remember(hash);
+        }
         let blocks = self.all_found(feed, rules, Part::Url, &decoded, &mut |_| {});
         feed.cx.decoded = decoded;
         blocks
@@ -229,7 +239,7 @@ impl Transaction {
     ) -> bool {
         let mut blocks = false;
         let wanted = rules.detectors(Part::Headers);
-        let under = Under::new(self.request.policy.fingerprint(), wanted);
+        let under = Under::new(self.request.policy.fingerprint(), wanted, Text::Field);
         fields.each(&mut |name, value, place| {
             // The path was looked at as a URL.
             if name == b":path" {

@@ -64,6 +64,21 @@ fn a_key_that_goes_on_is_masked_whatever_was_found_after_its_beginning() {
     }
 }
 
+#[test]
+fn a_url_like_those_that_held_nothing_is_still_searched_for_what_it_holds() {
+    let rule =
+        "  - {name: r, direction: request, detect: [category:attacks, category:pci], action: ";
+    let get = |url: &str| format!("GET {url} HTTP/1.1\r\nHost: a\r\n\r\n");
+    for url in ["/get?card=4111111111111111", "/get?card=1%27%20or%201=1--"] {
+        let mut p = Play::open(&rules(&format!("{rule}block}}\n")));
+        p.say(Dir::ToServer, get("/get?card=1"));
+        p.say(Dir::ToClient, answer("ok"));
+        p.take();
+        p.say(Dir::ToServer, get(url));
+        assert!(!p.bytes(Dir::ToServer).contains("/get"), "{url}");
+    }
+}
+
 const PACE: &str = "  - {name: r, limit: {count: 2, per: 1s}, action: throttle}\n";
 
 #[test]

@@ -152,7 +152,7 @@ fn is_plain(byte: &u8) -> bool {
 
 /// A text as signatures see it as a whole, in `out`; `scratch` and `out` are overwritten. True: it may hide a value, as
 /// [`normalise::normalise`] says.
-pub fn normalised(kind: Text, text: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
+fn normalised(kind: Text, text: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
     if kind == Text::Url {
         normalise::decode_url(text, scratch);
         normalise::normalise_decoded(scratch, out)

@@ -11,7 +11,7 @@ mod rules;
 
 use std::cell::Cell;
 
-pub use judge::{judged, normalised};
+pub use judge::judged;
 pub use normalise::decode_url;
 
 use super::found::Found;
@@ -65,6 +65,8 @@ fn is_suspicious(text: &[u8]) -> bool {
 #[derive(Debug, Default)]
 pub(super) struct Attacks {
     active: Vec<(DetectorId, &'static str)>,
+    /// The same.
+    pub set: DetectorSet,
 }
 
 /// What a search adds to.
@@ -85,6 +87,7 @@ impl Attacks {
             rules::prepare();
             Model::shipped();
             self.active.push((id, name));
+            self.set.insert(id);
         }
     }
 
@@ -99,7 +102,7 @@ impl Attacks {
         active: &DetectorSet,
         found: &mut Vec<Found>,
     ) {
-        if !self.active.iter().any(|(id, _)| active.contains(*id)) {
+        if !self.set.intersects(active) {
             return;
         }
         let place = (base, base + text.len() as u64);
