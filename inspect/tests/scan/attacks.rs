@@ -26,13 +26,14 @@ fn texts(file: &'static str) -> Vec<(&'static str, &'static str)> {
     all
 }
 
-struct All {
+/// The detectors of attacks.
+pub struct All {
     catalog: Catalog,
-    scanner: Scanner,
-    attacks: DetectorSet,
+    pub scanner: Scanner,
+    pub attacks: DetectorSet,
 }
 
-fn all() -> All {
+pub fn all() -> All {
     let catalog = Catalog::builtin();
     let mut attacks = DetectorSet::EMPTY;
     catalog.iter().filter(|d| d.category == Category::Attacks).for_each(|d| attacks.insert(d.id));

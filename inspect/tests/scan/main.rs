@@ -6,6 +6,7 @@ mod attacks;
 mod cases;
 mod corpora;
 mod custom;
+mod filler;
 mod masks;
 mod messagepack;
 mod pieces;

@@ -12,6 +12,7 @@ use weir_inspect::request::Request;
 use weir_inspect::scan::{Signature, judged, surest};
 use weir_inspect::values::Text;
 
+use super::filler::filler;
 use super::generate::{Grammar, Random, noise};
 
 /// What the model sees of a value, or of a window of a long one.
@@ -113,7 +114,8 @@ const CRS_CLASSES: &[(&str, &str)] = &[
 ];
 
 impl Data {
-    /// Reads the corpora below `shared`, and generates `generated` attacks of each class, ten times as many harmless texts, and four times as many random ones.
+    /// Reads the corpora below `shared`, and generates `generated` attacks of each class, ten times as many harmless texts, four times as many random ones,
+    /// and twice as many fillers.
     pub fn load(shared: &Path, generated: usize, seed: u64) -> Result<Data, String> {
         let mut data = Data::default();
         for (file, set, label) in FILES {
@@ -197,6 +199,19 @@ impl Data {
         }
         for _ in 0..count * 4 {
             self.text("noise", "", Text::Url, &as_parameter(&noise(&mut random)));
+        }
+        for round in 0..count * 2 {
+            let text = filler(&mut random);
+            match round % 4 {
+                0 => self.text(
+                    "filler",
+                    "",
+                    Text::Url,
+                    &as_parameter(&String::from_utf8_lossy(&text)),
+                ),
+                1 => self.text("filler", "", Text::JsonPiece, &text),
+                _ => self.text("filler", "", Text::Body, &text),
+            }
         }
     }
 

@@ -21,7 +21,7 @@ const MEASURED: &[&str] = &["legit6", "csic"];
 /// All sources of harmless traffic, on which what the model says where no signature fires is measured. The worst counts, since
 /// the next site is another one. Texts that were collected for looking like attacks are not among them.
 const TRAFFIC: &[&str] =
-    &["legit6", "csic", "datadog", "bodies", "access-log", "templates", "prose"];
+    &["legit6", "csic", "datadog", "bodies", "access-log", "templates", "prose", "filler"];
 
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -136,6 +136,11 @@ pub(super) const RULES: &[Rule] = &[
         r"(?:^|[=>])localhost(?::[0-9]{1,5})?/|(?:^|[=\x22])[a-z]{3,8}:/{2,3}(?:loopback|metadata|[a-z0-9-]{1,40}\.service\.consul)(?:[:/&\x22]|$)",
     ),
     rule(
+        "registry-asked",
+        0.95,
+        r"(?:^|[=\x22])https?://[a-z0-9.-]{1,60}(?:\.consul(?::[0-9]{1,5})?|:8500)/v1/(?:acl|agent|catalog|kv|operator|txn)(?:[/?&\x22]|$)",
+    ),
+    rule(
         "rebinding",
         0.95,
         r"\b(?:[a-z0-9-]{1,60}\.)?(?:1u\.ms|rbndr\.us|nip\.io|dod\.network)(?:[:/&\x22]|$)",
