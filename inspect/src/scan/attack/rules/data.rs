@@ -80,7 +80,8 @@ pub(super) const OBJECTS: &[Rule] = &[
         0.95,
         r#"aaeaaad/////|"\$type" ?: ?"[^"]{0,80}(?:system\.|microsoft\.)|objectdataprovider|typeconfusedelegate"#,
     ),
-    rule("node-object", 0.95, r"_\$\$nd_func\$\$_"),
+    // node-serialize, and funcster.
+    rule("node-object", 0.95, r"_\$\$nd_func\$\$_|\b__js_function\b"),
     // jsonpickle: what its reader makes an object of, or calls.
     rule(
         "python-json-object",
@@ -138,7 +139,7 @@ pub(super) const NOSQL: &[Rule] = &[
     rule("operator-pair", 0.85, r#"(?:^|, ?)\$(?:where|or|ne|gt|regex) ?: ?['"\[{]"#),
     rule(
         "key-operator",
-        0.85,
+        0.9,
         r#"['"{,] ?['"]?\$(?:ne|eq|gte?|lte?|n?in|regex|where|exists|nor|not|elemmatch|expr|jsonschema|func|function|accumulator|lookup)['"]? ?:"#,
     ),
     rule("where-script", 0.9, r"\$where\b|\bthis\.[a-z_]{1,30} ?(?:[!=]==?|\.match|\.length)"),

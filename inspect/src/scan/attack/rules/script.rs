@@ -34,6 +34,20 @@ pub(super) const RULES: &[Rule] = &[
         r#"(?:^|[=:("'`, <>])(?:j ?a ?v ?a|v ?b|live) ?s ?c ?r ?i ?p ?t ?:(?:[^ ;v]|v[^o]| (?:[a-z0-9_.$]{1,30}[(`=\[]|[/'"`(\[{\\]))"#,
     ),
     rule("data-url", 0.9, r"\bdata:(?:text/html|image/svg\+xml|application/x?html)[^ ]{0,40},"),
+    // Whatever type it says that it is of.
+    rule(
+        "markup-as-url",
+        0.95,
+        r"\bdata: ?(?:[a-z]{1,20}/[a-z+.-]{1,30})?(?:;[^ ,<]{0,40})? ?, ?<",
+    ),
+    // A slash takes the place of the space, as filters do not expect; of usage texts (`<input/file>`) the `=` is missing.
+    rule(
+        "slashed-tag",
+        0.95,
+        r"<(?:script|style|link|meta|base|svg|math|img|image|video|audio|body|input|form|iframe|object|embed|details|marquee)(?: ?/ ?)+[a-z:-]{2,30}[^<>]{0,60}=",
+    ),
+    // Out of a comment that a value is written into.
+    rule("comment-closed", 0.9, r"^-->(?:[^ a-z]|$)"),
     rule(
         "active-tag",
         0.85,
@@ -47,7 +61,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "script-call",
         0.85,
-        r"[ =(;>'\x22`,{}&]?\b(?:(?:alert|prompt|confirm|settimeout|setinterval|atob|string\.fromcharcode|fetch|importscripts) ?[(`][^ ]|eval ?[(`](?:[^ a-z0-9_$]|[a-z0-9_$]{1,60}[^ a-z0-9_$)]))",
+        r"[ =(;>'\x22`,{}&]?\b(?:(?:alert|prompt|confirm|settimeout|setinterval|atob|btoa|string\.fromcharcode|fetch|importscripts) ?[(`][^ ]|eval ?[(`](?:[^ a-z0-9_$]|[a-z0-9_$]{1,60}[^ a-z0-9_$)]))",
     ),
     // Code of many languages has a function of that name.
     rule("evaluated-name", 0.75, r"\beval ?\( ?[a-z_$][a-z0-9_$]{0,60} ?\)"),
