@@ -4,9 +4,9 @@
 //! byte, and what is found has its place on the wire: lines as `name=text`, and of an array each text in a line. Whole numbers have
 //! no digits there; each that could be a card is judged by itself, as if it stood there in digits.
 
-use super::card::{self, USUAL};
 use super::catalog::MAX_MATCH;
-use super::census::Census;
+use super::detectors::card::{self, USUAL};
+use super::detectors::census::Census;
 use super::found::{Found, Outcome};
 use super::retained::Retained;
 use super::view::{Context, View};

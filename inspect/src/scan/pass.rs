@@ -1,14 +1,16 @@
 //! One pass over a window: candidates in order, each put to its detectors; what they answer is reported or held.
 
-use super::beside::begins_word;
 use super::catalog::Check;
-use super::census::Census;
+use super::catalog::beside::begins_word;
+use super::detectors::census::Census;
+use super::detectors::{card, email, iban, ipv4, phone, ssn};
 use super::escaped::Opening;
 use super::found::{Found, Known, Outcome};
-use super::simd::{Block, Input, MIN_RUN, Told};
+use super::search::simd::{Block, Input, MIN_RUN, Told};
+use super::search::words;
 use super::stream::Open;
 use super::view::{Context, View, is_separator};
-use super::{Ends, MAX_HOLD, ScanState, Scanner, card, email, iban, ipv4, phone, ssn, wire, words};
+use super::{Ends, MAX_HOLD, ScanState, Scanner, wire};
 use crate::detector::{DetectorId, DetectorSet};
 
 /// How far back from the window's end a digit run is looked at that may go on.

@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use super::simd::PADDING;
+use super::search::simd::PADDING;
 
 /// Content that nobody needs any more stays until it is so much, since the rest has to be moved then.
 const SLACK: usize = 16 << 10;

@@ -1,10 +1,12 @@
 //! What the scanner remembers of a message between its pieces, and what can be asked of what was found in the last one.
 
+use super::catalog::together;
+use super::detectors::census;
 use super::escaped::{Escapes, Writing};
 use super::found::{self, Found};
 use super::retained::{Kept, Retained};
 use super::view::View;
-use super::{MAX_MATCH, MaskStyle, census, messagepack, stream, together};
+use super::{MAX_MATCH, MaskStyle, messagepack, stream};
 use crate::detector::{DetectorId, DetectorSet};
 
 /// What the scanner remembers of a message between its pieces. Reusable with [`ScanState::reset`]; after the first

@@ -1,5 +1,5 @@
 //! The policy as its author writes it. These types are the schema: `configs/policy.schema.json` is generated from them,
-//! and [`super::check`] holds every policy to it, so the published schema is the enforced one.
+//! and `Policy::compile` holds every policy to it, so the published schema is the enforced one.
 //!
 //! Required fields are options marked `required`: an error in one place must not hide the errors elsewhere, so a field
 //! that was reported as missing or wrong is simply absent here.

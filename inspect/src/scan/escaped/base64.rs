@@ -1,6 +1,6 @@
 //! Text in base64 (RFC 4648, either alphabet), found by its looks: a run of letters whose first bytes are printable.
 
-use super::super::simd::{LONG_RUN, is_letter};
+use super::super::search::simd::{LONG_RUN, is_letter};
 
 /// Letters that are decoded to tell whether a run is text.
 const LOOKED_AT: usize = 20;

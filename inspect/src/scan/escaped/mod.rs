@@ -8,7 +8,7 @@
 //!                  decoded, scanned by a state of its own; what has an escape in it is mapped back
 //! ```
 //!
-//! The search for candidates ([`super::simd`]) also tells where one of their three first characters stands and where a run of letters
+//! The search for candidates ([`super::search::simd`]) also tells where one of their three first characters stands and where a run of letters
 //! becomes long; content without them costs nothing more. Escapes in escapes (JSON in a JSON string, `%2534`) are undone
 //! together.
 

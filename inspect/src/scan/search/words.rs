@@ -8,18 +8,18 @@ use super::simd::{BLOCK, Input, PADDING};
 use super::slots::{Entry, Parts, Slot, Slots, common, covers};
 
 /// Bytes that are looked up.
-pub(super) const KEY: usize = 4;
+pub(in crate::scan) const KEY: usize = 4;
 /// Places that are looked up at once; a block of 64 bytes of text has about six, and seldom more than these.
 const BATCH: usize = 8;
 /// Bytes behind the key that are compared, too.
-pub(super) const MORE: usize = 8;
+pub(in crate::scan) const MORE: usize = 8;
 /// A detector with more words of one key has spelled out a class of bytes there (`live_[A-Za-z0-9]`). Only what they have in common counts
 /// then: comparing a place with each of a thousand costs more than evaluating it.
 const SPELLED: usize = 16;
 
 /// Words, each with the index of what begins with it.
 #[derive(Clone, Debug)]
-pub(super) struct Words {
+pub(in crate::scan) struct Words {
     /// Which words there may be, by their first four bytes.
     likely: Likely,
     /// In the order of their keys.
@@ -165,7 +165,7 @@ const AT_ONCE: usize = 4;
 
 /// Places where words may begin, of many blocks: they are told apart in a row, since each branch of a block of its own is one that nothing
 /// could predict.
-pub(super) struct Gathered {
+pub(in crate::scan) struct Gathered {
     places: [u32; GATHERED + BLOCK],
     count: usize,
 }

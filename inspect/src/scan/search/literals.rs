@@ -8,22 +8,22 @@
 use std::sync::Arc;
 
 use super::likely::Likely;
-use super::literal::Key;
 use super::simd::{BLOCK, ByteSet, PADDING};
 use super::slots::{Parts, Slot, Slots, covers};
+use crate::scan::catalog::pattern::Key;
 
 /// Bytes of a key.
-pub(super) const KEY: usize = 4;
+pub(in crate::scan) const KEY: usize = 4;
 /// Bytes behind a key that are compared, too, where they are certain.
-pub(super) const MORE: usize = 4;
+pub(in crate::scan) const MORE: usize = 4;
 /// Blocks that are looked at in a row.
 const BATCH: usize = 32;
 /// Values of a hash in the filter. Each key sets a bit in all of its tables.
-pub(super) const BYTES: usize = 256;
+pub(in crate::scan) const BYTES: usize = 256;
 
 /// What tells where keys may stand. The hashes of four bytes are made of a random byte for each (Zobrist's), by its lowest six bits.
 #[derive(Debug)]
-pub(super) struct Filter {
+pub(in crate::scan) struct Filter {
     /// For each of two hashes: the random bytes for each of four bytes.
     pub random: [[[u8; 64]; KEY]; 2],
     /// By the one hash, the other one, and their sum: a bit by the lowest three bits of the other one, of the one, and of the other
@@ -33,7 +33,7 @@ pub(super) struct Filter {
 
 /// The keys of patterns.
 #[derive(Debug)]
-pub(super) struct Literals {
+pub(in crate::scan) struct Literals {
     filter: Filter,
     /// Which keys there may be.
     likely: Likely,

@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use super::literal::is_placeholder;
+use super::pattern::is_placeholder;
 
 /// What is guessed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -27,7 +27,7 @@ const DISTINCT: u8 = 5;
 
 /// Whether the value looks like one. `bound`: a `=` or `:` ties it to its name. `strong`: its name means nothing but a
 /// secret.
-pub(super) fn fits(guess: Guess, value: &[u8], bound: bool, strong: bool) -> bool {
+pub(in crate::scan) fn fits(guess: Guess, value: &[u8], bound: bool, strong: bool) -> bool {
     match guess {
         Guess::Token => is_token(value, strong),
         Guess::Password => bound && is_password(value),
@@ -54,7 +54,7 @@ fn is_token(value: &[u8], strong: bool) -> bool {
 }
 
 /// Whether it consists of words and numbers, as names, versions and paths do: more than half of the characters.
-pub(super) fn is_written(value: &[u8]) -> bool {
+pub(in crate::scan) fn is_written(value: &[u8]) -> bool {
     let parts = value.split(|b| matches!(b, b'-' | b'_' | b'.' | b'/' | b':'));
     let simple = |part: &&[u8]| {
         let letters = part.iter().filter(|b| b.is_ascii_alphabetic()).count();

@@ -1,18 +1,18 @@
-//! The detectors of attacks that Weir brings along: signatures in the code ([`super::attack`]). Those of data are packs
+//! The detectors of attacks that Weir brings along: signatures in the code ([`crate::scan::attack`]). Those of data are packs
 //! ([`super::pack`]).
 
-use super::catalog::{Detector, Find, Kind, MAX_MATCH, MaskStyle};
+use super::{Detector, Find, Kind, MAX_MATCH, MaskStyle};
 use crate::detector::{Category, DetectorId};
 
 /// A built-in detector as written in [`ALL`].
-pub(super) struct Builtin {
+pub(in crate::scan) struct Builtin {
     name: &'static str,
     description: &'static str,
 }
 
 impl Builtin {
     /// The detector; the catalogue gives it its id.
-    pub(super) fn detector(&self) -> Detector {
+    pub(in crate::scan) fn detector(&self) -> Detector {
         Detector {
             id: DetectorId(0),
             name: self.name.to_owned(),
@@ -32,7 +32,7 @@ const fn attack(name: &'static str, description: &'static str) -> Builtin {
 }
 
 /// All of them.
-pub(super) const ALL: &[Builtin] = &[
+pub(in crate::scan) const ALL: &[Builtin] = &[
     attack(
         "sql-injection",
         "SQL in a parameter: tautologies, UNION SELECT, stacked and timed queries.",

@@ -10,23 +10,23 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 use serde::Deserialize;
 
 use super::beside::Beside;
-use super::catalog::{Check, Detector, Find, Kind, MAX_MATCH, MaskStyle};
 use super::guess::Guess;
-use super::literal::{Compiled, Pattern, Place};
-use super::simd::ByteSet;
+use super::pattern::{Compiled, Pattern, Place};
+use super::{Check, Detector, Find, Kind, MAX_MATCH, MaskStyle};
 use crate::detector::{Category, DetectorId};
 use crate::policy::read_yaml;
+use crate::scan::search::simd::ByteSet;
 
 /// The packs, in the order of their detectors.
 const PACKS: &[(&str, &str)] = &[
-    ("pci.yaml", include_str!("../../packs/pci.yaml")),
-    ("pii.yaml", include_str!("../../packs/pii.yaml")),
-    ("health.yaml", include_str!("../../packs/health.yaml")),
-    ("network.yaml", include_str!("../../packs/network.yaml")),
-    ("secrets.yaml", include_str!("../../packs/secrets.yaml")),
-    ("leakage.yaml", include_str!("../../packs/leakage.yaml")),
-    ("llm.yaml", include_str!("../../packs/llm.yaml")),
-    ("service-keys.yaml", include_str!("../../packs/service-keys.yaml")),
+    ("pci.yaml", include_str!("../../../packs/pci.yaml")),
+    ("pii.yaml", include_str!("../../../packs/pii.yaml")),
+    ("health.yaml", include_str!("../../../packs/health.yaml")),
+    ("network.yaml", include_str!("../../../packs/network.yaml")),
+    ("secrets.yaml", include_str!("../../../packs/secrets.yaml")),
+    ("leakage.yaml", include_str!("../../../packs/leakage.yaml")),
+    ("llm.yaml", include_str!("../../../packs/llm.yaml")),
+    ("service-keys.yaml", include_str!("../../../packs/service-keys.yaml")),
 ];
 
 /// Fewest distinct characters of a pattern's match, unless the detector says something else.
@@ -109,7 +109,7 @@ enum Mask {
 }
 
 /// The detectors of all packs. What cannot be read is left out; a test says that all can.
-pub(super) fn builtin() -> Vec<Detector> {
+pub(in crate::scan) fn builtin() -> Vec<Detector> {
     let packs = PACKS.iter().filter_map(|(_, source)| read(source).ok());
     let entries = packs.flat_map(|pack| {
         let category = pack.category;
@@ -227,9 +227,9 @@ fn repeated_class(hir: &Hir) -> Option<(ByteSet, (usize, usize))> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Catalog, Found, ScanState, Scanner};
     use super::*;
     use crate::detector::DetectorSet;
+    use crate::scan::{Catalog, Found, ScanState, Scanner};
 
     /// Characters at random, always the same ones for the same text: examples are not written out, or whatever looks for
     /// secrets in repositories would find them.

@@ -10,7 +10,7 @@ use super::simd::{
 use super::words::{Gathered, Words};
 
 /// The variants that this processor has, the fastest last.
-pub(super) fn variants() -> Vec<(&'static str, Search)> {
+pub(in crate::scan) fn variants() -> Vec<(&'static str, Search)> {
     let mut all: Vec<(&'static str, Search)> = Vec::new();
     // The bit manipulation that the filter of words lives on; every processor with AVX2 has it.
     if !is_x86_feature_detected!("bmi1") || !is_x86_feature_detected!("bmi2") {
@@ -42,7 +42,7 @@ fn likely(words: &Words, block: &[u8; PADDING], starts: u64) -> u64 {
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-pub(super) fn load512(bytes: &[u8; BLOCK]) -> __m512i {
+pub(in crate::scan) fn load512(bytes: &[u8; BLOCK]) -> __m512i {
     // SAFETY: the array has the 64 bytes that are loaded; an unaligned load asks for nothing else.
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
 }

@@ -1,23 +1,23 @@
 //! Payment card numbers (ISO/IEC 7812): grouping, issuer range, length, Luhn, and what stands around them.
 
 use super::card_context::{Around, around, is_named_otherwise};
-use super::found::Outcome;
 use super::run::{Fit, Run, close};
-use super::view::View;
-use super::wire;
+use crate::scan::found::Outcome;
+use crate::scan::view::View;
+use crate::scan::wire;
 use crate::validate::card::{may_be_card, network};
 use crate::validate::luhn;
 
 /// Digits of most cards.
-pub(super) const USUAL: std::ops::RangeInclusive<usize> = 14..=16;
+pub(in crate::scan) const USUAL: std::ops::RangeInclusive<usize> = 14..=16;
 /// Bytes of a varint in front of its last one, of a number that a card can be.
-pub(super) const MAX_VARINT: usize = 8;
+pub(in crate::scan) const MAX_VARINT: usize = 8;
 
 /// How card numbers are grouped. A single group is handled apart.
 const GROUPED: &[&[usize]] = &[&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4]];
 
 /// Whether a card number begins with the digit group at `at`.
-pub(super) fn evaluate(view: &View, at: usize) -> Outcome {
+pub(in crate::scan) fn evaluate(view: &View, at: usize) -> Outcome {
     let run = Run::read(view, at);
     let Some(first) = run.groups().first() else { return Outcome::No };
     if first.len >= 12 {
@@ -51,13 +51,13 @@ fn plain(view: &View, run: &Run, at: usize) -> Outcome {
 }
 
 /// Whether the digits (values 0–9) have a network's range and length, and their check digit is right.
-pub(super) fn is_card(digits: &[u8]) -> bool {
+pub(in crate::scan) fn is_card(digits: &[u8]) -> bool {
     network(digits).is_some() && luhn::valid(digits)
 }
 
 /// The digits of a plain number at `at` that has a network's range and length but not its check digit: what a card hardly
 /// ever is, and nine of ten ids of the same form are.
-pub(super) fn only_looks_like_one(view: &View, at: usize) -> Option<usize> {
+pub(in crate::scan) fn only_looks_like_one(view: &View, at: usize) -> Option<usize> {
     view.bytes.get(at..at + 12)?.iter().all(u8::is_ascii_digit).then_some(())?;
     let run = Run::read(view, at);
     let group = run.groups().first().filter(|_| !run.open)?;
@@ -67,7 +67,7 @@ pub(super) fn only_looks_like_one(view: &View, at: usize) -> Option<usize> {
 }
 
 /// The tag of a protobuf string at `at` that is a plain number of a card's form, whether its check digit is right or not.
-pub(super) fn tagged_text(view: &View, at: usize) -> Option<u8> {
+pub(in crate::scan) fn tagged_text(view: &View, at: usize) -> Option<u8> {
     let (tag, text) = wire::short_string(view, at)?;
     let run = Run::read(&View::new(text, 0, true, false), 0);
     let group = run.groups().first().filter(|g| g.len == text.len())?;
@@ -76,7 +76,7 @@ pub(super) fn tagged_text(view: &View, at: usize) -> Option<u8> {
 
 /// Whether a protobuf varint whose last byte is at `last` is a card, and its tag if it has one and is as long as a card: of the
 /// usual lengths alone, since longer and shorter numbers there are ids and times.
-pub(super) fn varint(view: &View, last: usize) -> (Option<u8>, Outcome) {
+pub(in crate::scan) fn varint(view: &View, last: usize) -> (Option<u8>, Outcome) {
     let mut value = u64::from(view.bytes.get(last).copied().unwrap_or(0));
     let mut start = last;
     while let Some(b) = view.before(start, 1).filter(|b| *b >= 0x80) {

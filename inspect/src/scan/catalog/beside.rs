@@ -7,12 +7,12 @@
 //! From the word on, the text is read token by token: what has the form of the value is the value, a linking word is
 //! passed over, and anything else ends the search. So a place costs as much as it is promising.
 
-use super::found::Outcome;
 use super::guess::{self, Guess};
-use super::literal::{is_placeholder, is_valid};
-use super::simd::ByteSet;
-use super::view::{At, View};
-use super::words;
+use super::pattern::{is_placeholder, is_valid};
+use crate::scan::found::Outcome;
+use crate::scan::search::simd::ByteSet;
+use crate::scan::search::words;
+use crate::scan::view::{At, View};
 
 /// How far behind the word the value may begin, in bytes: a name of several words, quotes and blanks.
 const MAX_GAP: usize = 64;
@@ -56,13 +56,13 @@ pub(crate) struct Beside {
     /// By the lowest five bits of their first letter. In small letters; a `_` is any one of `_`, `-`, `.` and the blank.
     words: [Vec<Vec<u8>>; 32],
     /// What the value consists of.
-    pub(super) chars: ByteSet,
+    pub(in crate::scan) chars: ByteSet,
     /// Shortest and longest value.
-    pub(super) length: (usize, usize),
+    pub(in crate::scan) length: (usize, usize),
     /// The kind of which the value must be a valid one ([`crate::validate`]).
-    pub(super) valid: Option<String>,
+    pub(in crate::scan) valid: Option<String>,
     /// The value has no form of its own, and it is guessed whether it is a secret.
-    pub(super) guess: Option<Guess>,
+    pub(in crate::scan) guess: Option<Guess>,
 }
 
 /// What was read between the word and the value.
@@ -127,7 +127,7 @@ impl Beside {
     }
 
     /// Whether the value of a name that begins with the word at `at` is one of these.
-    pub(super) fn evaluate(&self, view: &View, at: usize) -> Outcome {
+    pub(in crate::scan) fn evaluate(&self, view: &View, at: usize) -> Outcome {
         let later = |hold: usize| Outcome::Later { start: at, hold };
         let end = match self.word_end(view, at) {
             Word::Ends(end) => end,
@@ -335,7 +335,7 @@ fn is_separator(b: u8) -> bool {
 }
 
 /// Whether the letter at `at` begins a word: behind no letter or digit, or a capital behind a small letter.
-pub(super) fn begins_word(view: &View, at: usize) -> bool {
+pub(in crate::scan) fn begins_word(view: &View, at: usize) -> bool {
     let Some(before) = view.before(at, 1) else { return true };
     let capital = view.bytes.get(at).is_some_and(u8::is_ascii_uppercase);
     !before.is_ascii_alphanumeric()

@@ -1,10 +1,10 @@
 //! E-mail addresses, from their `@` outwards (RFC 5321 §4.1.2, without quoted local parts and address literals).
 
-use super::found::Outcome;
-use super::view::{At, View};
+use crate::scan::found::Outcome;
+use crate::scan::view::{At, View};
 
 /// Longest local part (RFC 5321 §4.5.3.1.1).
-pub(super) const MAX_LOCAL: usize = 64;
+pub(in crate::scan) const MAX_LOCAL: usize = 64;
 /// Longest domain.
 const MAX_DOMAIN: usize = 189;
 /// Ends of file names that look like domains: `icon@2x.png`.
@@ -13,12 +13,12 @@ const FILES: &[&str] =
 
 /// Whether `b` may stand in a local part. RFC 5321 allows more; what is left out would swallow delimiters of the
 /// formats around it.
-pub(super) fn is_local(b: u8) -> bool {
+pub(in crate::scan) fn is_local(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'+' | b'-')
 }
 
 /// Whether an address stands around the `@` at `at`.
-pub(super) fn evaluate(view: &View, at: usize) -> Outcome {
+pub(in crate::scan) fn evaluate(view: &View, at: usize) -> Outcome {
     let Some(mut start) = local_start(view, at) else { return Outcome::No };
     if view.before(at, 1) == Some(b'.') {
         return Outcome::No;
@@ -32,7 +32,7 @@ pub(super) fn evaluate(view: &View, at: usize) -> Outcome {
         }
     }
     if view.binary {
-        (start, stop) = super::wire::text_bounds(view, start, at + 4, stop);
+        (start, stop) = crate::scan::wire::text_bounds(view, start, at + 4, stop);
     }
     let Some(end) = domain_end(view, at + 1, stop) else { return Outcome::No };
     let part_of_more = !view.binary && matches!(view.at(end), At::Byte(b'_' | b'@' | b'('));
@@ -67,7 +67,7 @@ fn domain_end(view: &View, from: usize, stop: usize) -> Option<usize> {
 }
 
 /// Where an address could begin whose local part would go on at the window's end.
-pub(super) fn open_local(view: &View) -> Option<usize> {
+pub(in crate::scan) fn open_local(view: &View) -> Option<usize> {
     local_start(view, view.bytes.len())
 }
 

@@ -1,21 +1,36 @@
-//! The catalogue: every detector that exists, built-in or written in a policy, by name and by id.
+//! The catalogue: every detector that exists, built-in or written in a policy, by name and by id; and those that a pack or a policy says by a pattern.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `builtin`, `pack` | what Weir brings along: detectors of attacks, and those of the packs, which are data files |
+//! | `pattern` | an expression, how it is found, and what confirms a match |
+//! | `beside` | a value beside a word (`password = …`), and in `guess` whether it looks like one |
+//! | `conditions` | words that must stand near, and places where it does not count |
+//! | `together` | findings that are reported when they lie near each other |
+
+pub(super) mod beside;
+mod builtin;
+mod conditions;
+mod guess;
+mod pack;
+pub(super) mod pattern;
+pub(super) mod together;
 
 use std::sync::{Arc, OnceLock};
 
 use thiserror::Error;
 
-use super::beside::Beside;
-use super::conditions::Conditions;
-use super::literal::{Compiled, Pattern, Place};
-use super::together::Together;
-use super::{builtin, pack};
 use crate::detector::{Category, DetectorId, DetectorSet, MAX_DETECTORS};
 use crate::path;
+use beside::Beside;
+pub use conditions::Conditions;
+use pattern::{Compiled, Pattern, Place};
+use together::Together;
 
 /// The longest match that a detector may need to see whole before it is decided, in bytes. Longer secrets have a
 /// commit point instead (private keys, tokens). It bounds what a message's scan state retains.
 pub const MAX_MATCH: usize = 1024;
-/// How far from a match the words of its context may stand, in bytes: less than [`super::view::LEFT_CONTEXT`].
+/// How far from a match the words of its context may stand, in bytes: less than [`crate::scan::view::LEFT_CONTEXT`].
 pub const MAX_NEAR: usize = 128;
 /// How far from each other findings may lie that are reported together, in bytes.
 pub const MAX_APART: u32 = 64 << 10;

@@ -7,8 +7,8 @@ use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::util::{start, syntax};
 use regex_automata::{Anchored, MatchKind, nfa::thompson};
 
-use super::catalog::MAX_NEAR;
-use super::view::{At, View};
+use super::MAX_NEAR;
+use crate::scan::view::{At, View};
 
 /// Largest automaton of the exceptions of one detector, in bytes; more is refused as a policy error.
 const DFA_BYTES: usize = 1 << 20;
@@ -81,7 +81,7 @@ impl Conditions {
     }
 
     /// Whether they hold of the match `start..end`, of which `value` is what is reported; none if the next bytes must tell.
-    pub(super) fn hold(
+    pub(in crate::scan) fn hold(
         &self,
         view: &View,
         (start, end): (usize, usize),

@@ -1,13 +1,13 @@
 //! IPv4 addresses that nothing names: four numbers up to 255, long enough to be no version.
 
-use super::found::Outcome;
-use super::view::{At, View};
+use crate::scan::found::Outcome;
+use crate::scan::view::{At, View};
 
 /// Fewest characters: versions (`1.2.3.4`) are shorter, and so are many addresses, which then need a name beside them.
 const LEAST: usize = 11;
 
 /// Whether an address begins with the digit group at `at`.
-pub(super) fn evaluate(view: &View, at: usize) -> Outcome {
+pub(in crate::scan) fn evaluate(view: &View, at: usize) -> Outcome {
     if !view.number_may_start(at) {
         return Outcome::No;
     }

@@ -7,7 +7,7 @@ const BITS: u32 = 12;
 
 /// An entry by the hash of a text's first bytes, a bit of it by the first one.
 #[derive(Clone, Debug)]
-pub(super) struct Likely(Box<[u32; 1 << BITS]>);
+pub(in crate::scan) struct Likely(Box<[u32; 1 << BITS]>);
 
 impl Likely {
     /// Of texts by their first bytes, the first one lowest.

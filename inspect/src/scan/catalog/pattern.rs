@@ -14,14 +14,15 @@ use regex_syntax::hir::literal::Extractor;
 use regex_syntax::hir::{Capture, Class, Hir, HirKind, Repetition};
 use serde::Deserialize;
 
+use super::Check;
 use super::beside::begins_word;
-use super::buckets::{self, Beginning};
-use super::catalog::Check;
 use super::conditions::Conditions;
-use super::found::Outcome;
-use super::simd::ByteSet;
-use super::view::{At, View};
-use super::{literals, stream, wire, words};
+use crate::scan::found::Outcome;
+use crate::scan::search::buckets::{self, Beginning};
+use crate::scan::search::simd::ByteSet;
+use crate::scan::search::{literals, words};
+use crate::scan::view::{At, View};
+use crate::scan::{stream, wire};
 use crate::validate::validate;
 
 /// Largest DFA of one pattern, in bytes; more is refused as a policy error.
@@ -43,17 +44,17 @@ const MAX_SPREAD: usize = 10;
 const MAX_KEY_OFFSET: usize = 12;
 const MAX_KEY_STATES: usize = 64;
 /// Bytes of a prefix that the vectorised search compares.
-pub(super) const FINGERPRINT: usize = 3;
+pub(in crate::scan) const FINGERPRINT: usize = 3;
 
 /// So many equal letters in a row are in no value that was made at random.
 const MAX_SAME: usize = 8;
 
 /// The first bytes of a match.
-pub(super) type Prefix = Vec<u8>;
+pub(in crate::scan) type Prefix = Vec<u8>;
 
 /// What a pattern is made of.
 #[derive(Debug)]
-pub(super) struct Pattern {
+pub(in crate::scan) struct Pattern {
     /// The regular expression; a group named `secret` is what is reported of a match.
     pub regex: String,
     /// Whether ASCII case is ignored.
@@ -73,7 +74,7 @@ pub(super) struct Pattern {
 /// Where a match may begin and end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Place {
+pub(in crate::scan) enum Place {
     /// Not within a longer word.
     #[default]
     Word,
@@ -91,17 +92,17 @@ pub(crate) struct Compiled {
 }
 
 impl Compiled {
-    pub(super) fn later(pattern: Pattern) -> Compiled {
+    pub(in crate::scan) fn later(pattern: Pattern) -> Compiled {
         Compiled { pattern, matcher: OnceLock::new() }
     }
 
     /// Whether its matches go on behind a commit point.
-    pub(super) fn goes_on(&self) -> bool {
+    pub(in crate::scan) fn goes_on(&self) -> bool {
         matches!(self.pattern.check, Check::Pem | Check::Jwt)
     }
 
     /// The error says what is wrong with the pattern.
-    pub(super) fn matcher(&self) -> Result<&Arc<Matcher>, &str> {
+    pub(in crate::scan) fn matcher(&self) -> Result<&Arc<Matcher>, &str> {
         let compile = || Matcher::new(&self.pattern).map(Arc::new);
         self.matcher.get_or_init(compile).as_ref().map_err(String::as_str)
     }
@@ -110,7 +111,7 @@ impl Compiled {
 /// Bytes of every match that are certain, in either case: one of `all`, each of [`literals::KEY`] bytes and up to
 /// [`literals::MORE`] more.
 #[derive(Debug)]
-pub(super) struct Key {
+pub(in crate::scan) struct Key {
     pub all: Vec<Vec<u8>>,
     /// What stands in front of them: for each place the bytes that are possible, in either case. Nothing, if they begin the match.
     pub lead: Arc<[ByteSet]>,
@@ -120,13 +121,13 @@ pub(super) struct Key {
 #[derive(Debug)]
 pub(crate) struct Matcher {
     /// By what it is found where there are many; of those that may begin anywhere.
-    pub(super) key: Option<Key>,
+    pub(in crate::scan) key: Option<Key>,
     /// What every match begins with; empty if it begins with no literal.
-    pub(super) begins: Begins,
+    pub(in crate::scan) begins: Begins,
     /// The bytes that a match can begin with.
-    pub(super) first: [bool; 256],
+    pub(in crate::scan) first: [bool; 256],
     /// What a match must satisfy beyond the pattern.
-    pub(super) check: Check,
+    pub(in crate::scan) check: Check,
     valid: Option<String>,
     dfa: dense::DFA<Vec<u32>>,
     /// Finds the group `secret` in a match; none if there is no such group.
@@ -139,7 +140,7 @@ pub(crate) struct Matcher {
 
 /// What the search can look for to find the beginnings of matches.
 #[derive(Debug)]
-pub(super) enum Begins {
+pub(in crate::scan) enum Begins {
     /// Words; [`words::KEY`] bytes of them, and up to [`words::MORE`] more if they are certain.
     Words(Vec<Prefix>),
     /// Other literals; up to three bytes.
@@ -152,7 +153,7 @@ pub(super) enum Begins {
 
 impl Matcher {
     /// Compiles a pattern. The error says what is wrong with it.
-    pub(super) fn new(pattern: &Pattern) -> Result<Matcher, String> {
+    pub(in crate::scan) fn new(pattern: &Pattern) -> Result<Matcher, String> {
         // Patterns are about bytes: no Unicode classes, which would also make the DFA large.
         let syntax = syntax::Config::new()
             .unicode(false)
@@ -204,12 +205,12 @@ impl Matcher {
     }
 
     /// Whether it has no prefix that the vectorised search could look for.
-    pub(super) fn is_slow(&self) -> bool {
+    pub(in crate::scan) fn is_slow(&self) -> bool {
         matches!(self.begins, Begins::Anywhere)
     }
 
     /// Whether a match can begin like this, by the literals that are searched for.
-    pub(super) fn may_begin(&self, text: &[u8]) -> bool {
+    pub(in crate::scan) fn may_begin(&self, text: &[u8]) -> bool {
         let same = |prefix: &Prefix| prefix.iter().zip(text).all(|(p, b)| p == b);
         match &self.begins {
             Begins::Literals(prefixes) => prefixes.iter().any(same),
@@ -222,7 +223,7 @@ impl Matcher {
     }
 
     /// Whether a match begins at `at`.
-    pub(super) fn evaluate(&self, view: &View, at: usize) -> Outcome {
+    pub(in crate::scan) fn evaluate(&self, view: &View, at: usize) -> Outcome {
         let possible = view.bytes.get(at).and_then(|b| self.first.get(usize::from(*b)));
         let inside = !view.binary
             && match self.place {
@@ -323,13 +324,13 @@ fn secret(regex: &str, syntax: syntax::Config) -> Result<Regex, String> {
 }
 
 /// Whether a value is a valid one of a kind of [`crate::validate`].
-pub(super) fn is_valid(kind: &str, value: &[u8]) -> bool {
+pub(in crate::scan) fn is_valid(kind: &str, value: &[u8]) -> bool {
     std::str::from_utf8(value).is_ok_and(|text| validate(kind, text).is_ok())
 }
 
 /// Whether a value stands for one: fewer than so many distinct characters, as in `ghp_xxxxxxxx`, what documentation
 /// writes instead, cut short (`eyJh…`, with dots), or one letter many times in a row.
-pub(super) fn is_placeholder(value: &[u8], least: u8) -> bool {
+pub(in crate::scan) fn is_placeholder(value: &[u8], least: u8) -> bool {
     const WORDS: [&[u8]; 6] =
         [b"example", b"xxxxx", b"placeholder", b"changeme", b"redacted", b"username"];
     let has = |word: &[u8]| value.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word));

@@ -1,7 +1,7 @@
 //! Digit runs: groups of digits with single separators, and what they can be.
 
-use super::found::Outcome;
-use super::view::{At, View, is_separator};
+use crate::scan::found::Outcome;
+use crate::scan::view::{At, View, is_separator};
 
 /// Groups of a run that are looked at; no number has more.
 const MAX_GROUPS: usize = 7;
@@ -10,7 +10,7 @@ const MAX_DIGITS: usize = 24;
 
 /// A group of digits.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Group {
+pub(in crate::scan) struct Group {
     /// Where it begins in the window.
     pub at: usize,
     /// Digits in it.
@@ -28,7 +28,7 @@ impl Group {
 
 /// The first groups of a digit run.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Run {
+pub(in crate::scan) struct Run {
     digits: [u8; MAX_DIGITS],
     count: usize,
     groups: [Group; MAX_GROUPS],
@@ -125,7 +125,7 @@ impl Run {
 
 /// Whether a run fits a format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fit {
+pub(in crate::scan) enum Fit {
     No,
     /// As far as it is there.
     Open,
@@ -133,7 +133,7 @@ pub(super) enum Fit {
 }
 
 /// What a complete format of so many groups becomes when its right side is looked at.
-pub(super) fn close(
+pub(in crate::scan) fn close(
     view: &View,
     run: &Run,
     groups: usize,

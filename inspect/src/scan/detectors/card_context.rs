@@ -4,11 +4,11 @@
 //! if its name says that it is something else, or if its neighbours in a list look like it and fail the check.
 
 use super::card::{USUAL, is_card};
-use super::view::{At, Context, LEFT_CONTEXT, View};
+use crate::scan::view::{At, Context, LEFT_CONTEXT, View};
 
 /// What stands around a number says that it is …
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Around {
+pub(in crate::scan) enum Around {
     /// a card, so sure.
     Card(f32),
     Other,
@@ -189,7 +189,7 @@ const MAX_BLANKS: usize = 24;
 const MAX_LIST: usize = LEFT_CONTEXT - 64;
 
 /// How sure a plain run of digits from `at` to `end` that passes all checks is to be a card.
-pub(super) fn around(view: &View, at: usize, end: usize) -> Around {
+pub(in crate::scan) fn around(view: &View, at: usize, end: usize) -> Around {
     let len = end - at;
     let list = List::left_of(view, at, len);
     let name = list.as_ref().map_or_else(|| view.key(at), |list| list.name);
@@ -220,7 +220,7 @@ pub(super) fn around(view: &View, at: usize, end: usize) -> Around {
 }
 
 /// Whether the name of a number, or the text in front of it, says that it numbers something else.
-pub(super) fn is_named_otherwise(view: &View, at: usize) -> bool {
+pub(in crate::scan) fn is_named_otherwise(view: &View, at: usize) -> bool {
     let name = view.key(at);
     match name.is_empty() {
         true => is_told_otherwise(view, at),
@@ -300,7 +300,7 @@ fn beside_its_parts(view: &View, at: usize, end: usize) -> Around {
 }
 
 /// The list whose element a number is.
-pub(super) struct List<'a> {
+pub(in crate::scan) struct List<'a> {
     /// Its name; empty if it has none, or begins too far left.
     pub name: &'a [u8],
     /// An element in front of the number has as many digits and is no card.

@@ -4,11 +4,11 @@
 //! tells most of it before anything is compared.
 
 use super::likely::Likely;
-use super::literal::FINGERPRINT;
+use crate::scan::catalog::pattern::FINGERPRINT;
 
 /// The first bytes of patterns, each with the pattern's index.
 #[derive(Debug)]
-pub(super) struct Prefixes {
+pub(in crate::scan) struct Prefixes {
     likely: Likely,
     /// In order; of a number the first byte is the highest one.
     all: Vec<(u32, u16)>,

@@ -7,18 +7,18 @@
 use super::simd::ByteSet;
 
 /// Three bytes that something may begin with, each one of a set.
-pub(super) type Beginning = [ByteSet; 3];
+pub(in crate::scan) type Beginning = [ByteSet; 3];
 
 /// Buckets that the search has: bits in a byte.
 const BUCKETS: usize = 8;
 
 /// Distributes the beginnings over at most eight buckets.
-pub(super) fn distribute(beginnings: Vec<Beginning>) -> Vec<Vec<Beginning>> {
+pub(in crate::scan) fn distribute(beginnings: Vec<Beginning>) -> Vec<Vec<Beginning>> {
     clusters(beginnings).into_iter().map(|c| c.members).collect()
 }
 
 /// The share of places in ordinary text that the search lets pass for these beginnings in its buckets, roughly.
-pub(super) fn passing(beginnings: Vec<Beginning>) -> f32 {
+pub(in crate::scan) fn passing(beginnings: Vec<Beginning>) -> f32 {
     clusters(beginnings).iter().map(|c| c.cost).sum()
 }
 
@@ -90,7 +90,7 @@ fn closure(set: &ByteSet) -> ByteSet {
 }
 
 /// The share of places in ordinary text that the search lets pass for this beginning, roughly.
-pub(super) fn share(beginning: &Beginning) -> f32 {
+pub(in crate::scan) fn share(beginning: &Beginning) -> f32 {
     cost(&beginning.map(|set| closure(&set)))
 }
 

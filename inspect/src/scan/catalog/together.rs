@@ -3,9 +3,9 @@
 //! What is reported is the finding that completes them in the order of the text, so that a mask on it keeps them apart. That is
 //! decided from all findings that are near, in whatever order they arrive, so it does not depend on how the message is cut.
 
-use super::found::Found;
-use super::{ScanState, Scanner};
 use crate::detector::{DetectorId, DetectorSet};
+use crate::scan::found::Found;
+use crate::scan::{ScanState, Scanner};
 
 /// Most findings of a message that are remembered for others to come near; beyond it the oldest is forgotten.
 const MAX_SEEN: usize = 64;
@@ -21,7 +21,7 @@ pub(crate) struct Together {
 
 /// The findings of a message that others may come near.
 #[derive(Debug, Default)]
-pub(super) struct Near {
+pub(in crate::scan) struct Near {
     seen: Vec<Found>,
     /// Those of the last call that were reported for several, and for which detector.
     reported: Vec<(DetectorId, Found)>,
@@ -54,7 +54,7 @@ impl Together {
 
 impl Scanner {
     /// The detectors with those that they need to be looked for beside them.
-    pub(super) fn with_members(&self, wanted: &DetectorSet) -> DetectorSet {
+    pub(in crate::scan) fn with_members(&self, wanted: &DetectorSet) -> DetectorSet {
         let needed = self.togethers.iter().filter(|(id, _)| wanted.contains(*id));
         let members = needed.flat_map(|(_, together)| &together.members);
         members.fold(*wanted, |all, set| all.union(set))
@@ -62,7 +62,7 @@ impl Scanner {
 
     /// Adds to the findings from `known` on those of the detectors that report several together, and takes out what was only
     /// found for them: what is not `wanted`.
-    pub(super) fn combine(
+    pub(in crate::scan) fn combine(
         &self,
         state: &mut ScanState,
         known: usize,

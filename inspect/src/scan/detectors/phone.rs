@@ -2,9 +2,9 @@
 //!
 //! Ten bare digits are not a phone number to this detector: too many ids look like that.
 
-use super::found::Outcome;
 use super::run::{Fit, Run, close};
-use super::view::{At, View};
+use crate::scan::found::Outcome;
+use crate::scan::view::{At, View};
 
 /// Fewest digits behind a `+` (small countries have 7 with their code, but so have many differences such as `+1234567`).
 const MIN_INTERNATIONAL: usize = 9;
@@ -19,7 +19,7 @@ const MIN_LABELLED: usize = 7;
 const MAX_INTERNATIONAL: usize = 15;
 
 /// Whether a phone number begins with the digit group at `at`.
-pub(super) fn grouped(view: &View, at: usize) -> Outcome {
+pub(in crate::scan) fn grouped(view: &View, at: usize) -> Outcome {
     if !view.number_may_start(at) || view.before(at, 1) == Some(b'+') {
         return Outcome::No;
     }
@@ -117,7 +117,7 @@ fn north_american(digits: &[u8], skip: usize) -> bool {
 }
 
 /// Whether `(ddd) ddd-dddd` begins with the parenthesis at `at`.
-pub(super) fn parenthesised(view: &View, at: usize) -> Outcome {
+pub(in crate::scan) fn parenthesised(view: &View, at: usize) -> Outcome {
     if view.word_before(at) {
         return Outcome::No;
     }
@@ -146,7 +146,7 @@ pub(super) fn parenthesised(view: &View, at: usize) -> Outcome {
 }
 
 /// Whether an international number begins with the `+` at `at`.
-pub(super) fn international(view: &View, at: usize) -> Outcome {
+pub(in crate::scan) fn international(view: &View, at: usize) -> Outcome {
     if view.word_before(at) || view.before(at, 1) == Some(b'+') {
         return Outcome::No;
     }

@@ -2,7 +2,7 @@
 
 /// All texts with the same first four bytes.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Slot {
+pub(in crate::scan) struct Slot {
     pub key: u32,
     /// Where in the list they begin, counted from 1; 0 where there are none.
     first: u32,
@@ -25,15 +25,15 @@ impl Slot {
 }
 
 /// An entry of the list: its key, what follows, and which bits of that are certain.
-pub(super) type Entry = (u32, u64, u64);
+pub(in crate::scan) type Entry = (u32, u64, u64);
 
 /// A table by the hash of the key, at most half full, so that a look-up ends soon.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Slots(Vec<Slot>);
+pub(in crate::scan) struct Slots(Vec<Slot>);
 
 /// Fibonacci hashing (Knuth, The Art of Computer Programming, volume 3, 6.4): the upper bits are the mixed ones.
 #[inline(always)]
-pub(super) fn hash(key: u32) -> u32 {
+pub(in crate::scan) fn hash(key: u32) -> u32 {
     key.wrapping_mul(0x9e37_79b1)
 }
 
@@ -89,7 +89,7 @@ impl Slots {
 }
 
 /// What all entries go on with, and which bits of that they have in common.
-pub(super) fn common(mut entries: impl Iterator<Item = Entry>) -> (u64, u64) {
+pub(in crate::scan) fn common(mut entries: impl Iterator<Item = Entry>) -> (u64, u64) {
     let Some((_, rest, mask)) = entries.next() else { return (0, 0) };
     let mask = entries.fold(mask, |mask, (_, r, m)| mask & m & !(r ^ rest));
     (rest & mask, mask)
@@ -97,7 +97,7 @@ pub(super) fn common(mut entries: impl Iterator<Item = Entry>) -> (u64, u64) {
 
 /// Beginnings of texts, shorter than a key, each with the index of what begins with it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Parts {
+pub(in crate::scan) struct Parts {
     /// In order.
     all: Vec<(u32, u16)>,
     slots: Slots,
@@ -121,7 +121,7 @@ impl Parts {
 
 /// Covers the first bytes of eight.
 #[inline(always)]
-pub(super) fn covers(bytes: usize) -> u64 {
+pub(in crate::scan) fn covers(bytes: usize) -> u64 {
     u64::MAX.checked_shr(64 - 8 * bytes.min(8) as u32).unwrap_or(0)
 }
 

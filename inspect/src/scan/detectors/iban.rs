@@ -1,11 +1,11 @@
 //! International bank account numbers (ISO 13616): country, length, mod 97.
 
-use super::found::Outcome;
-use super::view::{At, View};
+use crate::scan::found::Outcome;
+use crate::scan::view::{At, View};
 use crate::validate::iban;
 
 /// Whether an IBAN begins with the two letters at `at`.
-pub(super) fn evaluate(view: &View, at: usize) -> Outcome {
+pub(in crate::scan) fn evaluate(view: &View, at: usize) -> Outcome {
     if view.word_before(at) {
         return Outcome::No;
     }

@@ -9,14 +9,14 @@ use super::simd::{BLOCK, PADDING};
 use super::simd_x86::load512;
 
 /// Whether this processor has it.
-pub(super) fn is_there() -> bool {
+pub(in crate::scan) fn is_there() -> bool {
     is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512vbmi")
 }
 
 /// Where in each block of the bytes a key may stand; only where [`is_there`]. As long as there are [`PADDING`] bytes.
-pub(super) fn places(filter: &Filter, bytes: &[u8], places: &mut [u64]) {
+pub(in crate::scan) fn places(filter: &Filter, bytes: &[u8], places: &mut [u64]) {
     // SAFETY: this processor has AVX-512F, BW and VBMI.
     unsafe { vbmi(filter, bytes, places) }
 }

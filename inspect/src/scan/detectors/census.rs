@@ -5,8 +5,8 @@
 
 use super::card::only_looks_like_one;
 use super::card_context::List;
-use super::found::Outcome;
-use super::view::View;
+use crate::scan::found::Outcome;
+use crate::scan::view::View;
 
 /// Names that are remembered of a message; a further one takes the place of the oldest.
 const NAMES: usize = 16;
@@ -24,7 +24,7 @@ struct Count {
 
 /// The counts of a message.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Census {
+pub(in crate::scan) struct Census {
     counts: [Count; NAMES],
     /// Which of them is the oldest.
     next: usize,

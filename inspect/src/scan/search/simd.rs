@@ -18,22 +18,22 @@
 use super::words::{Gathered, Words};
 
 /// Bytes a block.
-pub(super) const BLOCK: usize = 64;
+pub(in crate::scan) const BLOCK: usize = 64;
 /// Zero bytes that must follow the searched bytes, so that loads of whole blocks, and of a word's first twelve bytes at a block's
 /// last one, stay inside the buffer.
-pub(super) const PADDING: usize = BLOCK + 12;
+pub(in crate::scan) const PADDING: usize = BLOCK + 12;
 /// Shortest run that is reported: `123-45-6789`. Ten digits or a date are shorter, and they are what ordinary bodies
 /// are full of.
-pub(super) const MIN_RUN: usize = 11;
+pub(in crate::scan) const MIN_RUN: usize = 11;
 
 /// Bytes in front of a letter that tell whether it begins a word: an escape's `\u0020`.
 const REACH: usize = 6;
 
 /// A set of bytes.
-pub(super) type ByteSet = [bool; 256];
+pub(in crate::scan) type ByteSet = [bool; 256];
 
 /// A table by byte: ASCII and what is beyond, in halves, as vector registers hold them.
-pub(super) type ByByte = [[[u8; BLOCK]; 2]; 2];
+pub(in crate::scan) type ByByte = [[[u8; BLOCK]; 2]; 2];
 
 /// What such a table says of a byte.
 #[inline(always)]
@@ -43,7 +43,7 @@ fn of(table: &ByByte, b: u8) -> u8 {
 
 /// The tables of the search for points.
 #[derive(Clone, Debug)]
-pub(super) struct Tables {
+pub(in crate::scan) struct Tables {
     /// For each of the three bytes: its buckets.
     pub exact: [ByByte; 3],
     /// For each of the three bytes: buckets by low nibble, for AVX2.
@@ -89,7 +89,7 @@ impl Tables {
 
 /// What is searched.
 #[derive(Clone, Copy)]
-pub(super) struct Input<'a> {
+pub(in crate::scan) struct Input<'a> {
     /// The bytes with [`PADDING`] zero bytes behind them.
     pub padded: &'a [u8],
     /// From where and how far to search.
@@ -102,10 +102,10 @@ pub(super) struct Input<'a> {
 }
 
 /// Letters of base64 in a row that are looked for: a card number has so many.
-pub(super) const LONG_RUN: usize = 22;
+pub(in crate::scan) const LONG_RUN: usize = 22;
 
 /// What a byte is, by the lower and the upper half of it: the bits that both have say it.
-pub(super) struct Halves {
+pub(in crate::scan) struct Halves {
     pub low: [u8; 16],
     pub high: [u8; 16],
 }
@@ -114,7 +114,7 @@ pub(super) struct Halves {
 /// `_`; `p` to `z`. What begins an escape: `%` and `&`; the backslash. What separates digits: the blank, `-`, `.`.
 // Grouped by what the bits say.
 #[expect(clippy::unusual_byte_groupings)]
-pub(super) const KINDS: Halves = Halves {
+pub(in crate::scan) const KINDS: Halves = Halves {
     #[rustfmt::skip]
     low: [
         0b1_00_11010, 0b0_00_11110, 0b0_00_11110, 0b0_00_11110,
@@ -130,7 +130,7 @@ pub(super) const KINDS: Halves = Halves {
 };
 /// The same by byte.
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
-pub(super) const KINDS_BY_BYTE: ByByte = {
+pub(in crate::scan) const KINDS_BY_BYTE: ByByte = {
     let mut table = [[[0; BLOCK]; 2]; 2];
     let mut b = 0;
     while b < 256 {
@@ -140,22 +140,22 @@ pub(super) const KINDS_BY_BYTE: ByByte = {
     table
 };
 /// The bits of [`KINDS`] that say a letter.
-pub(super) const LETTER: u8 = 0b1_1111;
+pub(in crate::scan) const LETTER: u8 = 0b1_1111;
 /// That of digits.
-pub(super) const DIGIT: u8 = 0b10;
+pub(in crate::scan) const DIGIT: u8 = 0b10;
 /// Those that say what begins an escape.
-pub(super) const ESCAPE: u8 = 0b110_0000;
+pub(in crate::scan) const ESCAPE: u8 = 0b110_0000;
 /// That of what separates digits.
-pub(super) const SEPARATOR: u8 = 1 << 7;
+pub(in crate::scan) const SEPARATOR: u8 = 1 << 7;
 
 /// Whether it is a letter of base64.
-pub(super) fn is_letter(b: u8) -> bool {
+pub(in crate::scan) fn is_letter(b: u8) -> bool {
     of(&KINDS_BY_BYTE, b) & LETTER != 0
 }
 
 /// One block that holds a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Block {
+pub(in crate::scan) struct Block {
     /// Offset of its first byte.
     pub at: usize,
     /// Where a run becomes long enough.
@@ -180,7 +180,7 @@ impl Block {
 }
 
 /// What the search tells.
-pub(super) enum Told<'a> {
+pub(in crate::scan) enum Told<'a> {
     /// A block that holds candidates, in the order of the text.
     Block(Block),
     /// Where one of the words may begin, in the order of the text; the blocks up to there were told before.
@@ -232,7 +232,7 @@ impl<const N: u32> InARow<N> {
 
 /// Carries the search for digit runs from block to block.
 #[derive(Default)]
-pub(super) struct Runs {
+pub(in crate::scan) struct Runs {
     digits: Carry,
     row: InARow<{ MIN_RUN as u32 }>,
 }
@@ -247,7 +247,7 @@ impl Runs {
 
 /// Carries the search for long runs of letters from block to block.
 #[derive(Default)]
-pub(super) struct LongRuns(InARow<{ LONG_RUN as u32 }>);
+pub(in crate::scan) struct LongRuns(InARow<{ LONG_RUN as u32 }>);
 
 impl LongRuns {
     /// As it is in front of where the search begins.
@@ -266,7 +266,7 @@ impl LongRuns {
 
 /// Carries the search for long varints from block to block.
 #[derive(Default)]
-pub(super) struct Varints {
+pub(in crate::scan) struct Varints {
     h1: Carry,
     h2: Carry,
     h2_again: Carry,
@@ -287,7 +287,7 @@ impl Varints {
 
 /// The classes of bytes of a block that tell where words begin.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Classes {
+pub(in crate::scan) struct Classes {
     /// `A` to `Z` and `a` to `z`.
     pub letters: u64,
     /// `A` to `Z`.
@@ -304,7 +304,7 @@ pub(super) struct Classes {
 
 /// Carries the search for the beginnings of words from block to block.
 #[derive(Default)]
-pub(super) struct Starts {
+pub(in crate::scan) struct Starts {
     inner: Carry,
     capitals: Carry,
     /// Where something in the blocks before ends, behind which a word begins.
@@ -357,15 +357,15 @@ impl Starts {
 }
 
 /// What a variant of the search is: the tables, what to search, and whom to tell.
-pub(super) type Search = fn(&Tables, &Input, &mut dyn FnMut(Told));
+pub(in crate::scan) type Search = fn(&Tables, &Input, &mut dyn FnMut(Told));
 
 /// The fastest variant that this processor has.
-pub(super) fn best() -> Search {
+pub(in crate::scan) fn best() -> Search {
     variants().pop().map_or(portable, |(_, search)| search)
 }
 
 /// All variants that this processor has, the fastest last.
-pub(super) fn variants() -> Vec<(&'static str, Search)> {
+pub(in crate::scan) fn variants() -> Vec<(&'static str, Search)> {
     let mut all: Vec<(&'static str, Search)> = vec![("portable", portable)];
     #[cfg(target_arch = "x86_64")]
     all.extend(super::simd_x86::variants());
@@ -395,7 +395,7 @@ fn portable(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Told)) {
             classes.percents |= u64::from(*a == b'%') << i;
             classes.tags |= u64::from(input.binary && a & 7 == 2) << i;
             high |= u64::from(input.binary && *a >= 0x80) << i;
-            separators |= u64::from(super::view::is_separator(*a)) << i;
+            separators |= u64::from(crate::scan::view::is_separator(*a)) << i;
             escapes |= u64::from(input.escapes && matches!(a, b'\\' | b'%' | b'&')) << i;
             letters |= u64::from(input.escapes && is_letter(*a)) << i;
             let [first, second, third] = &tables.exact;
@@ -423,9 +423,9 @@ fn portable(tables: &Tables, input: &Input, tell: &mut dyn FnMut(Told)) {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{Catalog, Scanner};
     use super::*;
     use crate::detector::DetectorSet;
+    use crate::scan::{Catalog, Scanner};
 
     fn told(
         search: Search,
@@ -531,7 +531,7 @@ mod tests {
             prop_assert_eq!(bits & LETTER != 0, letter);
             prop_assert_eq!(of(&KINDS_BY_BYTE, b), bits);
             prop_assert_eq!(bits & DIGIT != 0, b.is_ascii_digit());
-            prop_assert_eq!(bits & SEPARATOR != 0, super::super::view::is_separator(b));
+            prop_assert_eq!(bits & SEPARATOR != 0, crate::scan::view::is_separator(b));
             prop_assert_eq!(bits & ESCAPE != 0, matches!(b, b'\\' | b'%' | b'&'));
         }
 
@@ -546,7 +546,7 @@ mod tests {
             let (mut expected, mut length, mut before) = (Vec::new(), 0, b'x');
             for (i, b) in text.bytes().enumerate() {
                 let goes_on = b.is_ascii_digit()
-                    || (super::super::view::is_separator(b) && before.is_ascii_digit());
+                    || (crate::scan::view::is_separator(b) && before.is_ascii_digit());
                 length = if goes_on { length + 1 } else { 0 };
                 if length == MIN_RUN {
                     expected.push(i);

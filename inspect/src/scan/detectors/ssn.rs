@@ -1,15 +1,15 @@
 //! US social security numbers: 3-2-4 with one separator, under the SSA's rules.
 
-use super::found::Outcome;
 use super::run::{Fit, Run, close};
-use super::view::{At, View};
+use crate::scan::found::Outcome;
+use crate::scan::view::{At, View};
 use crate::validate::ssn;
 
 /// How far in front of a number its name may begin.
 const MAX_NAME: usize = 40;
 
 /// Whether an SSN begins with the digit group at `at`.
-pub(super) fn evaluate(view: &View, at: usize) -> Outcome {
+pub(in crate::scan) fn evaluate(view: &View, at: usize) -> Outcome {
     let run = Run::read(view, at);
     if !view.number_may_start(at) {
         return Outcome::No;
@@ -28,7 +28,7 @@ pub(super) fn evaluate(view: &View, at: usize) -> Outcome {
 
 /// Whether an SSN stands behind the name that begins at `at`, as in `"ssn": "123456789"`. Nine digits are too short for
 /// the search for runs.
-pub(super) fn behind_name(view: &View, at: usize) -> Outcome {
+pub(in crate::scan) fn behind_name(view: &View, at: usize) -> Outcome {
     let left = view.bytes.get(at..).unwrap_or(&[]);
     let name = [&b"ssn"[..], b"social"].into_iter().find(|n| {
         let n = n.get(..left.len().min(n.len())).unwrap_or(n);
