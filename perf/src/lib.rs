@@ -8,5 +8,6 @@ pub mod haproxy;
 pub mod load;
 pub mod machine;
 pub mod openloop;
+pub mod random;
 pub mod replay;
 pub mod report;

@@ -1,7 +1,6 @@
 //! Training and measuring what Weir learns from recorded requests.
 
 pub mod corpus;
-pub mod random;
 pub mod score;
 pub mod simulate;
 pub mod train;

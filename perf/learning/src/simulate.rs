@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use weir_perf::random::Random;
+
 use crate::corpus::{Api, Operation, Parameter};
-use crate::random::Random;
 use crate::value::{Maker, Taste, Words, maker, value};
 
 /// A request, and where the parameters of its path are.

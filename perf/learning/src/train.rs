@@ -1,8 +1,7 @@
 //! Training of a [`Network`]: stochastic gradient descent on the logistic loss, with AdaGrad's steps.
 
 use weir_mgmt::learning::endpoints::network::{Input, Network, Shape, probability};
-
-use crate::random::Random;
+use weir_perf::random::Random;
 
 /// An input, and whether it is a value.
 #[derive(Clone, Debug)]

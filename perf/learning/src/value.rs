@@ -8,9 +8,9 @@ use std::path::Path;
 use flate2::read::GzDecoder;
 
 use weir_mgmt::learning::endpoints::characters::hash;
+use weir_perf::random::Random;
 
 use crate::corpus::Parameter;
-use crate::random::Random;
 
 /// Parts of the words.
 pub const PARTS: u32 = 5;

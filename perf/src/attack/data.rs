@@ -13,7 +13,8 @@ use weir_inspect::scan::{Signature, judged, surest};
 use weir_inspect::values::Text;
 
 use super::filler::filler;
-use super::generate::{Grammar, Random, noise};
+use super::generate::{Grammar, noise};
+use crate::random::Random;
 
 /// What the model sees of a value, or of a window of a long one.
 #[derive(Debug)]

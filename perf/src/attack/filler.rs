@@ -3,7 +3,7 @@
 
 use weir_inspect::attack_model::lexicon;
 
-use super::generate::Random;
+use crate::random::Random;
 
 /// Letters of made-up words: most are Latin's, some take two or three bytes.
 const SYLLABLES: [&str; 24] = [

@@ -4,29 +4,7 @@ use std::collections::HashMap;
 
 use weir_inspect::attack_model::lexicon;
 
-/// Random numbers, the same for the same seed (xorshift64*).
-#[derive(Clone, Debug)]
-pub struct Random(u64);
-
-impl Random {
-    /// Begins with a seed.
-    pub fn new(seed: u64) -> Random {
-        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    /// The next number.
-    pub fn number(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    /// A number below `end`.
-    pub fn below(&mut self, end: usize) -> usize {
-        (self.number() >> 32) as usize % end.max(1)
-    }
-}
+use crate::random::Random;
 
 /// A grammar: names, and the alternatives of each.
 #[derive(Debug)]

@@ -7,7 +7,7 @@
 use weir_inspect::attack_model::{BUCKETS, Model, SIGNATURE_WORTH, SURE, share};
 
 use super::data::{Data, Sample, Seen};
-use super::generate::Random;
+use crate::random::Random;
 
 /// How a model is trained. The values were chosen on the sources that are left out, see `inspect/models/attack.md`.
 #[derive(Clone, Copy, Debug)]
