@@ -15,8 +15,10 @@ use super::values::Values;
 
 /// From this probability on a child is a value. Above one half: a name taken for a value joins what does not belong together.
 const VALUE: f32 = 0.65;
+/// From this probability on a child is surely a value.
+const SURE: f32 = 0.95;
 /// What is written like a name, by odds of 150 to 1 or more, has to be this likely; in between it rises evenly.
-const NAMED: (f32, f32) = (-5.0, 0.95);
+const NAMED: (f32, f32) = (-5.0, SURE);
 /// Of a full node, children become a parameter while traffic goes on only if they are this likely values, and so large a share:
 /// it can't be undone.
 const FULL: (f32, f32) = (0.9, 0.25);
@@ -46,6 +48,10 @@ struct Words {
 }
 const WORDS_LIKELY: f32 = 0.5;
 
+/// What is surely a value elsewhere (the same user, or project) is one beside a sure value, too, unless it is as unlikely as this.
+/// Each word that is left as a name is a wrong template for every call below it, and the more words are seen, the more are left.
+const KNOWN: f32 = 0.03;
+
 /// Any value; a node that is a parameter has no other name.
 const ANY: &str = "";
 
@@ -53,6 +59,8 @@ const ANY: &str = "";
 struct Needed<'t> {
     /// Values would be few at this place.
     few: bool,
+    /// At least one of its children is surely a value.
+    sure: bool,
     /// Its values are words ([`WORDS`]).
     words: bool,
     /// What follows two or more of the values.
@@ -84,7 +92,7 @@ impl<'t> Needed<'t> {
         let few = all >= FEW.1 && (values as f32) < all as f32 * FEW.0;
         let from = |least| children.list.iter().zip(likely).filter(move |(_, l)| **l > least);
         let (mut sure, mut named, mut calls) = (0, 0, 0);
-        for (child, _) in from(NAMED.1) {
+        for (child, _) in from(SURE) {
             sure += 1;
             named += usize::from(child.logit < 0.0);
             calls += calls_through(trie, &child.ids);
@@ -100,7 +108,7 @@ impl<'t> Needed<'t> {
             common.extend(after.iter().filter(|name| once.contains(*name)));
             once.extend(after);
         }
-        Needed { few, words, common, merged }
+        Needed { few, sure: sure > 0, words, common, merged }
     }
 
     fn is_alone(&self, trie: &Trie, child: &Child<'_>) -> bool {
@@ -111,15 +119,18 @@ impl<'t> Needed<'t> {
             && !after.any(|name| self.common.contains(name))
     }
 
-    fn is_value(&self, trie: &Trie, child: &Child<'_>, likely: f32) -> bool {
+    /// `known`: it is surely a value elsewhere.
+    fn is_value(&self, trie: &Trie, child: &Child<'_>, likely: f32, known: bool) -> bool {
         let rare = || calls_through(trie, &child.ids).saturating_mul(RARE.0) < self.merged;
         if !child.literal && child.logit > RARE.1 && rare() {
             return true;
         }
         let share = (child.logit / NAMED.0).clamp(0.0, 1.0);
+        let odd = self.few || self.is_alone(trie, child);
         let needed = match () {
+            () if known && self.sure && !odd => KNOWN,
             () if child.agrees => AGREES,
-            () if self.few || self.is_alone(trie, child) => FEW_LIKELY,
+            () if odd => FEW_LIKELY,
             () if self.words => WORDS_LIKELY,
             () => VALUE + (NAMED.1 - VALUE) * share,
         };
@@ -230,21 +241,41 @@ pub struct Given<'g> {
     pub held: Option<&'g Held>,
 }
 
-/// All templates of a tree.
+/// One way down the whole tree.
+#[derive(Default)]
+struct Pass<'g> {
+    /// What the pass before was sure of.
+    known: BTreeSet<&'g str>,
+    /// Names that are surely values at some place.
+    sure: BTreeSet<&'g str>,
+    found: Vec<Template>,
+}
+
+/// All templates of a tree. It is gone through twice: what is surely a value at one place is looked for at the others.
 pub fn all(given: Given<'_>, judge: Judge<'_>) -> Vec<Template> {
-    let mut found = Vec::new();
+    let known = pass(given, judge, BTreeSet::new()).sure;
+    pass(given, judge, known).found
+}
+
+fn pass<'g>(given: Given<'g>, judge: Judge<'_>, known: BTreeSet<&'g str>) -> Pass<'g> {
+    let mut pass = Pass { known, ..Pass::default() };
     let start = Template { parts: Vec::new(), nodes: vec![Trie::ROOT], certainty: 1.0 };
-    descend(given, judge, start, Place::default(), &mut found);
-    found
+    descend(given, judge, start, Place::default(), &mut pass);
+    pass
+}
+
+/// Has each child of each place judged, once.
+pub fn judge_each(given: Given<'_>, judge: Judge<'_>) {
+    pass(given, judge, BTreeSet::new());
 }
 
 /// As deep as the tree is, at most.
-fn descend(
-    given: Given<'_>,
+fn descend<'g>(
+    given: Given<'g>,
     judge: Judge<'_>,
     at: Template,
     place: Place<'_>,
-    found: &mut Vec<Template>,
+    pass: &mut Pass<'g>,
 ) {
     let Given { trie, everywhere, edits, held } = given;
     let mut children = Children::new(trie, &at.nodes, &place, Some(everywhere));
@@ -262,10 +293,14 @@ fn descend(
         let edited = known.is_value(child.name);
         let likely = edited.map_or(likely, |is| f32::from(u8::from(is)));
         let taken = || {
-            let taken = needed.is_value(trie, &child, likely);
+            let taken = needed.is_value(trie, &child, likely, pass.known.contains(child.name));
             held.map_or(taken, |held| held.is_value(child.name, likely, taken))
         };
-        if edited.unwrap_or_else(taken) {
+        let is_value = edited.unwrap_or_else(taken);
+        if likely > SURE {
+            pass.sure.insert(child.name);
+        }
+        if is_value {
             values.add(child.name);
             nodes.extend(child.ids);
             certainty = certainty.min(likely);
@@ -277,18 +312,18 @@ fn descend(
         let next = Template { parts, nodes: child.ids, certainty };
         let place = Place { last: child.name, since: 0, depth: place.depth + 1 };
         let held = held.and_then(|held| held.after(child.name));
-        descend(Given { held, ..given }, judge, next, place, found);
+        descend(Given { held, ..given }, judge, next, place, pass);
     }
     if !nodes.is_empty() {
         let mut parts = at.parts.clone();
         parts.push(Part::Parameter(values));
         let place = Place { since: place.since + 1, depth: place.depth + 1, ..place };
         let held = held.and_then(Held::after_parameter);
-        descend(Given { held, ..given }, judge, Template { parts, nodes, certainty }, place, found);
+        descend(Given { held, ..given }, judge, Template { parts, nodes, certainty }, place, pass);
     }
     let calls = |id: &NodeId| trie.node(*id).is_some_and(|node| !node.calls.is_empty());
     if at.nodes.iter().any(calls) {
-        found.push(at);
+        pass.found.push(at);
     }
 }
 
@@ -315,7 +350,7 @@ pub fn values_at(trie: &Trie, path: &[NodeId], networks: &Networks) -> Vec<NodeI
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::learning::endpoints::trie::Limits;
+    use crate::learning::endpoints::trie::{Limits, Method};
 
     #[test]
     fn values_of_one_parameter_have_something_in_common() {
@@ -380,6 +415,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_surely_a_value_elsewhere_is_one_beside_a_sure_value() {
+        let networks = Networks::built_in().unwrap();
+        let mut trie = Trie::new(Limits::default());
+        for path in ["users/alice", "users/x81q", "teams/alice", "teams/x82q", "tags/alice"] {
+            let components: Vec<&str> = path.split('/').collect();
+            let path = &mut Vec::new();
+            trie.enter(&components, false, &networks.characters, &mut |_, _| vec![], path);
+            let method = Method { name: "GET".into(), operation: None };
+            trie.calls(*path.last().unwrap(), &method).unwrap().count += 1;
+        }
+        let (everywhere, edits) = (Everywhere::default(), Edits::default());
+        let given = Given { trie: &trie, everywhere: &everywhere, edits: &edits, held: None };
+        let named = |at_users: f32| {
+            let found = all(given, &mut |children| {
+                // `alice` is judged after those who stand beside it: at `users` beside `x81q`.
+                let beside = |name| children.list.iter().any(|child| child.name == name);
+                let alice = if beside("x81q") { at_users } else { 0.1 };
+                let likely = |child: &Child<'_>| match child.name {
+                    "alice" => alice,
+                    name => f32::from(u8::from(name.starts_with('x'))),
+                };
+                children.list.iter().map(likely).collect()
+            });
+            let named =
+                |t: &Template| matches!(t.parts.last(), Some(Part::Name(n)) if **n == *"alice");
+            found.iter().filter(|t| named(t)).count()
+        };
+        assert_eq!(named(0.99), 1, "beside no value it is none");
+        assert_eq!(named(0.1), 3, "sure nowhere");
+    }
+
+    #[test]
     fn among_words_that_are_values_even_odds_are_enough() {
         let networks = Networks::built_in().unwrap();
         let needs = |calls: usize, sure: f32| {
@@ -396,7 +463,7 @@ mod tests {
             let likely: Vec<f32> = children.list.iter().map(likely).collect();
             let needed = Needed::at(&trie, &children, &likely);
             let search = children.list.iter().find(|child| child.name == "search").unwrap();
-            needed.is_value(&trie, search, 0.55)
+            needed.is_value(&trie, search, 0.55, false)
         };
         assert!(needs(4, 0.99));
         assert!(!needs(3, 0.99), "seldom called");

@@ -215,7 +215,7 @@ fn evidence_examples(
         everywhere.add(&trie);
         let edits = Edits::default();
         let given = Given { trie: &trie, everywhere: &everywhere, edits: &edits, held: None };
-        templates::all(given, &mut |children| {
+        templates::judge_each(given, &mut |children| {
             if let Some(networks) = guess {
                 networks.judge(children);
             }
