@@ -1,7 +1,7 @@
 //! What one URL says about what is asked for: by its looks alone, several bytes at a time, without allocating.
 
 use super::text::{BASIS, Stem, any_pair, digits, hash, name, named};
-use crate::endpoints::is_parameter;
+use crate::endpoints::{is_parameter, parameter_ending};
 
 /// From this length on a segment with digits in it is an id.
 const LONG: usize = 16;
@@ -160,11 +160,15 @@ impl Shape {
         }
         for component in components {
             let value = values.next().unwrap_or_default();
-            if is_parameter(component) {
-                self.object(hash(self.template, value), number(value));
-                self.template = hash(self.template, OBJECT);
-            } else {
+            let Some(ending) = parameter_ending(component).map(str::as_bytes) else {
                 self.walk(component.as_bytes());
+                continue;
+            };
+            let value = value.strip_suffix(ending).unwrap_or(value);
+            self.object(hash(self.template, value), number(value));
+            self.template = hash(self.template, OBJECT);
+            if !ending.is_empty() {
+                self.suffix(ending);
             }
         }
         // What lies behind its last dot holds a slash if it is not of the last segment, and is no suffix then.
@@ -371,6 +375,20 @@ mod tests {
             ("/", "/"),
         ] {
             assert_eq!(template(url), path);
+        }
+    }
+
+    #[test]
+    fn a_learnt_template_says_what_looks_would_say() {
+        for (url, template) in [
+            ("/users/17/orders/4", "/users/{user_id}/orders/{order_id}"),
+            ("/users/17.json", "/users/{user_id}.json"),
+            ("/users/17.json/x", "/users/{user_id}.json/x"),
+        ] {
+            let of = |template| Shape::at(b"GET", b"h", url.as_bytes(), template);
+            let (looks, learnt) = (of(None), of(Some(template)));
+            assert_eq!((learnt.template, learnt.id), (looks.template, looks.id), "{url}");
+            assert_eq!(learnt.number, looks.number, "{url}");
         }
     }
 

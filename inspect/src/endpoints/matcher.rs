@@ -1,5 +1,6 @@
 //! Finds the template of a path: a tree of names and parameters, the most literal way first.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 /// Ways that are tried for one path; beyond it the path fits nothing. Templates of real APIs need a handful.
@@ -10,8 +11,13 @@ const STEPS: usize = 256;
 pub enum Component<'t> {
     /// A name of the API.
     Name(&'t str),
-    /// A value.
-    Parameter(Values),
+    /// A value, and what each ends with, as a format: `7.json`.
+    Parameter {
+        /// Before the ending.
+        values: Values,
+        /// May be empty.
+        ending: &'t str,
+    },
 }
 
 /// Which values a parameter has, as far as that can be told of each value alone.
@@ -76,8 +82,36 @@ impl Default for Matcher {
 #[derive(Debug, Default)]
 struct Node {
     names: HashMap<Box<[u8]>, usize>,
-    parameter: Option<(usize, Values)>,
+    /// One for each ending, the longest first.
+    parameters: Vec<Parameter>,
     template: Option<usize>,
+}
+
+#[derive(Debug)]
+struct Parameter {
+    ending: Box<[u8]>,
+    values: Values,
+    next: usize,
+}
+
+impl Node {
+    /// The node after a parameter, which is `fresh` if it is new.
+    fn parameter(&mut self, values: Values, ending: &[u8], fresh: usize) -> usize {
+        if let Some(known) = self.parameters.iter_mut().find(|known| *known.ending == *ending) {
+            known.values = known.values.join(values);
+            return known.next;
+        }
+        self.parameters.push(Parameter { ending: ending.into(), values, next: fresh });
+        self.parameters.sort_by_key(|parameter| Reverse(parameter.ending.len()));
+        fresh
+    }
+}
+
+impl Parameter {
+    fn fits(&self, component: &[u8]) -> bool {
+        let value = component.strip_suffix(&*self.ending);
+        value.is_some_and(|value| !value.is_empty() && self.values.fits(value))
+    }
 }
 
 impl Matcher {
@@ -89,10 +123,8 @@ impl Matcher {
             let Some(node) = self.nodes.get_mut(at) else { return };
             at = match component {
                 Component::Name(name) => *node.names.entry(name.as_bytes().into()).or_insert(fresh),
-                Component::Parameter(values) => {
-                    let known = node.parameter.get_or_insert((fresh, values));
-                    known.1 = known.1.join(values);
-                    known.0
+                Component::Parameter { values, ending } => {
+                    node.parameter(values, ending.as_bytes(), fresh)
                 }
             };
             if at == fresh {
@@ -137,8 +169,8 @@ impl Matcher {
             .get(component)
             .and_then(|next| self.walk(*next, rest.clone(), is_meant, steps));
         named.or_else(|| {
-            let (next, values) = node.parameter?;
-            if values.fits(component) { self.walk(next, rest, is_meant, steps) } else { None }
+            let mut fitting = node.parameters.iter().filter(|parameter| parameter.fits(component));
+            fitting.find_map(|parameter| self.walk(parameter.next, rest.clone(), is_meant, steps))
         })
     }
 }
@@ -149,9 +181,10 @@ mod tests {
 
     fn parts(text: &str) -> impl Iterator<Item = Component<'_>> {
         let part = |c| match c {
-            "{}" => Component::Parameter(Values::Any),
-            "{integer}" => Component::Parameter(Values::Integer),
-            "{uuid}" => Component::Parameter(Values::Uuid),
+            "{}" => Component::Parameter { values: Values::Any, ending: "" },
+            "{}.json" => Component::Parameter { values: Values::Any, ending: ".json" },
+            "{integer}" => Component::Parameter { values: Values::Integer, ending: "" },
+            "{uuid}" => Component::Parameter { values: Values::Uuid, ending: "" },
             name => Component::Name(name),
         };
         text.split('/').filter(|c| !c.is_empty()).map(part)
@@ -203,12 +236,28 @@ mod tests {
     }
 
     #[test]
+    fn a_format_is_an_endpoint_of_its_own_where_it_was_learnt() {
+        let matcher = matcher(&["/a/{}", "/a/{}.json", "/a/{}.json/x", "/b/{}", "/b/c.json"]);
+        for (path, number) in [
+            ("/a/7", Some(0)),
+            ("/a/7.json", Some(1)),
+            ("/a/.json", Some(0)),
+            ("/a/7.json/x", Some(2)),
+            ("/a/7/x", None),
+            ("/b/7.json", Some(3)),
+            ("/b/c.json", Some(4)),
+        ] {
+            assert_eq!(find(&matcher, path), number, "{path}");
+        }
+    }
+
+    #[test]
     fn a_path_with_too_many_ways_ends() {
         let mut matcher = Matcher::default();
         for bits in 0..1u32 << 10 {
             let part = |n: u32| match bits >> n & 1 {
                 0 => Component::Name("a"),
-                _ => Component::Parameter(Values::Any),
+                _ => Component::Parameter { values: Values::Any, ending: "" },
             };
             matcher.add((0..10).map(part).chain([Component::Name("end")]), 0);
         }

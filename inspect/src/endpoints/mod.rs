@@ -5,12 +5,14 @@
 //! request   ─► Endpoints::find ─► the most literal template that its path fits       (once a request, without allocating)
 //! ```
 
+mod component;
 mod matcher;
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+pub use component::{is_parameter, parameter_ending, split_ending};
 pub use matcher::{Component, Matcher, Values};
 
 use crate::policy::bare_host;
@@ -123,9 +125,12 @@ impl Endpoints {
             let matcher = endpoints.hosts.entry(host.into()).or_default();
             for ListedEndpoint { template, parameters, methods } in listed {
                 let mut types = parameters.iter().map(|kind| Values::named(kind));
-                let part = |name| match is_parameter(name) {
-                    true => Component::Parameter(types.next().unwrap_or_default()),
-                    false => Component::Name(name),
+                let part = |name| match parameter_ending(name) {
+                    Some(ending) => {
+                        let values = types.next().unwrap_or_default();
+                        Component::Parameter { values, ending }
+                    }
+                    None => Component::Name(name),
                 };
                 matcher.add(components(template).map(part), endpoints.all.len());
                 let (template, form) = (template.as_str().into(), form(template).into());
@@ -184,15 +189,13 @@ fn components(template: &str) -> impl Iterator<Item = &str> {
     template.split('/').filter(|c| !c.is_empty())
 }
 
-/// Whether a component of a template is a parameter: `{user_id}`.
-pub fn is_parameter(component: &str) -> bool {
-    component.len() > 2 && component.starts_with('{') && component.ends_with('}')
-}
-
 /// A template without the names of its parameters: `/users/{}/cart`.
 pub(crate) fn form(template: &str) -> String {
-    let part = |name| if is_parameter(name) { ANY } else { name };
-    let form: String = components(template).flat_map(|c| ["/", part(c)]).collect();
+    let part = |name| match parameter_ending(name) {
+        Some(ending) => ["/", ANY, ending],
+        None => ["/", name, ""],
+    };
+    let form: String = components(template).flat_map(part).collect();
     if form.is_empty() { "/".to_owned() } else { form }
 }
 

@@ -1,7 +1,7 @@
 //! Path globs: `/api/**`, `/user/*/vehicle`.
 //!
-//! A path is compared segment by segment. `*` is any run of bytes within a segment, also none; `{id}` is a whole segment; `**`, a segment of its
-//! own, is any number of segments, also none. Empty segments do not count, so `/a//b/` is `/a/b`.
+//! A path is compared segment by segment. `*` is any run of bytes within a segment, also none; `{id}` is a whole segment, and `{id}.json` one that
+//! ends so; `**`, a segment of its own, is any number of segments, also none. Empty segments do not count, so `/a//b/` is `/a/b`.
 
 /// Most segments of a request path that are told apart. A longer path fits every glob of `paths` and none of `except`:
 /// it must not be a way around a rule.
@@ -15,8 +15,8 @@ pub(super) struct Glob(Box<[Segment]>);
 enum Segment {
     /// `**`
     Any,
-    /// `{id}`: one segment, whatever it is (a path parameter of OpenAPI).
-    Parameter,
+    /// `{id}`: one segment, whatever it is (a path parameter of OpenAPI) before this ending.
+    Parameter(Box<[u8]>),
     /// A segment without `*`.
     Exact(Box<[u8]>),
     /// A segment with `*`.
@@ -33,12 +33,14 @@ impl Glob {
             return Err(format!("the path `{text}` holds `{c}`, but paths are without query"));
         }
         let is_name = |name: &str| !name.is_empty() && !name.contains(['{', '}', '*']);
+        let is_ending = |end: &str| end.is_empty() || end.starts_with('.') && is_name(end);
         let parameter = |segment: &str| {
-            segment.strip_prefix('{').and_then(|s| s.strip_suffix('}')).is_some_and(is_name)
+            let (name, ending) = segment.strip_prefix('{')?.split_once('}')?;
+            (is_name(name) && is_ending(ending)).then(|| ending.as_bytes().into())
         };
-        if text.split('/').any(|s| s.contains(['{', '}']) && !parameter(s)) {
+        if text.split('/').any(|s| s.contains(['{', '}']) && parameter(s).is_none()) {
             return Err(format!(
-                "in the path `{text}` braces enclose no whole segment, as in `/user/{{id}}/vehicle`"
+                "in the path `{text}` braces enclose no whole segment, as in `/user/{{id}}/vehicle` or `/user/{{id}}.json`"
             ));
         }
         if text.contains('%') {
@@ -48,7 +50,7 @@ impl Glob {
         }
         let segments = text.split('/').filter(|s| !s.is_empty()).map(|segment| match segment {
             "**" => Ok(Segment::Any),
-            s if parameter(s) => Ok(Segment::Parameter),
+            s if s.starts_with('{') => Ok(Segment::Parameter(parameter(s).unwrap_or_default())),
             "." | ".." => Err(format!(
                 "the path `{text}` holds `{segment}`, but paths are compared after it is resolved"
             )),
@@ -66,7 +68,8 @@ impl Glob {
             path,
             |s| *s == Segment::Any,
             |segment, text| match segment {
-                Segment::Any | Segment::Parameter => true,
+                Segment::Any => true,
+                Segment::Parameter(end) => text.len() > end.len() && text.ends_with(end),
                 Segment::Exact(exact) => **exact == **text,
                 Segment::Wild(wild) => wildcard(wild, text, |b| *b == b'*', |a, b| a == b),
             },
@@ -215,6 +218,8 @@ mod tests {
             ("/a*c*e", "/abcde", "/abcd"),
             ("**", "/", "no path is not covered"),
             ("/admin/**", "//admin//x", "/x//admin"),
+            ("/user/{id}/vehicle", "/user/7/vehicle", "/user/7/8"),
+            ("/user/{id}.json", "/user/7.json", "/user/.json"),
         ] {
             assert!(fits(glob, yes), "{glob} {yes}");
             assert_eq!(fits(glob, no), glob == "**", "{glob} {no}");
@@ -249,6 +254,8 @@ mod tests {
             ("/a?b", "without query"),
             ("/user/x{id}", "braces"),
             ("/user/{}", "braces"),
+            ("/user/{id}x", "braces"),
+            ("/user/{id}.{x}", "braces"),
             ("/a/**b", "must stand alone"),
             ("/a%20b", "after percent-decoding"),
             ("/a/../b", "after it is resolved"),

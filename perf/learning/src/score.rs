@@ -70,7 +70,7 @@ impl Score {
         let of = |parts: &[Part]| -> String {
             let part = |part: &Part| match part {
                 Part::Name(name) => format!("/{name}"),
-                Part::Parameter(_) => "/{}".to_owned(),
+                Part::Parameter { ending, .. } => format!("/{{}}{ending}"),
             };
             let text: String = parts.iter().map(part).collect();
             if text.is_empty() { "/".to_owned() } else { text }

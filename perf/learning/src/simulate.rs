@@ -47,13 +47,15 @@ pub struct Plan {
 
 impl Plan {
     /// One of many ways that traffic is recorded: tests that call each operation once or twice with a few entities, and
-    /// production with thousands.
-    pub fn random(random: &mut Random) -> Plan {
+    /// production with thousands. No operation is called more than `most` times on average.
+    pub fn random(random: &mut Random, most: f64) -> Plan {
+        let averages: Vec<f64> =
+            [1.5, 3.0, 8.0, 20.0, 50.0].into_iter().filter(|average| *average <= most).collect();
         Plan {
             taste: *random
                 .pick(&[Taste::Ids, Taste::Words, Taste::Words, Taste::Mixed])
                 .unwrap_or(&Taste::Ids),
-            amount: Amount::Average(*random.pick(&[1.5, 3.0, 8.0, 20.0]).unwrap_or(&3.0)),
+            amount: Amount::Average(*random.pick(&averages).unwrap_or(&3.0)),
             pool: *random.pick(&[1, 2, 4, 10, 40]).unwrap_or(&4),
             called: *random.pick(&[1.0, 0.8, 0.5]).unwrap_or(&1.0),
         }

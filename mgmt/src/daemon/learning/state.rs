@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::super::store::write;
 
 /// The first line of a file. Another version is another line, and not read.
-const HEAD: &[u8] = b"weir-learnt 1\n";
+const HEAD: &[u8] = b"weir-learnt 2\n";
 const SUM: usize = 32;
 
 /// Keeps what was learnt.

@@ -93,8 +93,8 @@ fn bare(host: &str) -> &str {
 fn glob(endpoint: &Endpoint) -> String {
     let mut parameters = endpoint.parameters().into_iter();
     let part = |part: &Part| match part {
-        Part::Parameter(_) => match parameters.next() {
-            Some((name, _)) => format!("/{{{name}}}"),
+        Part::Parameter { ending, .. } => match parameters.next() {
+            Some((name, _)) => format!("/{{{name}}}{ending}"),
             None => "/*".to_owned(),
         },
         Part::Name(name) if name.contains(['*', '{', '}', '?', '#', '%', '/']) => "/*".to_owned(),

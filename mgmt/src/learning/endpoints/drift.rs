@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use weir_inspect::endpoints::Matcher;
+use weir_inspect::endpoints::{Matcher, parameter_ending};
 use weir_inspect::path::is_json;
 use weir_inspect::shape::Schema;
 
@@ -78,7 +78,7 @@ impl Description {
                 Some((name, _)) => {
                     let key = ("path".to_owned(), name.to_owned());
                     types.push(parameters.get(&key).cloned().flatten());
-                    parts.push(Part::Parameter(Values::default()));
+                    parts.push(Part::any(parameter_ending(component).unwrap_or_default()));
                 }
                 None => parts.push(Part::Name(component.into())),
             }
@@ -102,7 +102,7 @@ impl Description {
             let component = |part: &'_ Part| -> Box<str> {
                 match part {
                     Part::Name(name) => name.clone(),
-                    Part::Parameter(_) => ANYTHING.into(),
+                    Part::Parameter { ending, .. } => format!("{ANYTHING}{ending}").into(),
                 }
             };
             let named: Vec<Box<str>> = endpoint.parts.iter().map(component).collect();

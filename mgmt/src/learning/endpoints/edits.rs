@@ -10,6 +10,7 @@
 //! its name (to rename it). All of it holds at each component, so `/users/{login}/keys` also says that `keys` is a name.
 
 use serde::Deserialize;
+use weir_inspect::endpoints::{parameter_ending, split_ending};
 
 use super::templates::Part;
 
@@ -24,7 +25,8 @@ pub struct Edits(Vec<Vec<Known>>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Known {
     Name(Box<str>),
-    Parameter(Box<str>),
+    /// With its name and its ending.
+    Parameter(Box<str>, Box<str>),
 }
 
 #[derive(Deserialize)]
@@ -48,16 +50,15 @@ impl Edits {
             return Err(format!("more than {TEMPLATES} templates"));
         }
         let known = |component: &str| {
-            let name = component.strip_prefix('{').and_then(|c| c.strip_suffix('}'));
-            match name {
-                Some(name) if name.is_empty() || name.contains(['{', '}', '/']) => {
-                    Err(format!("`{component}` names no parameter"))
-                }
-                Some(name) => Ok(Known::Parameter(name.into())),
-                None if component.contains(['{', '}']) => {
-                    Err(format!("in `{component}` braces enclose no whole component"))
-                }
-                None => Ok(Known::Name(component.into())),
+            if let Some(ending) = parameter_ending(component) {
+                let name = component.strip_suffix(ending).unwrap_or(component);
+                return Ok(Known::Parameter(name.replace(['{', '}'], "").into(), ending.into()));
+            }
+            match component.contains(['{', '}']) {
+                true => Err(format!(
+                    "`{component}` is no parameter: that is `{{name}}`, or `{{name}}.json`"
+                )),
+                false => Ok(Known::Name(component.into())),
             }
         };
         let template = |text: &String| match text.strip_prefix('/') {
@@ -72,8 +73,8 @@ impl Edits {
         let mut place = Place::default();
         for template in self.0.iter().filter(|template| begins(template, parts)) {
             match template.get(parts.len()) {
-                Some(Known::Name(name)) => place.names.push(name),
-                Some(Known::Parameter(_)) => place.parameter = true,
+                Some(Known::Name(name)) => place.names.push(split_ending(name).0),
+                Some(Known::Parameter(..)) => place.parameter = true,
                 None => {}
             }
         }
@@ -86,11 +87,12 @@ impl Edits {
             let before = parts.get(..at).unwrap_or_default();
             let mut known = self.0.iter().filter(|template| begins(template, before));
             known.find_map(|template| match template.get(at) {
-                Some(Known::Parameter(name)) => Some(name.clone()),
+                Some(Known::Parameter(name, _)) => Some(name.clone()),
                 _ => None,
             })
         };
-        let parameters = parts.iter().enumerate().filter(|(_, p)| matches!(p, Part::Parameter(_)));
+        let parameters =
+            parts.iter().enumerate().filter(|(_, p)| matches!(p, Part::Parameter { .. }));
         parameters.map(|(at, _)| name(at)).collect()
     }
 }
@@ -98,7 +100,7 @@ impl Edits {
 fn begins(template: &[Known], parts: &[Part]) -> bool {
     let same = |(known, part): (&Known, &Part)| match (known, part) {
         (Known::Name(a), Part::Name(b)) => a == b,
-        (Known::Parameter(_), Part::Parameter(_)) => true,
+        (Known::Parameter(_, a), Part::Parameter { ending: b, .. }) => a == b,
         _ => false,
     };
     template.len() >= parts.len() && template.iter().zip(parts).all(same)
@@ -116,7 +118,6 @@ impl Place<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::values::Values;
     use super::*;
 
     #[test]
@@ -129,7 +130,7 @@ mod tests {
         let teams = edits.at(&[Part::Name("teams".into())]);
         assert_eq!((teams.is_value("core"), teams.is_value("blue")), (Some(false), None));
         let [users] = users;
-        let user = [users, Part::Parameter(Values::default())];
+        let user = [users, Part::any("")];
         assert_eq!(edits.at(&user).is_value("keys"), Some(false));
         assert_eq!(edits.names(&user), [Some("login".into())]);
     }
@@ -138,8 +139,9 @@ mod tests {
     fn what_is_no_template_is_said() {
         for (text, why) in [
             ("templates: [users]", "must begin"),
-            ("templates: [\"/a/{}\"]", "names no parameter"),
-            ("templates: [\"/a/{b}.json\"]", "no whole component"),
+            ("templates: [\"/a/{}\"]", "no parameter"),
+            ("templates: [\"/a/{b}.pdf\"]", "no parameter"),
+            ("templates: [\"/a/{b{c}\"]", "no parameter"),
             ("template: []", "template"),
         ] {
             let error = Edits::read(text).unwrap_err();

@@ -335,7 +335,7 @@ impl<'t> Group<'t> {
         let logit = nodes().map(|n| n.logit).next().unwrap_or(0.0);
         let mut follow = BTreeMap::new();
         ids.iter().for_each(|id| follows(trie, *id, 1, &mut follow));
-        let methods = nodes().fold(0, |all, node| all | methods(node));
+        let methods = methods(trie, nodes());
         for bit in 0..=METHODS.len() as u64 {
             if methods & (1 << bit) != 0 {
                 follow.insert(bit, 0.5);
@@ -375,10 +375,12 @@ fn follows(trie: &Trie, id: NodeId, ahead: u32, into: &mut BTreeMap<u64, f32>) {
     }
 }
 
-/// A bit for each method that ends at a node.
-fn methods(node: &Node) -> u32 {
+/// A bit for each method that ends at one of the nodes, in whichever format.
+fn methods<'t>(trie: &'t Trie, nodes: impl Iterator<Item = &'t Node>) -> u32 {
     let bit = |name: &str| METHODS.iter().position(|m| *m == name).unwrap_or(METHODS.len());
-    node.calls.iter().fold(0, |all, (method, _)| all | 1 << bit(&method.name))
+    let ended = |node: &'t Node| node.endings.values().filter_map(|id| trie.node(*id));
+    let calls = nodes.flat_map(|node| ended(node).chain([node])).flat_map(|node| &node.calls);
+    calls.fold(0, |all, (method, _)| all | 1 << bit(&method.name))
 }
 
 /// What all children of a place have together.
@@ -412,7 +414,7 @@ impl Siblings {
         Siblings {
             groups: groups.len() as f32,
             count,
-            own_methods: own.fold(0, |all, node| all | methods(node)),
+            own_methods: methods(trie, own),
             likeness: groups.iter().map(|g| g.likeness).sum(),
             alike: groups.iter().filter(|g| g.likeness > 0.5).count() as f32,
             entropy: entropy.sum::<f32>() / (groups.len() as f32).max(2.0).ln(),

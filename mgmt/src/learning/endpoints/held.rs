@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use weir_inspect::endpoints::{parameter_ending, split_ending};
+
 /// What was shown as a name becomes a value only if it is this likely one,
 const JOINED: f32 = 0.95;
 /// and beside a parameter that was shown a name of its own comes up only if it is no more likely a value than this.
@@ -22,16 +24,23 @@ impl Held {
         for template in templates {
             let mut at = &mut held;
             for component in template.split('/').filter(|c| !c.is_empty()) {
-                at = match super::shown::is_parameter(component) {
-                    true => at.parameter.get_or_insert_default(),
-                    false => at.names.entry(component.into()).or_default(),
+                let (ending, next) = match parameter_ending(component) {
+                    Some(ending) => (ending, &mut **at.parameter.get_or_insert_default()),
+                    None => {
+                        let (name, ending) = split_ending(component);
+                        (ending, at.names.entry(name.into()).or_default())
+                    }
+                };
+                at = match ending {
+                    "" => next,
+                    ending => next.names.entry(ending.into()).or_default(),
                 };
             }
         }
         held
     }
 
-    /// What was shown after a name,
+    /// What was shown after a name, or an ending,
     pub fn after(&self, name: &str) -> Option<&Held> {
         self.names.get(name)
     }

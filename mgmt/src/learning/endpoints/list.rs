@@ -52,7 +52,7 @@ pub fn list(learnt: &Learnt) -> EndpointList {
 fn can_be_written(endpoint: &Endpoint) -> bool {
     endpoint.parts.iter().all(|part| match part {
         Part::Name(name) => !name.contains('/') && !is_parameter(name),
-        Part::Parameter(_) => true,
+        Part::Parameter { .. } => true,
     })
 }
 

@@ -281,7 +281,7 @@ impl Host {
         }
         let mut statuses: BTreeMap<(usize, Method), Calls> = BTreeMap::new();
         for (path, method, calls) in refused.drain(..) {
-            if let Some(number) = matcher.find(path.iter().map(|name| name.as_bytes())) {
+            if let Some(number) = matcher.find(path.split('\0').skip(1).map(str::as_bytes)) {
                 statuses.entry((number, method)).or_default().merge(calls);
             }
         }
@@ -310,20 +310,19 @@ impl Host {
         all
     }
 
-    /// The paths that were refused, with their calls.
-    fn refused(&self) -> Vec<(Vec<&str>, Method, &Calls)> {
+    /// The paths that were refused, with their calls. A parameter's value is what fits a template's parameter only.
+    fn refused(&self) -> Vec<(String, Method, &Calls)> {
         let mut found = Vec::new();
-        let mut open = vec![(Trie::ROOT, Vec::new())];
+        let mut open = vec![(Trie::ROOT, String::new())];
         while let Some((id, path)) = open.pop() {
             let Some(node) = self.refused.node(id) else { continue };
             for (method, calls) in &node.calls {
                 found.push((path.clone(), method.clone(), calls));
             }
-            let below = node.children.values().chain(&node.parameter);
-            open.extend(below.filter_map(|child| {
-                let name: &str = &self.refused.node(*child)?.name;
-                Some((*child, path.iter().copied().chain([name]).collect()))
-            }));
+            let named = node.children.iter().map(|(name, id)| (*id, format!("{path}\0{name}")));
+            let parameter = node.parameter.iter().map(|id| (*id, format!("{path}\0{{}}")));
+            let ended = node.endings.iter().map(|(ending, id)| (*id, format!("{path}{ending}")));
+            open.extend(named.chain(parameter).chain(ended));
         }
         found
     }
@@ -348,7 +347,7 @@ fn parameters<'p>(parts: &'p [Part], names: &[Option<Box<str>>]) -> Vec<(String,
     for part in parts {
         match part {
             Part::Name(name) => last = name,
-            Part::Parameter(values) => {
+            Part::Parameter { values, .. } => {
                 let given = names.get(named.len()).and_then(Option::as_deref);
                 let base = given.map_or_else(|| parameter_name(last), str::to_owned);
                 let taken = |name: &str| named.iter().any(|(n, _)| n == name);
@@ -383,8 +382,8 @@ fn template(parts: &[Part], names: &[Option<Box<str>>]) -> String {
         text.push('/');
         match part {
             Part::Name(name) => text.push_str(name),
-            Part::Parameter(_) => {
-                text.push_str(&format!("{{{}}}", names.next().unwrap_or_default()));
+            Part::Parameter { ending, .. } => {
+                text.push_str(&format!("{{{}}}{ending}", names.next().unwrap_or_default()));
             }
         }
     }

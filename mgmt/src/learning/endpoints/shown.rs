@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
+use weir_inspect::endpoints::parameter_ending;
 
 use super::Learnt;
 use super::held::Held;
@@ -138,18 +139,20 @@ fn values(new: &Now<'_>, old: &[String]) -> String {
     format!("its parameters have {} in {} calls", seen.join(" and "), new.calls)
 }
 
-pub(super) fn is_parameter(component: &str) -> bool {
-    component.starts_with('{') && component.ends_with('}')
-}
-
-fn shape(template: &str) -> Vec<&str> {
-    template.split('/').map(|c| if is_parameter(c) { "{}" } else { c }).collect()
+/// The components of a template: names, or what comes after a parameter.
+fn shape(template: &str) -> Vec<Result<&str, &str>> {
+    template.split('/').map(|c| parameter_ending(c).map_or(Ok(c), Err)).collect()
 }
 
 /// Whether each path of the second template is one of the first.
 fn covers(wide: &str, narrow: &str) -> bool {
     let (wide, narrow) = (shape(wide), shape(narrow));
-    wide.len() == narrow.len() && wide.iter().zip(&narrow).all(|(w, n)| *w == "{}" || w == n)
+    let covered = |(wide, narrow): (&Result<&str, &str>, &Result<&str, &str>)| match (wide, narrow)
+    {
+        (Err(ending), Ok(end) | Err(end)) => end.ends_with(ending),
+        (Ok(name), other) => *other == Ok(name),
+    };
+    wide.len() == narrow.len() && wide.iter().zip(&narrow).all(covered)
 }
 
 #[cfg(test)]
@@ -255,5 +258,7 @@ mod tests {
     fn what_covers_what() {
         assert!(covers("/a/{x}/b", "/a/1/b") && covers("/a/{x}", "/a/{y}"));
         assert!(!covers("/a/1", "/a/{x}") && !covers("/a/{x}", "/a/1/b"));
+        assert!(covers("/a/{x}", "/a/{y}.json") && covers("/a/{x}.json", "/a/7.json"));
+        assert!(!covers("/a/{x}.json", "/a/{y}") && !covers("/a/{x}.json", "/a/7"));
     }
 }

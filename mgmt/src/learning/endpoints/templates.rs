@@ -1,7 +1,7 @@
 //! From the tree of paths to templates: from the root down, the children of a place that are values of a parameter become one,
 //! and what follows them is looked at together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use weir_inspect::endpoints::Component;
 
@@ -27,6 +27,9 @@ const FULL: (f32, f32) = (0.9, 0.25);
 /// parameter, mostly, or it has not.
 const FEW: (f32, usize) = (0.35, 5);
 const FEW_LIKELY: f32 = 0.99;
+/// So has each of fewer children that were called so often on average, none of which is a parameter already: that many calls would have
+/// shown more values.
+const OFTEN: u64 = 64;
 /// So has what is written like a name, was called so often, and is followed by nothing that follows another value of its place: values of
 /// one parameter have something in common.
 const ALONE: u64 = 8;
@@ -37,15 +40,9 @@ const AGREES: f32 = 0.4;
 /// surely written like a name.
 const RARE: (u64, f32) = (64, -6.0);
 
-/// Where so many children are surely values, each called so often on average, which are this share of all or more ([`FEW`]), and one in
-/// so many of them is written like a name, another child is a value by even odds: the place is a parameter whose values are words.
-/// Unsure ones do not count, since names whose siblings are new to the networks are all unsure together.
-const WORDS: Words = Words { values: 5, calls: 4, named: 10 };
-struct Words {
-    values: usize,
-    calls: u64,
-    named: usize,
-}
+/// Where so many children are surely values, and this share of all, another child is one by even odds: the place is a parameter whose
+/// values may be words. Unsure ones do not count, since names whose siblings are new to the networks are all unsure together.
+const WORDS: (usize, f32) = (5, 0.2);
 const WORDS_LIKELY: f32 = 0.5;
 
 /// What is surely a value elsewhere (the same user, or project) is one beside a sure value, too, unless it is as unlikely as this.
@@ -57,7 +54,7 @@ const ANY: &str = "";
 
 /// What is needed to be a value at a place.
 struct Needed<'t> {
-    /// Values would be few at this place.
+    /// Values would be few at this place, or too few for its calls.
     few: bool,
     /// At least one of its children is surely a value.
     sure: bool,
@@ -89,18 +86,14 @@ impl<'t> Needed<'t> {
         let all = children.list.len();
         let values = likely.iter().filter(|l| **l > VALUE).count() + children.parameters.len();
         let merged = calls_through(trie, &children.parameters);
-        let few = all >= FEW.1 && (values as f32) < all as f32 * FEW.0;
+        let calls: u64 = children.list.iter().map(|child| calls_through(trie, &child.ids)).sum();
+        let few = match all >= FEW.1 {
+            true => (values as f32) < all as f32 * FEW.0,
+            false => children.parameters.is_empty() && calls >= all as u64 * OFTEN,
+        };
         let from = |least| children.list.iter().zip(likely).filter(move |(_, l)| **l > least);
-        let (mut sure, mut named, mut calls) = (0, 0, 0);
-        for (child, _) in from(SURE) {
-            sure += 1;
-            named += usize::from(child.logit < 0.0);
-            calls += calls_through(trie, &child.ids);
-        }
-        let words = sure >= WORDS.values
-            && sure as f32 >= all as f32 * FEW.0
-            && named * WORDS.named >= sure
-            && calls >= sure as u64 * WORDS.calls;
+        let sure = from(SURE).count();
+        let words = sure >= WORDS.0 && sure as f32 >= all as f32 * WORDS.1;
         let (mut once, mut common) = (BTreeSet::new(), BTreeSet::new());
         let merged_too = children.parameters.iter().map(std::slice::from_ref);
         for ids in from(VALUE).map(|(child, _)| &*child.ids).chain(merged_too) {
@@ -146,15 +139,37 @@ const LOOKS: usize = 3;
 pub enum Part {
     /// A name of the API.
     Name(Box<str>),
-    /// Anything; what was seen.
-    Parameter(Values),
+    /// Anything.
+    Parameter {
+        /// What was seen.
+        values: Values,
+        /// The format in which it was asked for (`.json`); mostly empty.
+        ending: Box<str>,
+    },
+}
+
+impl Part {
+    /// A parameter of which nothing was seen.
+    pub fn any(ending: &str) -> Part {
+        Part::Parameter { values: Values::default(), ending: ending.into() }
+    }
+
+    /// The same in a format.
+    fn ended(self, format: &str) -> Part {
+        match self {
+            Part::Name(name) => Part::Name(format!("{name}{format}").into()),
+            Part::Parameter { values, .. } => Part::Parameter { values, ending: format.into() },
+        }
+    }
 }
 
 /// A template's components as a matcher takes them: a parameter is any value.
 pub fn components(parts: &[Part]) -> impl Iterator<Item = Component<'_>> {
     parts.iter().map(|part| match part {
         Part::Name(name) => Component::Name(name),
-        Part::Parameter(_) => Component::Parameter(Default::default()),
+        Part::Parameter { ending, .. } => {
+            Component::Parameter { values: Default::default(), ending }
+        }
     })
 }
 
@@ -278,6 +293,11 @@ fn descend<'g>(
     pass: &mut Pass<'g>,
 ) {
     let Given { trie, everywhere, edits, held } = given;
+    let (at, formats) = in_formats(trie, at);
+    for (ending, next) in formats {
+        let held = held.and_then(|held| held.after(ending));
+        descend(Given { held, ..given }, judge, next, place, pass);
+    }
     let mut children = Children::new(trie, &at.nodes, &place, Some(everywhere));
     let likely = judge(&mut children);
     let mut values = Values::default();
@@ -316,7 +336,7 @@ fn descend<'g>(
     }
     if !nodes.is_empty() {
         let mut parts = at.parts.clone();
-        parts.push(Part::Parameter(values));
+        parts.push(Part::Parameter { values, ending: Box::default() });
         let place = Place { since: place.since + 1, depth: place.depth + 1, ..place };
         let held = held.and_then(Held::after_parameter);
         descend(Given { held, ..given }, judge, Template { parts, nodes, certainty }, place, pass);
@@ -325,6 +345,30 @@ fn descend<'g>(
     if at.nodes.iter().any(calls) {
         pass.found.push(at);
     }
+}
+
+/// A template, and the same with each of the endings that its last component was seen with. Of a parameter, an ending that fewer than
+/// half of its calls have is part of a value: of a file among others.
+fn in_formats(trie: &Trie, mut at: Template) -> (Template, Vec<(&str, Template)>) {
+    let mut formats: BTreeMap<&str, Vec<NodeId>> = BTreeMap::new();
+    for (ending, id) in at.nodes.iter().filter_map(|id| trie.node(*id)).flat_map(|n| &n.endings) {
+        formats.entry(ending).or_default().push(*id);
+    }
+    let all = calls_through(trie, &at.nodes);
+    let mut ended = Vec::new();
+    for (ending, nodes) in formats {
+        let mut parts = at.parts.clone();
+        match parts.pop() {
+            Some(Part::Parameter { .. }) if calls_through(trie, &nodes) * 2 < all => {
+                at.nodes.extend(nodes);
+            }
+            last => {
+                parts.extend(last.map(|last| last.ended(ending)));
+                ended.push((ending, Template { parts, nodes, certainty: at.certainty }));
+            }
+        }
+    }
+    (at, ended)
 }
 
 /// The children of a full node that are values.
@@ -447,26 +491,47 @@ mod tests {
     }
 
     #[test]
+    fn what_was_called_often_and_is_always_the_same_is_a_name() {
+        let networks = Networks::built_in().unwrap();
+        let is_value = |calls: u64, likely: f32| {
+            let mut trie = Trie::new(Limits::default());
+            for _ in 0..calls {
+                let mut none = |_: &Trie, _: &[NodeId]| Vec::new();
+                trie.enter(&["pvt"], false, &networks.characters, &mut none, &mut Vec::new());
+            }
+            let children = Children::new(&trie, &[Trie::ROOT], &Place::default(), None);
+            let needed = Needed::at(&trie, &children, &[likely]);
+            let child = children.list.first().unwrap();
+            needed.is_value(&trie, child, likely, false)
+        };
+        assert!(is_value(OFTEN - 1, 0.98), "nobody asked for another one yet");
+        assert!(!is_value(OFTEN, 0.98) && is_value(OFTEN, 0.995));
+    }
+
+    #[test]
     fn among_words_that_are_values_even_odds_are_enough() {
         let networks = Networks::built_in().unwrap();
-        let needs = |calls: usize, sure: f32| {
-            let mut trie = Trie::new(Limits::default());
-            let names = ["alice", "bob", "carol", "dave", "erin", "frank", "search"];
-            for name in names.iter().flat_map(|name| std::iter::repeat_n(name, calls)) {
+        let enough = |values: &[&str], names: usize| {
+            let mut trie = Trie::new(Limits { children: 100, ..Limits::default() });
+            let names: Vec<String> = (0..names).map(|n| format!("name-{n}")).collect();
+            for name in values.iter().copied().chain(names.iter().map(String::as_str)) {
                 let mut none = |_: &Trie, _: &[NodeId]| Vec::new();
                 let path = &mut Vec::new();
-                trie.enter(&["users", *name], false, &networks.characters, &mut none, path);
+                trie.enter(&[name], false, &networks.characters, &mut none, path);
             }
-            let users = trie.nodes().position(|node| &*node.name == "users").unwrap() as NodeId;
-            let children = Children::new(&trie, &[users], &Place::default(), None);
-            let likely = |child: &Child<'_>| if child.name == "search" { 0.55 } else { sure };
+            let children = Children::new(&trie, &[Trie::ROOT], &Place::default(), None);
+            let likely = |child: &Child<'_>| match child.name {
+                "name-0" => 0.55,
+                name => f32::from(u8::from(values.contains(&name))),
+            };
             let likely: Vec<f32> = children.list.iter().map(likely).collect();
             let needed = Needed::at(&trie, &children, &likely);
-            let search = children.list.iter().find(|child| child.name == "search").unwrap();
-            needed.is_value(&trie, search, 0.55, false)
+            let even = children.list.iter().find(|child| child.name == "name-0").unwrap();
+            needed.is_value(&trie, even, 0.55, false)
         };
-        assert!(needs(4, 0.99));
-        assert!(!needs(3, 0.99), "seldom called");
-        assert!(!needs(4, 0.9), "not sure");
+        let words = ["alice", "bob", "carol", "dave", "erin"];
+        assert!(enough(&words, 1));
+        assert!(!enough(&words[1..], 1), "four are few");
+        assert!(!enough(&words, 21), "five of 26");
     }
 }

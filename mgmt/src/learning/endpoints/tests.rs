@@ -48,6 +48,48 @@ fn names_and_values_are_told_apart() {
 }
 
 #[test]
+fn an_end_that_asks_for_a_format_is_no_part_of_a_value() {
+    use weir_inspect::endpoints::Endpoints;
+    let mut learner = learner();
+    for order in 17..27 {
+        ask(&mut learner, "GET", &format!("/orders/{order}.json?expand=items"), 200);
+        ask(&mut learner, "PUT", &format!("/orders/{order}"), 200);
+        ask(&mut learner, "GET", &format!("/files/{order}"), 200);
+        ask(&mut learner, "GET", &format!("/orders/{order}.json/items.xml"), 200);
+        ask(&mut learner, "GET", &format!("/invoices/{order}.pdf"), 200);
+    }
+    ask(&mut learner, "GET", "/orders/999.json", 404);
+    ask(&mut learner, "GET", "/files/31.json", 200);
+    let learnt = learner.learnt();
+    assert_eq!(
+        templates(&learner),
+        [
+            "GET /files/{file_id}",
+            "GET /invoices/{invoice_id}",
+            "GET /orders/{order_id}.json/items.xml",
+            "GET /orders/{order_id}.json",
+            "PUT /orders/{order_id}",
+        ]
+    );
+    let order = &learnt.endpoints[3];
+    assert_eq!((order.calls.count, order.calls.statuses.get(&404)), (10, Some(&1)));
+    assert_eq!(order.parameters()[0].1.kind(), values::Kind::Integer);
+
+    let endpoints = Endpoints::new(&list::list(&learnt)).unwrap();
+    let found = endpoints.find(b"GET", b"shop", b"/orders/3.json").and_then(|n| endpoints.get(n));
+    assert_eq!(&*found.unwrap().template, "/orders/{order_id}.json");
+    assert!(endpoints.find(b"GET", b"shop", b"/orders/3.xml").is_none());
+    let (source, _) = allow_list::policy(&learnt);
+    assert!(source.contains("- \"/orders/{order_id}.json\"\n"), "{source}");
+    assert!(weir_inspect::policy::Policy::compile(&source).is_ok());
+    let mut shown = shown::Shown::default();
+    assert_eq!(shown.show(&learnt, 1, false).len(), 5);
+    learner.hold(shown.held());
+    learner.edit(edits::Edits::read("templates: [\"/orders/{number}.json\"]").unwrap());
+    assert!(templates(&learner).contains(&"GET /orders/{number}.json".to_owned()));
+}
+
+#[test]
 fn nonsense_that_is_not_found_makes_no_endpoint() {
     let mut learner = learner();
     ask(&mut learner, "GET", "/users", 200);
@@ -137,7 +179,7 @@ fn parameters_have_names_of_their_own() {
     ] {
         assert_eq!(parameter_name(last), name);
     }
-    let value = || Part::Parameter(Values::default());
+    let value = || Part::any("");
     let parts = [Part::Name("repos".into()), value(), value()];
     assert_eq!(template(&parts, &[]), "/repos/{repo_id}/{repo_id_2}");
     assert_eq!(template(&[], &[]), "/");

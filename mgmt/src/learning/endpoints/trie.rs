@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use weir_inspect::endpoints::split_ending;
 
 use super::calls::Calls;
 use super::characters;
@@ -49,6 +50,8 @@ pub struct Node {
     pub count: u64,
     /// Children by name.
     pub children: BTreeMap<Box<str>, NodeId>,
+    /// The same component with an ending that asks for a format (`.json`).
+    pub endings: BTreeMap<Box<str>, NodeId>,
     /// What became of children that were values.
     pub parameter: Option<NodeId>,
     /// Children that were looked at and stayed; with twice as many they are looked at again.
@@ -107,8 +110,8 @@ impl Trie {
         self.nodes.iter()
     }
 
-    /// Walks a path, and makes what is missing. The nodes after the root go to `path`; false if a limit forbids it.
-    /// `collapse` is asked which children of a full node are values.
+    /// Walks a path, and makes what is missing. The nodes after the root go to `path`, two for a component with an ending; false if a
+    /// limit forbids it. `collapse` is asked which children of a full node are values.
     pub fn enter(
         &mut self,
         components: &[&str],
@@ -123,13 +126,22 @@ impl Trie {
         }
         let mut at = Trie::ROOT;
         for component in components {
-            let next = match self.child(at, component) {
+            let (name, ending) = match literal {
+                true => (*component, ""),
+                false => split_ending(component),
+            };
+            let next = match self.child(at, name) {
                 Some(next) => Some(next),
-                None => self.grow(at, component, literal, network, collapse, path),
+                None => self.grow(at, name, literal, network, collapse, path),
             };
             let Some(next) = next else { return false };
             path.push(next);
             at = next;
+            if !ending.is_empty() {
+                let Some(next) = self.ending(at, ending) else { return false };
+                path.push(next);
+                at = next;
+            }
         }
         for id in std::iter::once(&Trie::ROOT).chain(path.iter()) {
             if let Some(node) = self.nodes.get_mut(*id as usize) {
@@ -141,6 +153,16 @@ impl Trie {
 
     fn child(&self, at: NodeId, component: &str) -> Option<NodeId> {
         self.node(at)?.children.get(component).copied()
+    }
+
+    /// The node of a component with an ending, made if it is missing.
+    fn ending(&mut self, at: NodeId, ending: &str) -> Option<NodeId> {
+        if let Some(known) = self.node(at)?.endings.get(ending) {
+            return Some(*known);
+        }
+        let id = self.add(Node { name: ending.into(), literal: true, ..Node::default() })?;
+        self.nodes.get_mut(at as usize)?.endings.insert(ending.into(), id);
+        Some(id)
     }
 
     /// The place of a component that is new here.
@@ -252,6 +274,14 @@ impl Trie {
                 Some(same) => self.merge(same, child)?,
                 None => {
                     self.nodes.get_mut(into as usize)?.children.insert(name, child);
+                }
+            }
+        }
+        for (ending, child) in gone.endings {
+            match self.node(into)?.endings.get(&ending).copied() {
+                Some(same) => self.merge(same, child)?,
+                None => {
+                    self.nodes.get_mut(into as usize)?.endings.insert(ending, child);
                 }
             }
         }

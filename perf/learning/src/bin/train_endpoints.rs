@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use weir_inspect::endpoints::split_ending;
 use weir_mgmt::learning::endpoints::edits::Edits;
 use weir_mgmt::learning::endpoints::evidence::{BAGS, Child, Everywhere, NUMBERS};
 use weir_mgmt::learning::endpoints::network::{Network, Shape};
@@ -30,6 +31,9 @@ const EVIDENCE: Shape =
 const HELD_OUT: u32 = 5;
 /// Folds of the training.
 const FOLDS: u32 = PARTS - 1;
+/// Calls of an operation on average, at most, in the recordings that networks of evidence are trained on. Those that saw fifty take words for values
+/// rather, and names of an API that is seldom called too; the others leave words as names. Together they do neither.
+const MOST_CALLS: [f64; 2] = [20.0, 50.0];
 /// Rounds of the networks that guess what siblings are.
 const GUESS_ROUNDS: usize = 2;
 
@@ -51,8 +55,8 @@ struct Args {
     /// Rounds of the network of evidence
     #[arg(long, default_value_t = 6)]
     rounds: usize,
-    /// Networks of evidence
-    #[arg(long, default_value_t = 5)]
+    /// Networks of evidence for each amount of traffic
+    #[arg(long, default_value_t = 3)]
     members: u64,
     /// Leave out APIs whose name contains one of these, too
     #[arg(long)]
@@ -78,8 +82,19 @@ fn run(args: &Args) -> Result<(), String> {
     let mut apis = corpus::load(&args.shared)?;
     apis.retain(|api| api.fold(HELD_OUT) != 0);
     apis.retain(|api| !args.without.iter().any(|name| api.name.contains(name.as_str())));
+    let [seldom, often] = MOST_CALLS.map(|most| trained(&apis, args, most));
+    let Networks { characters, mut evidence } = seldom?;
+    evidence.extend(often?.evidence);
+    let mut file = Vec::new();
+    Networks { characters, evidence }.write(&mut file);
+    println!("{} bytes", file.len());
+    std::fs::write(&args.out, file).map_err(|e| format!("can't write {}: {e}", args.out.display()))
+}
+
+/// Networks trained on recordings of which none calls an operation more often.
+fn trained(apis: &[Api], args: &Args, most: f64) -> Result<Networks, String> {
     let folds: Vec<Recordings> =
-        (0..FOLDS).map(|fold| recordings(&apis, args, fold)).collect::<Result<_, _>>()?;
+        (0..FOLDS).map(|fold| recordings(apis, args, fold, most)).collect::<Result<_, _>>()?;
     let without = |fold: usize| -> Vec<&Recordings> {
         folds.iter().enumerate().filter(|(n, _)| *n != fold).map(|(_, f)| f).collect()
     };
@@ -118,23 +133,20 @@ fn run(args: &Args) -> Result<(), String> {
         let characters = characters(&folds.iter().collect::<Vec<_>>());
         (characters, tasks.into_iter().filter_map(|task| task.join().ok()).collect::<Vec<_>>())
     });
-    let mut file = Vec::new();
-    Networks { characters, evidence }.write(&mut file);
-    println!("{} bytes", file.len());
-    std::fs::write(&args.out, file).map_err(|e| format!("can't write {}: {e}", args.out.display()))
+    Ok(Networks { characters, evidence })
 }
 
 /// Traffic of APIs.
 type Recordings = Vec<Vec<Sample>>;
 
 /// Of the APIs of a fold, with its words.
-fn recordings(apis: &[Api], args: &Args, fold: u32) -> Result<Recordings, String> {
+fn recordings(apis: &[Api], args: &Args, fold: u32, most: f64) -> Result<Recordings, String> {
     let words = Words::load(fold + 1, &args.shared)?;
     let mut random = Random::new(args.seed * 1000 + u64::from(fold));
     let mut all = Vec::new();
     for api in apis.iter().filter(|api| api.fold(FOLDS) == fold) {
         for _ in 0..args.recordings {
-            let plan = simulate::Plan::random(&mut random);
+            let plan = simulate::Plan::random(&mut random, most);
             all.push(simulate::simulate(api, plan, &words, &mut random));
         }
     }
@@ -147,7 +159,7 @@ fn components(samples: &[Sample]) -> BTreeMap<String, bool> {
     for sample in samples {
         for (component, is_value) in sample.path.iter().zip(&sample.is_value) {
             let decoded = weir_mgmt::learning::endpoints::paths::decoded(component);
-            let vote = votes.entry(decoded.into_owned()).or_default();
+            let vote = votes.entry(split_ending(&decoded).0.to_owned()).or_default();
             if *is_value { vote.0 += 1 } else { vote.1 += 1 }
         }
     }
@@ -206,9 +218,15 @@ fn evidence_examples(
             if let Some(calls) = trie.calls(path.last().copied().unwrap_or(Trie::ROOT), &method) {
                 calls.add(&simulate::request(sample, ""));
             }
-            for (node, is_value) in path.iter().zip(&sample.is_value) {
+            // A component with an ending has two nodes, of which the second is not judged.
+            let components = names.iter().zip(&sample.is_value);
+            let judged = components.flat_map(|(name, is_value)| {
+                let ending = (!split_ending(name).1.is_empty()).then_some(false);
+                std::iter::once(*is_value).chain(ending)
+            });
+            for (node, is_value) in path.iter().zip(judged) {
                 let vote = votes.entry(*node).or_default();
-                if *is_value { vote.0 += 1 } else { vote.1 += 1 }
+                if is_value { vote.0 += 1 } else { vote.1 += 1 }
             }
         }
         let mut everywhere = Everywhere::default();
