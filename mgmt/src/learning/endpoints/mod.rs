@@ -11,8 +11,10 @@
 pub mod allow_list;
 pub mod calls;
 pub mod characters;
+mod decision;
 pub mod drift;
 pub mod edits;
+pub mod everywhere;
 pub mod evidence;
 pub mod held;
 pub mod list;
@@ -35,7 +37,7 @@ use weir_inspect::request::Request;
 
 use calls::Calls;
 use edits::Edits;
-use evidence::Everywhere;
+use everywhere::Everywhere;
 use held::Held;
 use templates::{Given, Networks, Part, Template};
 use trie::{Limits, Method, Trie, merge_calls};

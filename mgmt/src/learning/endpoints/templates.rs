@@ -6,130 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use weir_inspect::endpoints::Component;
 
 use super::characters;
+use super::decision::{Needed, SURE};
 use super::edits::Edits;
-use super::evidence::{Child, Children, Everywhere, Place};
+use super::everywhere::Everywhere;
+use super::evidence::{Child, Children, Place};
 use super::held::Held;
 use super::network::{Network, probability};
 use super::trie::{NodeId, Trie};
 use super::values::Values;
 
-/// From this probability on a child is a value. Above one half: a name taken for a value joins what does not belong together.
-const VALUE: f32 = 0.65;
-/// From this probability on a child is surely a value.
-const SURE: f32 = 0.95;
-/// What is written like a name, by odds of 150 to 1 or more, has to be this likely; in between it rises evenly.
-const NAMED: (f32, f32) = (-5.0, SURE);
 /// Of a full node, children become a parameter while traffic goes on only if they are this likely values, and so large a share:
 /// it can't be undone.
 const FULL: (f32, f32) = (0.9, 0.25);
-
-/// Where fewer than this share of at least so many children are values, each of them has to be this likely: a place either has a
-/// parameter, mostly, or it has not.
-const FEW: (f32, usize) = (0.35, 5);
-const FEW_LIKELY: f32 = 0.99;
-/// So has each of fewer children that were called so often on average, none of which is a parameter already: that many calls would have
-/// shown more values.
-const OFTEN: u64 = 64;
-/// So has what is written like a name, was called so often, and is followed by nothing that follows another value of its place: values of
-/// one parameter have something in common.
-const ALONE: u64 = 8;
-/// What has so much after it in common with values (`Child::agrees`) needs to be only this likely.
-const AGREES: f32 = 0.4;
-
-/// Beside values that are one parameter already, what was called so many times more rarely than they is one of them, unless it is
-/// surely written like a name.
-const RARE: (u64, f32) = (64, -6.0);
-
-/// Where so many children are surely values, and this share of all, another child is one by even odds: the place is a parameter whose
-/// values may be words. Unsure ones do not count, since names whose siblings are new to the networks are all unsure together.
-const WORDS: (usize, f32) = (5, 0.2);
-const WORDS_LIKELY: f32 = 0.5;
-
-/// What is surely a value elsewhere (the same user, or project) is one beside a sure value, too, unless it is as unlikely as this.
-/// Each word that is left as a name is a wrong template for every call below it, and the more words are seen, the more are left.
-const KNOWN: f32 = 0.03;
-
-/// Any value; a node that is a parameter has no other name.
-const ANY: &str = "";
-
-/// What is needed to be a value at a place.
-struct Needed<'t> {
-    /// Values would be few at this place, or too few for its calls.
-    few: bool,
-    /// At least one of its children is surely a value.
-    sure: bool,
-    /// Its values are words ([`WORDS`]).
-    words: bool,
-    /// What follows two or more of the values.
-    common: BTreeSet<&'t str>,
-    /// Calls of what is a parameter already.
-    merged: u64,
-}
-
-/// The names after nodes; what looks like a value is [`ANY`].
-fn followers<'t>(trie: &'t Trie, ids: &[NodeId]) -> impl Iterator<Item = &'t str> {
-    let nodes = ids.iter().filter_map(|id| trie.node(*id));
-    let after = nodes.flat_map(|node| node.children.values().chain(&node.parameter));
-    after.filter_map(|id| trie.node(*id)).map(|node| match node.logit > 0.0 && !node.literal {
-        true => ANY,
-        false => &*node.name,
-    })
-}
-
-/// Calls through nodes.
-fn calls_through(trie: &Trie, ids: &[NodeId]) -> u64 {
-    ids.iter().filter_map(|id| trie.node(*id)).map(|node| node.count).sum()
-}
-
-impl<'t> Needed<'t> {
-    fn at(trie: &'t Trie, children: &Children<'_>, likely: &[f32]) -> Needed<'t> {
-        let all = children.list.len();
-        let values = likely.iter().filter(|l| **l > VALUE).count() + children.parameters.len();
-        let merged = calls_through(trie, &children.parameters);
-        let calls: u64 = children.list.iter().map(|child| calls_through(trie, &child.ids)).sum();
-        let few = match all >= FEW.1 {
-            true => (values as f32) < all as f32 * FEW.0,
-            false => children.parameters.is_empty() && calls >= all as u64 * OFTEN,
-        };
-        let from = |least| children.list.iter().zip(likely).filter(move |(_, l)| **l > least);
-        let sure = from(SURE).count();
-        let words = sure >= WORDS.0 && sure as f32 >= all as f32 * WORDS.1;
-        let (mut once, mut common) = (BTreeSet::new(), BTreeSet::new());
-        let merged_too = children.parameters.iter().map(std::slice::from_ref);
-        for ids in from(VALUE).map(|(child, _)| &*child.ids).chain(merged_too) {
-            let after: BTreeSet<&str> = followers(trie, ids).collect();
-            common.extend(after.iter().filter(|name| once.contains(*name)));
-            once.extend(after);
-        }
-        Needed { few, sure: sure > 0, words, common, merged }
-    }
-
-    fn is_alone(&self, trie: &Trie, child: &Child<'_>) -> bool {
-        let mut after = followers(trie, &child.ids).peekable();
-        child.logit < 0.0
-            && after.peek().is_some()
-            && calls_through(trie, &child.ids) >= ALONE
-            && !after.any(|name| self.common.contains(name))
-    }
-
-    /// `known`: it is surely a value elsewhere.
-    fn is_value(&self, trie: &Trie, child: &Child<'_>, likely: f32, known: bool) -> bool {
-        let rare = || calls_through(trie, &child.ids).saturating_mul(RARE.0) < self.merged;
-        if !child.literal && child.logit > RARE.1 && rare() {
-            return true;
-        }
-        let share = (child.logit / NAMED.0).clamp(0.0, 1.0);
-        let odd = self.few || self.is_alone(trie, child);
-        let needed = match () {
-            () if known && self.sure && !odd => KNOWN,
-            () if child.agrees => AGREES,
-            () if odd => FEW_LIKELY,
-            () if self.words => WORDS_LIKELY,
-            () => VALUE + (NAMED.1 - VALUE) * share,
-        };
-        likely > needed
-    }
-}
 
 /// How often the children of a place are judged again beside what they seemed to be.
 const LOOKS: usize = 3;
@@ -354,12 +242,12 @@ fn in_formats(trie: &Trie, mut at: Template) -> (Template, Vec<(&str, Template)>
     for (ending, id) in at.nodes.iter().filter_map(|id| trie.node(*id)).flat_map(|n| &n.endings) {
         formats.entry(ending).or_default().push(*id);
     }
-    let all = calls_through(trie, &at.nodes);
+    let all = trie.calls_through(&at.nodes);
     let mut ended = Vec::new();
     for (ending, nodes) in formats {
         let mut parts = at.parts.clone();
         match parts.pop() {
-            Some(Part::Parameter { .. }) if calls_through(trie, &nodes) * 2 < all => {
+            Some(Part::Parameter { .. }) if trie.calls_through(&nodes) * 2 < all => {
                 at.nodes.extend(nodes);
             }
             last => {
@@ -395,35 +283,6 @@ pub fn values_at(trie: &Trie, path: &[NodeId], networks: &Networks) -> Vec<NodeI
 mod tests {
     use super::*;
     use crate::learning::endpoints::trie::{Limits, Method};
-
-    #[test]
-    fn values_of_one_parameter_have_something_in_common() {
-        let networks = Networks::built_in().unwrap();
-        let mut trie = Trie::new(Limits::default());
-        let mut path = Vec::new();
-        let names = ["automation/rules/7", "alice/cart", "bob/cart", "search", "export/all"];
-        for name in names.iter().flat_map(|name| std::iter::repeat_n(name, ALONE as usize)) {
-            let components: Vec<&str> = name.split('/').collect();
-            let mut none = |_: &Trie, _: &[NodeId]| Vec::new();
-            trie.enter(&components, false, &networks.characters, &mut none, &mut path);
-        }
-        trie.enter(&["seldom", "seen"], false, &networks.characters, &mut |_, _| vec![], &mut path);
-        let children = Children::new(&trie, &[Trie::ROOT], &Place::default(), None);
-        // `export` is no value, so `all` is nothing that values have in common.
-        let likely = |child: &Child<'_>| if child.name == "export" { 0.1 } else { 0.9 };
-        let likely: Vec<f32> = children.list.iter().map(likely).collect();
-        let needed = Needed::at(&trie, &children, &likely);
-        let alone: Vec<&str> = children
-            .list
-            .iter()
-            .filter(|child| child.logit < 0.0 && needed.is_alone(&trie, child))
-            .map(|child| child.name)
-            .collect();
-        assert!(alone.contains(&"automation"), "{alone:?}");
-        for other in ["alice", "bob", "search", "seldom"] {
-            assert!(!alone.contains(&other), "{alone:?}");
-        }
-    }
 
     #[test]
     fn unsure_words_agree_with_the_values_that_are_followed_by_the_same() {
@@ -488,50 +347,5 @@ mod tests {
         };
         assert_eq!(named(0.99), 1, "beside no value it is none");
         assert_eq!(named(0.1), 3, "sure nowhere");
-    }
-
-    #[test]
-    fn what_was_called_often_and_is_always_the_same_is_a_name() {
-        let networks = Networks::built_in().unwrap();
-        let is_value = |calls: u64, likely: f32| {
-            let mut trie = Trie::new(Limits::default());
-            for _ in 0..calls {
-                let mut none = |_: &Trie, _: &[NodeId]| Vec::new();
-                trie.enter(&["pvt"], false, &networks.characters, &mut none, &mut Vec::new());
-            }
-            let children = Children::new(&trie, &[Trie::ROOT], &Place::default(), None);
-            let needed = Needed::at(&trie, &children, &[likely]);
-            let child = children.list.first().unwrap();
-            needed.is_value(&trie, child, likely, false)
-        };
-        assert!(is_value(OFTEN - 1, 0.98), "nobody asked for another one yet");
-        assert!(!is_value(OFTEN, 0.98) && is_value(OFTEN, 0.995));
-    }
-
-    #[test]
-    fn among_words_that_are_values_even_odds_are_enough() {
-        let networks = Networks::built_in().unwrap();
-        let enough = |values: &[&str], names: usize| {
-            let mut trie = Trie::new(Limits { children: 100, ..Limits::default() });
-            let names: Vec<String> = (0..names).map(|n| format!("name-{n}")).collect();
-            for name in values.iter().copied().chain(names.iter().map(String::as_str)) {
-                let mut none = |_: &Trie, _: &[NodeId]| Vec::new();
-                let path = &mut Vec::new();
-                trie.enter(&[name], false, &networks.characters, &mut none, path);
-            }
-            let children = Children::new(&trie, &[Trie::ROOT], &Place::default(), None);
-            let likely = |child: &Child<'_>| match child.name {
-                "name-0" => 0.55,
-                name => f32::from(u8::from(values.contains(&name))),
-            };
-            let likely: Vec<f32> = children.list.iter().map(likely).collect();
-            let needed = Needed::at(&trie, &children, &likely);
-            let even = children.list.iter().find(|child| child.name == "name-0").unwrap();
-            needed.is_value(&trie, even, 0.55, false)
-        };
-        let words = ["alice", "bob", "carol", "dave", "erin"];
-        assert!(enough(&words, 1));
-        assert!(!enough(&words[1..], 1), "four are few");
-        assert!(!enough(&words, 21), "five of 26");
     }
 }

@@ -95,6 +95,11 @@ impl Trie {
         self.nodes.get(id as usize)
     }
 
+    /// Calls through nodes.
+    pub fn calls_through(&self, ids: &[NodeId]) -> u64 {
+        ids.iter().filter_map(|id| self.node(*id)).map(|node| node.count).sum()
+    }
+
     /// Nodes in use.
     pub fn len(&self) -> usize {
         self.nodes.len() - self.free.len()
