@@ -1,4 +1,5 @@
-//! Training: logistic regression by stochastic gradient descent (AdaGrad), deterministic by its seed.
+//! Training: logistic regression by stochastic gradient descent (AdaGrad), deterministic by its seed;
+//! the weights are averaged over the last rounds.
 //!
 //! A label belongs to a request, the model scores values. A harmless request has only harmless values, so all of them
 //! are examples. Of an attack nobody says which value it is in: the one that the model finds worst is its example,
@@ -32,6 +33,8 @@ impl Default for Plan {
 
 /// AdaGrad's divisor before anything is learnt.
 const FIRST: f32 = 1e-3;
+/// Of the weights after so many of the last rounds the mean is taken (Polyak and Juditsky, 1992): those after a single one depend on its order.
+const MEAN: usize = 3;
 /// The bias at first (one value in eight an attack), and what it learns, a weight learning 1.
 const BIAS: (f32, f32) = (-2.0, 0.01);
 /// The sum of a request with no value that is worth a look.
@@ -97,7 +100,8 @@ pub fn train(data: &Data, wanted: &dyn Fn(&Sample) -> bool, plan: &Plan) -> Weig
     let (attacks, harmless) = examples(data, wanted);
     let mut order: Vec<usize> = (0..attacks.len() + harmless.len()).collect();
     let mut random = Random::new(plan.seed);
-    for _ in 0..plan.rounds {
+    let mut sum = vec![0.0; BUCKETS];
+    for round in 0..plan.rounds {
         for at in (1..order.len()).rev() {
             order.swap(at, random.below(at + 1));
         }
@@ -111,7 +115,11 @@ pub fn train(data: &Data, wanted: &dyn Fn(&Sample) -> bool, plan: &Plan) -> Weig
                 }
             }
         }
+        if round + MEAN >= plan.rounds {
+            sum.iter_mut().zip(&weights.weights).for_each(|(sum, weight)| *sum += weight);
+        }
     }
+    weights.weights = sum.into_iter().map(|sum| sum / MEAN as f32).collect();
     weights
 }
 

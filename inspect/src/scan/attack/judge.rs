@@ -16,14 +16,17 @@ const STRUCTURE: [&str; 3] = ["nosql-injection", "graphql-abuse", "deserialisati
 const OWN: [&str; 4] = ["own-address", "private-address", "address-url", "odd-address"];
 /// Signatures of what is all of a header field: the name of a program, and that of a file to be uploaded (`X-File-Name`).
 const NAMES: [&str; 2] = ["user-agent", "script-named"];
-/// What documents of APIs hold as data: addresses of machines and names for them, where things are mounted, their settings.
-const DATA: [&str; 6] = [
+/// What documents of APIs hold as data: addresses of machines and names for them, where things are mounted, their settings, files.
+const DATA: [&str; 9] = [
     "address-url",
     "address-as-name",
     "kernel-file",
     "settings-file",
     "hidden-file",
     "local-socket",
+    "mounted-secret",
+    "cluster-name",
+    "left-over-copy",
 ];
 /// Signatures of `deserialisation` for names within a string.
 const CLASSES: [&str; 2] = ["java-class", "java-gadget"];

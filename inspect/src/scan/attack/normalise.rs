@@ -4,6 +4,8 @@ use memchr::{memchr2, memmem};
 
 /// How often a text is percent-decoded: attackers encode twice, and nothing sensible decodes more.
 const DECODE_PASSES: usize = 2;
+/// Longest rest of a template's tag behind its first word.
+const MAX_TAG: usize = 64;
 /// Most bytes of a text that are looked at for attacks; what is beyond is not.
 pub(super) const MAX_TEXT: usize = 64 << 10;
 
@@ -174,9 +176,19 @@ fn rewrite(text: &mut Vec<u8>, marks: [u8; 2], rule: fn(&[u8]) -> Option<(u8, us
 fn percent(text: &[u8]) -> Option<(u8, usize)> {
     match text {
         [b'%', b'u' | b'U', a, b, c, d, ..] => Some((narrow(hex(&[*a, *b, *c, *d])?), 6)),
-        [b'%', a, b, ..] => Some((hex(&[*a, *b])? as u8, 3)),
+        [b'%', a, b, ..] if !is_tag(text) => Some((hex(&[*a, *b])? as u8, 3)),
         _ => None,
     }
+}
+
+/// Whether a percent sign begins the word of a template's tag, which ends soon: of `{%debug%}`, `%de` is no byte. Such a byte would be
+/// beyond ASCII, so that nothing is hidden by this.
+fn is_tag(text: &[u8]) -> bool {
+    let word = text.get(1..).unwrap_or_default();
+    let letters = word.iter().take_while(|b| b.is_ascii_lowercase()).count();
+    let behind = word.get(letters..).unwrap_or_default();
+    let ends = || behind.windows(2).take(MAX_TAG).any(|w| w == b"%}");
+    letters >= 4 && behind.first().is_some_and(|b| b" -%".contains(b)) && ends()
 }
 
 /// `&lt;`, `&#60;`, `&#x3c;`.
@@ -286,6 +298,11 @@ mod tests {
             ("$&lbrace;a&RCUB;", "${a}"),
             ("..%u2215..%u2216", "../..\\"),
             ("%4", "%4"),
+            ("{%debug%}", "{%debug%}"),
+            ("{%25debug%25}", "{%debug%}"),
+            ("%61bcd%}", "abcd%}"),
+            ("%dead end", "\u{fffd}ad end"),
+            ("%dea%}", "\u{fffd}a%}"),
         ] {
             assert_eq!(normal(text), plain, "{text}");
         }

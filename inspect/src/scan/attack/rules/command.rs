@@ -213,7 +213,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "separator-tool",
         0.95,
-        r#"(?:;|&&|\$\() ?['"\\]?(?:base32|basenc|cpulimit|flock|rmt(?:-[a-z]+)?|lastlogin|aptitude|htop|iftop|ionice|setarch|setsid|stdbuf|nsenter|pkexec|capsh|debugfs|dmsetup|tshark|ltrace|gcore|gdbserver|msfconsole|msfvenom|dpkg|pacman|zypper|dnf|ansible-[a-z]+|chef-[a-z]+|cscli|virsh|podman|crictl|journalctl|loginctl|timedatectl|sysctl|visudo|vipw|vigr|chattr|lsattr|setfacl|mknod|losetup|cryptsetup|lspci|lsusb|lsmod|insmod|modprobe|rmmod|pgrep|pkill|killall|pstree|pidof|nmcli|rlwrap|socat|rsync|sftp|scp|smbclient|rpcclient|ldapsearch|mysqldump|psql|sqlite3|redis-cli|mongosh|mongodump)(?:\.exe)?(?: +-{1,2}[a-z]|[ ]?[;|&'"`)]| *$| +[a-z0-9/]+ +[a-z0-9/-])|[;|&] ?(?:ansible|aws|az|gcloud|brew|pip[0-9.]*|gem|npm|npx|yarn|composer|conda|snap|rpm|apk|puppet|terraform|vagrant|helm|perf|rsync|scp|sqlite3|base32|flock|ss|chisel|proxychains[0-9]?) +(?:-{1,2}[a-z]|(?:install|exec|run|apply|destroy|get|config|inventory|all|start|stop) +[a-z-])|\| ?(?:base32|rsync|socat|pkexec|redis-cli|psql|mysqldump|sqlite3)(?: +-{1,2}[a-z]| *$)"#,
+        r#"(?:;|&&|\$\() ?['"\\]?(?:base32|basenc|cpulimit|flock|rmt(?:-[a-z]+)?|lastlogin|aptitude|htop|iftop|ionice|setarch|setsid|stdbuf|nsenter|pkexec|capsh|debugfs|dmsetup|tshark|ltrace|gcore|gdbserver|msfconsole|msfvenom|dpkg|pacman|zypper|dnf|ansible-[a-z]+|chef-[a-z]+|cscli|virsh|podman|crictl|journalctl|loginctl|timedatectl|sysctl|visudo|vipw|vigr|chattr|lsattr|setfacl|mknod|losetup|cryptsetup|lspci|lsusb|lsmod|insmod|modprobe|rmmod|pgrep|pkill|killall|pstree|pidof|nmcli|rlwrap|socat|rsync|sftp|scp|smbclient|rpcclient|ldapsearch|mysqldump|psql|sqlite3|redis-cli|mongosh|mongodump)(?:\.exe)?(?: +-{1,2}[a-z]|[ ]?[;|&'"`)]| *$| +[a-z0-9/]+ +[a-z0-9/-])|[;|&] ?(?:ansible|aws|az|gcloud|brew|pip[0-9.]*|gem|conda|snap|rpm|apk|puppet|terraform|vagrant|helm|perf|rsync|scp|sqlite3|base32|flock|ss|chisel|proxychains[0-9]?) +(?:-{1,2}[a-z]|(?:install|exec|run|apply|destroy|get|config|inventory|all|start|stop) +[a-z-])|\| ?(?:base32|rsync|socat|pkexec|redis-cli|psql|mysqldump|sqlite3)(?: +-{1,2}[a-z]| *$)"#,
     ),
     // A program that runs another one: `sh -c`, `-wrapper sh,-c,…`, `flock / id`.
     rule(
@@ -319,6 +319,20 @@ pub(super) const RULES: &[Rule] = &[
         0.93,
         r#"\bwhile ?\( ?\(*(?:true|1|[!+-]{1,2} ?(?:0|''|""|``|false|null|nan|undefined|\{\}|\[\])|[+-]?(?:infinity|1)|this|string|new date)\)+ ?(?:;|\{|$|&)"#,
     ),
+    // A quote that closes the argument, and a command that ends there or is closed by the same quote.
+    rule(
+        "quote-command",
+        0.95,
+        r#"['"] ?(?:;|\|\|?|&&?) ?(?:/(?:usr/)?bin/)?(?:id|whoami|ls|pwd|uname|hostname|ifconfig|ipconfig|netstat|env|printenv|dir|ps)(?: -[a-z]{1,3})? ?(?:;|\||&|#)? ?['"]?(?:$|&)"#,
+    ),
+    // Commands behind a separator, with what they alone take.
+    rule(
+        "separator-argument",
+        0.95,
+        r"[;|&] ?(?:ip (?:a(?:ddr)?|r(?:oute)?|n(?:eigh)?|link)|start (?:calc|cmd|notepad|powershell|mshta)|ss -[a-z]{1,5}|unset hist[a-z]+)(?:\.exe)? ?(?:$|[;|#])",
+    ),
+    // A string that is kept in a variable, which is run.
+    rule("string-kept", 0.95, r"\b[a-z0-9_]{1,12}=\$?'[^']{2,60}'(?:;|&&) ?\$\{?[a-z0-9_]{1,12}\}?(?:$|[;|&])"),
     // A command of which all of a value consists, on a path.
     rule(
         "command-on-path",

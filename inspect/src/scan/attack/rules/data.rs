@@ -142,6 +142,8 @@ pub(super) const NOSQL: &[Rule] = &[
         0.9,
         r#"['"{,] ?['"]?\$(?:ne|eq|gte?|lte?|n?in|regex|where|exists|nor|not|elemmatch|expr|jsonschema|func|function|accumulator|lookup)['"]? ?:"#,
     ),
+    // Cockpit and MongoLite call the function that a condition names.
+    rule("function-named", 0.96, r#"['"{,] ?['"]?\$func['"]? ?: ?['"][a-z_]"#),
     rule("where-script", 0.9, r"\$where\b|\bthis\.[a-z_]{1,30} ?(?:[!=]==?|\.match|\.length)"),
     rule(
         "script-tautology",
@@ -178,5 +180,6 @@ pub(super) const LDAP: &[Rule] = &[
         0.8,
         r"\b(?:ancestor|child|descendant|following|parent|preceding|self)(?:-or-self|-sibling)?::(?:node|text|\*|[a-z])|/text\(\)|\bcount ?\( ?/|\bstring-length ?\( ?(?:name|/)|\bname ?\( ?/|//\*|//user\[",
     ),
+    rule("xpath-union", 0.96, r#"['"] ?\)?\] ?\| ?//?[a-z*]"#),
     rule("next-condition", 0.93, r"\)\([a-z]{2,30}[<>~]?=[^ ]"),
 ];

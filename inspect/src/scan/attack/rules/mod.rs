@@ -3,6 +3,7 @@
 
 mod command;
 mod data;
+mod framework;
 mod jndi;
 pub(super) mod lines;
 mod network;
@@ -70,13 +71,15 @@ impl Rule {
 const SETS: &[&[(&str, &[Rule])]] = &[
     &[("sql-injection", sql::RULES)],
     &[("xss", script::RULES)],
-    &[("command-injection", command::RULES)],
+    &[("command-injection", command::RULES), ("command-injection", framework::CODE)],
     &[("path-traversal", path::TRAVERSAL), ("ssrf", network::RULES)],
     &[
         ("log4shell", jndi::RULES),
         ("template-injection", template::RULES),
+        ("template-injection", framework::TEMPLATES),
         ("xxe", data::XXE),
         ("deserialisation", data::OBJECTS),
+        ("deserialisation", framework::CLASSES),
     ],
     &[
         ("nosql-injection", data::NOSQL),

@@ -69,16 +69,35 @@ pub(super) const TRAVERSAL: &[Rule] = &[
         0.75,
         r"^/(?:[^?=& ]{0,80}/)?\.(?:[a-vx-z0-9_]|w[a-df-z0-9])[a-z0-9_-]{1,30}(?:[/.?]|$)",
     ),
-    rule("climbing-once", 0.75, r"(?:^|[=?&])/?\.\.(?:[/\\]|%5c|%2f)[^/\\ ]|\.\.;/"),
+    rule("climbing-once", 0.75, r"(?:^|[=?&])/?\.\.(?:[/\\]|%5c|%2f)[^/\\ &?][^ &?]{0,200}|\.\.;/")
+        .if_also(is_no_asset),
     rule(
         "left-over",
         0.65,
         r"^/[^?=& ]{0,120}\.(?:bak|old|orig|save|swp|sql|sqlite3?|mdb|pem|pfx|kdbx?|inc|tfstate)~?(?:\?|$)",
     ),
+    // A copy that an editor or a person left beside a file that is served: what a server runs as a script it gives away as text.
+    rule(
+        "left-over-copy",
+        0.95,
+        r"^/[^?=& ]{0,160}\.(?:php[0-9]?|phtml|jspx?|aspx?|ashx|cgi|pl|py|rb|cfm|x?html?|css|js|gif|jpe?g|png|ico|ini|conf|cnf|properties|htaccess|sh)(?:~|\.(?:bak|old|orig|save|swp|inc)~?)(?:\?|$)",
+    ),
     rule(
         "kernel-file",
         0.85,
         r"(?:^|[=/ '\x22])/?(?:proc/(?:[0-9]+|net|sys|self|version|mounts|cpuinfo|modules|interrupts|iomem|ioports|kallsyms|kcore|kmsg|meminfo|loadavg|filesystems|partitions|slabinfo|vmstat|vmallocinfo|config\.gz|sched_debug)|sys/(?:class|kernel|devices|block|firmware))(?:/|$|&)",
+    ),
+    // What a container is told as a secret, tables of a database, the session of a visitor: files that no client names.
+    rule("mounted-secret", 0.93, r"/run/secrets/(?:kubernetes\.io|eks\.amazonaws\.com|azure)/"),
+    rule(
+        "stored-data",
+        0.95,
+        r"/var/lib/mysql/[a-z0-9_]{1,40}/[a-z0-9_]{1,40}\.(?:myd|myi|frm|ibd)\b|(?:/tmp|/var/tmp|/var/lib/php[0-9]{0,2}(?:/sessions)?)/sess_[a-z0-9,-]{8,128}(?:$|&)",
+    ),
+    rule(
+        "stream-filter",
+        0.95,
+        r"\b(?:convert\.(?:base64-(?:en|de)code|iconv\.|quoted-printable)|string\.(?:rot13|toupper|strip_tags)|zlib\.(?:de|in)flate)[^ &]{0,200}/resource=",
     ),
     rule("hexadecimal-climbing", 0.96, r"0x(?:2e|5c|2f)[./\\]?0x(?:2e|5c|2f)|\.\.0x(?:2f|5c)"),
     rule(
@@ -121,3 +140,14 @@ pub(super) const TRAVERSAL: &[Rule] = &[
         r"^/[^?=& ]{0,120}\.sql\.(?:zip|gz|tgz|tar|bz2|xz|7z|rar)(?:\?|$)|/wp-content/(?:debug|errors?|php_errors?)\.log(?:\?|$)|/storage/logs/laravel[0-9-]{0,12}\.log(?:\?|$)",
     ),
 ];
+
+/// What a page is made of, and texts: files that anybody may read.
+const ASSETS: [&[u8]; 14] = [
+    b".jpg", b".jpeg", b".png", b".gif", b".svg", b".webp", b".ico", b".css", b".js", b".html",
+    b".md", b".pdf", b".woff2", b".ts",
+];
+
+/// Whether a path leads to something other than a part of a page: of one directory up, pages and texts name those of their own site.
+fn is_no_asset(path: &[u8]) -> bool {
+    !ASSETS.iter().any(|extension| path.ends_with(extension))
+}

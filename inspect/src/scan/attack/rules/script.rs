@@ -4,6 +4,12 @@ use super::{Rule, rule};
 
 /// The rules of `xss`.
 pub(super) const RULES: &[Rule] = &[
+    // Attributes of frameworks, which run what is in them.
+    rule(
+        "framework-attribute",
+        0.95,
+        r"\b(?:ng-(?:click|init|focus|blur|mouse[a-z]{2,6}|key[a-z]{2,6}|copy|cut|paste|change|submit|bind-html)|v-(?:html|on:[a-z]{3,12}|bind:[a-z]{3,12}|if|show)|x-(?:init|data|on:[a-z]{3,12})|hx-on:{1,2}[a-z]{3,20}) ?= ?['\x22]?[^>]{0,80}(?:\$event\.view|constructor|\balert ?[(`]|\bprompt ?[(`]|\beval ?\(|document\.cookie)",
+    ),
     // Script.
     rule("script-tag", 0.93, r"<[ /]?script\b"),
     // Script that does what only a test or a theft does.

@@ -16,6 +16,18 @@ pub(super) const RULES: &[Rule] = &[
         0.93,
         r#"\bunion[ ('"+]+(?:(?:all|distinct)[ ('"+]+)?(?:select\b|values? ?\(|table\b)"#,
     ),
+    // The same behind a number that ends where the word begins, with a comment to the end of a line between, and with words that a
+    // filter took comments, or the word itself, out of.
+    rule(
+        "union-hidden",
+        0.96,
+        r#"[0-9.]union[ ('"+]+(?:(?:all|distinct(?:row)?)[ ('"+]+)?select\b|\bunion(?:#|--)[^ &]{0,60} ?(?:(?:all|distinct) )?select\b|\bunion[ (]+distinctrow[ (]+select\b|\bunion[ (]+(?:all[ (]+)?values ?row ?\(|\b(?:u nion|un ion|unio n) (?:all )?select\b|\b(?:u nion|un ion|uni on|unio n) (?:all )?(?:s elect|se lect|sel ect|sele ct|selec t)\b"#,
+    ),
+    rule(
+        "word-in-word",
+        0.96,
+        r"u(?:union|nunion|niunion|niounion)(?:nion|ion|on|n)\b|s(?:select|eselect|elselect|eleselect|elecselect)(?:elect|lect|ect|ct|t)\b|f(?:from|rfrom|rofrom)(?:rom|om|m)\b|w(?:where|hwhere|hewhere|herwhere)(?:here|ere|re|e)\b|\boorr\b ?[0-9('\x22]|\b(?:aandnd|anandd)\b ?[0-9('\x22]|<scr<script>ipt|<scrscriptipt",
+    ),
     // A tautology or contradiction of numbers behind a boolean operator: `or 1=1`, `and 2*3=6`.
     rule(
         "number-comparison",
@@ -239,6 +251,17 @@ pub(super) const RULES: &[Rule] = &[
         r#"['"`][ )]*(?:or|and|xor|\|\||&&)[ (]*(?:not )?[a-z]{2,20}_[a-z_]{2,40} ?\([^)]{0,60}\)[ )]*(?:--|#|=|<|>|/\*|(?:and|or) )"#,
     ),
     rule("name-like", 0.93, r#"\b(?:or|and) [a-z_.]{1,30} (?:not )?like ?['"][^'"]{0,20}%"#),
+    // A condition on what only a server knows: a row's number, a variable, an error.
+    rule(
+        "condition-of-server",
+        0.93,
+        r"\b(?:or|and)[ (]+(?:row(?:num|id) ?[<=>]|isnull ?\( ?1/0|@@[a-z_]{3,30} ?(?:[<=>]|like\b))",
+    ),
+    rule(
+        "operators-in-quotes",
+        0.95,
+        r"(?:^|=)'(?:[-+*/^&|<>=]{1,3}[0-9]{1,6}){0,2}[-+*/^&|<>=]{1,3}'[0-9a-z]{0,6}(?:$|&)|(?:^|=)\(?\|\| ?'?[0-9]{1,4}\)?(?:$|&)",
+    ),
     // All of a value: an operator between two quotes that pair with those around it, a variable of the server, a quote that closes an
     // address of e-mail.
     rule("operator-in-quotes", 0.95, r"(?:^|=)'(?:[-&^*+|/%<>]{1,3}|=|<=>|!=)'(?:$|&)"),
