@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::poll::{PollFd, PollFlags, poll};
-use weir_inspect::policy::{Diagnostic, Mode, Policy, Severity};
+use weir_inspect::policy::{Diagnostic, Policy, Severity};
 use weir_proto::{
     AccessBatch, ApplyPolicy, BlockAnswer, BlockRequest, Counters, Hello, PROTOCOL_VERSION,
     PolicyResult, Sample, to_data_plane, to_management,
@@ -289,10 +289,7 @@ impl Client {
 
     /// The mode in force, as policies write it.
     fn mode(&self) -> String {
-        match self.shared.policy.load().mode() {
-            Mode::Monitor => "monitor".into(),
-            Mode::Enforce => "enforce".into(),
-        }
+        self.shared.policy.load().mode().name().into()
     }
 }
 

@@ -104,6 +104,16 @@ pub enum Mode {
     Enforce,
 }
 
+impl Mode {
+    /// The name in policies.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Monitor => "monitor",
+            Mode::Enforce => "enforce",
+        }
+    }
+}
+
 /// Why traffic cannot be inspected (design rule 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {

@@ -15,7 +15,6 @@ use weir_inspect::policy::{
 use super::client::Client;
 use super::style::Style;
 use super::{Failure, Outcome, output, read, trial};
-use crate::mode_name;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -276,7 +275,7 @@ pub(super) fn refused(name: &str, diagnostics: &[Diagnostic]) -> Failure {
 
 /// The same policy under another mode: one line differs, comments and all else stay.
 pub(super) fn with_mode(source: &str, mode: Mode) -> Result<String, Failure> {
-    let name = mode_name(mode);
+    let name = mode.name();
     // A key of the document's own mapping stands in the first column; nothing else does.
     let line_of = |key: &str| source.lines().position(|l| l.starts_with(key));
     let mut lines: Vec<String> = source.lines().map(str::to_owned).collect();

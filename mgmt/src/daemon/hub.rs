@@ -21,7 +21,6 @@ use super::access::{Access, Wanted};
 use super::eventlog::{EventLog, lock};
 use super::learning::{Learning, Question};
 use super::store::{Revision, Store};
-use crate::mode_name;
 
 use super::{DaemonError, Settings, failed};
 
@@ -364,7 +363,7 @@ fn apply_message(r: &Revision) -> ToDataPlane {
 }
 
 fn mode_of(source: &str) -> Option<&'static str> {
-    Policy::compile(source).ok().map(|(p, _)| mode_name(p.mode()))
+    Policy::compile(source).ok().map(|(p, _)| p.mode().name())
 }
 
 fn to_proto(d: &Diagnostic) -> weir_proto::Diagnostic {
