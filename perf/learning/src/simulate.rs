@@ -41,6 +41,8 @@ pub struct Plan {
     pub amount: Amount,
     /// Different entities of a kind.
     pub pool: usize,
+    /// Share of the kinds that have a single entity, whatever the others have: the one owner of many repositories.
+    pub single: f64,
     /// Share of the operations that are called at all.
     pub called: f64,
 }
@@ -48,7 +50,7 @@ pub struct Plan {
 impl Plan {
     /// One of many ways that traffic is recorded: tests that call each operation once or twice with a few entities, and
     /// production with thousands. No operation is called more than `most` times on average.
-    pub fn random(random: &mut Random, most: f64) -> Plan {
+    pub fn random(random: &mut Random, most: f64, single: f64) -> Plan {
         let averages: Vec<f64> =
             [1.5, 3.0, 8.0, 20.0, 50.0].into_iter().filter(|average| *average <= most).collect();
         Plan {
@@ -57,6 +59,7 @@ impl Plan {
                 .unwrap_or(&Taste::Ids),
             amount: Amount::Average(*random.pick(&averages).unwrap_or(&3.0)),
             pool: *random.pick(&[1, 2, 4, 10, 40]).unwrap_or(&4),
+            single,
             called: *random.pick(&[1.0, 0.8, 0.5]).unwrap_or(&1.0),
         }
     }
@@ -65,6 +68,8 @@ impl Plan {
 /// Values of a parameter of the API, and how they are made.
 struct Entity {
     maker: Maker,
+    /// Most of the pool.
+    size: usize,
     pool: Vec<String>,
 }
 
@@ -127,9 +132,11 @@ fn sample(
         let key = (if generic { last.to_owned() } else { String::new() }, name.to_owned());
         let entity = entities.entry(key).or_insert_with(|| {
             let maker = maker(parameter, plan.taste, random);
-            Entity { maker, pool: Vec::new() }
+            let single = plan.single > 0.0 && random.chance(plan.single);
+            let size = if single { 1 } else { plan.pool };
+            Entity { maker, size, pool: Vec::new() }
         });
-        let text = entity.draw(parameter, plan.pool, words, names, random);
+        let text = entity.draw(parameter, words, names, random);
         let after = after.split('{').next().unwrap_or_default();
         path.push(format!("{before}{text}{after}"));
         template.push_str(&format!("{before}{{}}{after}"));
@@ -147,12 +154,11 @@ impl Entity {
     fn draw(
         &mut self,
         parameter: &Parameter,
-        size: usize,
         words: &Words,
         names: &BTreeSet<&str>,
         random: &mut Random,
     ) -> String {
-        let at = random.zipf(size);
+        let at = random.zipf(self.size);
         while self.pool.len() <= at {
             let mut fresh = value(self.maker, parameter, words, random);
             // An API does not call its things like its own resources, mostly.

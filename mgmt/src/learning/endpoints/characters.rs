@@ -97,16 +97,25 @@ pub fn is_version(component: &str) -> bool {
 
 /// Digits in a row from which on a component is a value. Names have years and dates in pieces (`2010-04-01`).
 const DIGITS: usize = 6;
+/// Digits that are all of a component from which on it is a value: of 1,290 published descriptions three have such numbers in their
+/// names, and versions (`/api/3`) are shorter.
+const NUMBER: usize = 3;
 
-/// Holds the number of something, which is not that of a version (`v20190125`): a value, whatever stands beside it.
-pub fn is_numbered(component: &str) -> bool {
+/// A value, whatever stands beside it: it is a number, holds that of something which is not a version (`v20190125`), or is an e-mail address.
+pub fn is_surely_value(component: &str) -> bool {
     let mut runs = component.as_bytes().chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit());
     let mut before = None;
-    runs.any(|run| {
+    let is_address = || {
+        let (local, domain) = component.split_once('@').unwrap_or_default();
+        !local.is_empty() && domain.contains('.')
+    };
+    let is_numbered = runs.any(|run| {
         let version = matches!(before, Some(b'v' | b'V'));
         before = run.last().copied();
-        run.len() >= DIGITS && run.iter().all(u8::is_ascii_digit) && !version
-    })
+        let least = if run.len() == component.len() { NUMBER } else { DIGITS };
+        run.len() >= least && run.iter().all(u8::is_ascii_digit) && !version
+    });
+    is_numbered || is_address()
 }
 
 #[cfg(test)]
@@ -126,12 +135,15 @@ mod tests {
     }
 
     #[test]
-    fn numbered() {
-        for value in ["35534610", "TestReturns1652354850", "a-000017"] {
-            assert!(is_numbered(value), "{value}");
+    fn numbers_and_addresses_are_values() {
+        let values = ["35534610", "837", "TestReturns1652354850", "a-000017", "ann@a.example"];
+        for value in values {
+            assert!(is_surely_value(value), "{value}");
         }
-        for other in ["2010-04-01", "v20190125", "iso8601", "oauth2", "Backup_v20210101"] {
-            assert!(!is_numbered(other), "{other}");
+        for other in
+            ["2010-04-01", "v20190125", "iso8601", "oauth2", "Backup_v20210101", "3", "@me", "a@b"]
+        {
+            assert!(!is_surely_value(other), "{other}");
         }
     }
 

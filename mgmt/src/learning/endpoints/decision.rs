@@ -12,7 +12,8 @@ pub(super) const SURE: f32 = 0.95;
 /// What is written like a name, by odds of 150 to 1 or more, has to be this likely; in between it rises evenly.
 const NAMED: (f32, f32) = (-5.0, SURE);
 /// Where fewer than this share of at least so many children are values, each of them has to be this likely: a place either has a
-/// parameter, mostly, or it has not.
+/// parameter, mostly, or it has not. Not so what is written like a value as surely as [`NAMED`] is like a name: where one owner was
+/// recorded he stands beside names alone (`/repos/ann.lee`, `/repos/search`).
 const FEW: (f32, usize) = (0.35, 5);
 const FEW_LIKELY: f32 = 0.99;
 /// So has each of fewer children that were called so often on average, none of which is a parameter already: that many calls would have
@@ -109,7 +110,8 @@ impl<'t> Needed<'t> {
             return true;
         }
         let share = (child.logit / NAMED.0).clamp(0.0, 1.0);
-        let odd = self.few || self.is_alone(trie, child);
+        let few = self.few && child.logit < -NAMED.0;
+        let odd = few || self.is_alone(trie, child);
         let needed = match () {
             () if known && self.sure && !odd => KNOWN,
             () if child.agrees => AGREES,
@@ -155,6 +157,30 @@ mod tests {
         for other in ["alice", "bob", "search", "seldom"] {
             assert!(!alone.contains(&other), "{alone:?}");
         }
+    }
+
+    #[test]
+    fn a_single_owner_beside_names_is_a_value() {
+        let networks = Networks::built_in().unwrap();
+        let mut trie = Trie::new(Limits::default());
+        for name in ["ann.lee-x81q7", "search", "migrate", "issues", "topics"] {
+            let mut none = |_: &Trie, _: &[NodeId]| Vec::new();
+            trie.enter(&[name], false, &networks.characters, &mut none, &mut Vec::new());
+        }
+        let children = Children::new(&trie, &[Trie::ROOT], &Place::default(), None);
+        let likely: Vec<f32> = children
+            .list
+            .iter()
+            .map(|child| if child.name.len() > 7 { 0.9 } else { 0.1 })
+            .collect();
+        let needed = Needed::at(&trie, &children, &likely);
+        let values: Vec<&str> = children
+            .list
+            .iter()
+            .filter(|child| needed.is_value(&trie, child, 0.9, false))
+            .map(|child| child.name)
+            .collect();
+        assert_eq!(values, ["ann.lee-x81q7"], "the others are written like names");
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Networks {
     fn look(&self, children: &Children<'_>) -> Vec<f32> {
         let one = |child: &Child<'_>| match () {
             () if child.literal || characters::is_version(child.name) => 0.0,
-            () if characters::is_numbered(child.name) => 1.0,
+            () if characters::is_surely_value(child.name) => 1.0,
             () => {
                 let sum: f32 =
                     self.evidence.iter().map(|network| network.logit(&child.input)).sum();

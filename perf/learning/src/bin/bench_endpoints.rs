@@ -46,6 +46,14 @@ fn main() -> ExitCode {
     }
 }
 
+/// What values look like, and most entities of a kind. Of one, nothing stands beside its only value, as when a test records one owner.
+const TRAFFIC: [(&str, Taste, usize); 4] = [
+    ("ids", Taste::Ids, 20),
+    ("mixed", Taste::Mixed, 20),
+    ("words", Taste::Words, 20),
+    ("a-word", Taste::Words, 1),
+];
+
 fn run(args: &Args) -> Result<(), String> {
     let networks = match &args.networks {
         Some(file) => {
@@ -69,10 +77,11 @@ fn run(args: &Args) -> Result<(), String> {
         "{:8}{:>10}{:>10}{:>8}{:>8}{:>8}{:>8}{:>12}",
         "values", "seen", "templates", "P", "R", "F1", "GA", "F1 per API"
     );
-    for (name, taste) in [("ids", Taste::Ids), ("mixed", Taste::Mixed), ("words", Taste::Words)] {
+    for (name, taste, most) in TRAFFIC {
         for seen in [1, 3, 10, 20, 50] {
-            let plan =
-                Plan { taste, amount: Amount::Each(seen), pool: seen.clamp(2, 20), called: 1.0 };
+            let pool = seen.clamp(2, 20).min(most);
+            let amount = Amount::Each(seen);
+            let plan = Plan { taste, amount, pool, single: 0.0, called: 1.0 };
             let score = measure(&apis, plan, &networks, args)?;
             println!(
                 "{name:8}{seen:>10}{:>10}{:>8.3}{:>8.3}{:>8.3}{:>8.3}{:>12.3}",
@@ -100,8 +109,8 @@ fn speed(apis: &[Api], networks: &Networks, args: &Args) -> Result<(), String> {
     let mut random = Random::new(args.seed);
     let mut requests = Vec::new();
     for api in apis.iter().cycle() {
-        let plan =
-            Plan { taste: Taste::Mixed, amount: Amount::Average(50.0), pool: 1000, called: 1.0 };
+        let amount = Amount::Average(50.0);
+        let plan = Plan { taste: Taste::Mixed, amount, pool: 1000, single: 0.0, called: 1.0 };
         let samples = simulate::simulate(api, plan, &words, &mut random);
         requests.extend(samples.iter().map(|s| simulate::request(s, &api.name)));
         if requests.len() > REQUESTS {
@@ -174,7 +183,7 @@ fn write(apis: &[Api], args: &Args, file: &std::path::Path) -> Result<(), String
     let mut text = String::new();
     for api in apis {
         let amount = Amount::Each(3);
-        let plan = Plan { taste: Taste::Words, amount, pool: 3, called: 1.0 };
+        let plan = Plan { taste: Taste::Words, amount, pool: 3, single: 0.0, called: 1.0 };
         for sample in simulate::simulate(api, plan, &words, &mut random) {
             let line = serde_json::json!({
                 "method": sample.method, "url": simulate::request(&sample, "").url,

@@ -32,9 +32,10 @@ const EVIDENCE: Shape =
 const HELD_OUT: u32 = 5;
 /// Folds of the training.
 const FOLDS: u32 = PARTS - 1;
-/// Calls of an operation on average, at most, in the recordings that networks of evidence are trained on. Those that saw fifty take words for values
-/// rather, and names of an API that is seldom called too; the others leave words as names. Together they do neither.
-const MOST_CALLS: [f64; 2] = [20.0, 50.0];
+/// Recordings that networks of evidence are trained on: calls of an operation on average, at most, and the share of parameters that have a
+/// single value. Those of the second kind take words for values rather, and a word that stands alone; but names of an API that is seldom
+/// called, too. Those of the first leave words as names. Together they do neither.
+const RECORDINGS: [(f64, f64); 2] = [(20.0, 0.0), (50.0, 0.3)];
 /// Rounds of the networks that guess what siblings are.
 const GUESS_ROUNDS: usize = 2;
 
@@ -83,7 +84,7 @@ fn run(args: &Args) -> Result<(), String> {
     let mut apis = corpus::load(&args.shared)?;
     apis.retain(|api| api.fold(HELD_OUT) != 0);
     apis.retain(|api| !args.without.iter().any(|name| api.name.contains(name.as_str())));
-    let [seldom, often] = MOST_CALLS.map(|most| trained(&apis, args, most));
+    let [seldom, often] = RECORDINGS.map(|kind| trained(&apis, args, kind));
     let Networks { characters, mut evidence } = seldom?;
     evidence.extend(often?.evidence);
     let mut file = Vec::new();
@@ -92,10 +93,10 @@ fn run(args: &Args) -> Result<(), String> {
     std::fs::write(&args.out, file).map_err(|e| format!("can't write {}: {e}", args.out.display()))
 }
 
-/// Networks trained on recordings of which none calls an operation more often.
-fn trained(apis: &[Api], args: &Args, most: f64) -> Result<Networks, String> {
+/// Networks trained on recordings of a kind.
+fn trained(apis: &[Api], args: &Args, kind: (f64, f64)) -> Result<Networks, String> {
     let folds: Vec<Recordings> =
-        (0..FOLDS).map(|fold| recordings(apis, args, fold, most)).collect::<Result<_, _>>()?;
+        (0..FOLDS).map(|fold| recordings(apis, args, fold, kind)).collect::<Result<_, _>>()?;
     let without = |fold: usize| -> Vec<&Recordings> {
         folds.iter().enumerate().filter(|(n, _)| *n != fold).map(|(_, f)| f).collect()
     };
@@ -141,13 +142,18 @@ fn trained(apis: &[Api], args: &Args, most: f64) -> Result<Networks, String> {
 type Recordings = Vec<Vec<Sample>>;
 
 /// Of the APIs of a fold, with its words.
-fn recordings(apis: &[Api], args: &Args, fold: u32, most: f64) -> Result<Recordings, String> {
+fn recordings(
+    apis: &[Api],
+    args: &Args,
+    fold: u32,
+    (most, single): (f64, f64),
+) -> Result<Recordings, String> {
     let words = Words::load(fold + 1, &args.shared)?;
     let mut random = Random::new(args.seed * 1000 + u64::from(fold));
     let mut all = Vec::new();
     for api in apis.iter().filter(|api| api.fold(FOLDS) == fold) {
         for _ in 0..args.recordings {
-            let plan = simulate::Plan::random(&mut random, most);
+            let plan = simulate::Plan::random(&mut random, most, single);
             all.push(simulate::simulate(api, plan, &words, &mut random));
         }
     }
