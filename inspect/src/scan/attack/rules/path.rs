@@ -76,11 +76,12 @@ pub(super) const TRAVERSAL: &[Rule] = &[
         0.65,
         r"^/[^?=& ]{0,120}\.(?:bak|old|orig|save|swp|sql|sqlite3?|mdb|pem|pfx|kdbx?|inc|tfstate)~?(?:\?|$)",
     ),
-    // A copy that an editor or a person left beside a file that is served: what a server runs as a script it gives away as text.
+    // The same asked for, not told of in a document: a copy that an editor or a person left beside a file that is served. What a server
+    // runs as a script it gives away as text. CRS' rule 920440 refuses them by default, too.
     rule(
         "left-over-copy",
         0.95,
-        r"^/[^?=& ]{0,160}\.(?:php[0-9]?|phtml|jspx?|aspx?|ashx|cgi|pl|py|rb|cfm|x?html?|css|js|gif|jpe?g|png|ico|ini|conf|cnf|properties|htaccess|sh)(?:~|\.(?:bak|old|orig|save|swp|inc)~?)(?:\?|$)",
+        r"^/[^?=& ]{0,160}\.(?:(?:bak|old|inc|swp)~?|(?:php[0-9]?|phtml|jspx?|aspx?|ashx|cgi|pl|py|rb|cfm|x?html?|css|js|gif|jpe?g|png|ico|ini|conf|cnf|properties|htaccess|sh)(?:~|\.(?:orig|save)~?))(?:\?|$)",
     ),
     rule(
         "kernel-file",
