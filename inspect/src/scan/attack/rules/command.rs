@@ -319,20 +319,6 @@ pub(super) const RULES: &[Rule] = &[
         0.93,
         r#"\bwhile ?\( ?\(*(?:true|1|[!+-]{1,2} ?(?:0|''|""|``|false|null|nan|undefined|\{\}|\[\])|[+-]?(?:infinity|1)|this|string|new date)\)+ ?(?:;|\{|$|&)"#,
     ),
-    // A quote that closes the argument, and a command that ends there or is closed by the same quote.
-    rule(
-        "quote-command",
-        0.95,
-        r#"['"] ?(?:;|\|\|?|&&?) ?(?:/(?:usr/)?bin/)?(?:id|whoami|ls|pwd|uname|hostname|ifconfig|ipconfig|netstat|env|printenv|dir|ps)(?: -[a-z]{1,3})? ?(?:;|\||&|#)? ?['"]?(?:$|&)"#,
-    ),
-    // Commands behind a separator, with what they alone take.
-    rule(
-        "separator-argument",
-        0.95,
-        r"[;|&] ?(?:ip (?:a(?:ddr)?|r(?:oute)?|n(?:eigh)?|link)|start (?:calc|cmd|notepad|powershell|mshta)|ss -[a-z]{1,5}|unset hist[a-z]+)(?:\.exe)? ?(?:$|[;|#])",
-    ),
-    // A string that is kept in a variable, which is run.
-    rule("string-kept", 0.95, r"\b[a-z0-9_]{1,12}=\$?'[^']{2,60}'(?:;|&&) ?\$\{?[a-z0-9_]{1,12}\}?(?:$|[;|&])"),
     // A command of which all of a value consists, on a path.
     rule(
         "command-on-path",
@@ -436,5 +422,27 @@ pub(super) const RULES: &[Rule] = &[
         "output-kept",
         0.95,
         r"(?:^|[=;|&]) ?[0-9&]?>{1,2} ?/(?:tmp|dev/shm|var/tmp)/[a-z0-9_.]|^[<>]\([a-z/][^()]{1,60}\)$",
+    ),
+];
+
+/// More rules of `command-injection`. In a set of their own: see [`super::SETS`].
+pub(super) const MORE: &[Rule] = &[
+    // A quote that closes the argument, and a command that ends there or is closed by the same quote.
+    rule(
+        "quote-command",
+        0.95,
+        r#"['"] ?(?:;|\|\|?|&&?) ?(?:/(?:usr/)?bin/)?(?:id|whoami|ls|pwd|uname|hostname|ifconfig|ipconfig|netstat|env|printenv|dir|ps)(?: -[a-z]{1,3})? ?(?:;|\||&|#)? ?['"]?(?:$|&)"#,
+    ),
+    // Commands behind a separator, with what they alone take.
+    rule(
+        "separator-argument",
+        0.95,
+        r"[;|&] ?(?:ip (?:a(?:ddr)?|r(?:oute)?|n(?:eigh)?|link)|start (?:calc|cmd|notepad|powershell|mshta)|ss -[a-z]{1,5}|unset hist[a-z]+)(?:\.exe)? ?(?:$|[;|#])",
+    ),
+    // A string that is kept in a variable, which is run.
+    rule(
+        "string-kept",
+        0.95,
+        r"\b[a-z0-9_]{1,12}=\$?'[^']{2,60}'(?:;|&&) ?\$\{?[a-z0-9_]{1,12}\}?(?:$|[;|&])",
     ),
 ];

@@ -67,19 +67,18 @@ impl Rule {
     }
 }
 
-/// The rules by detector, in the sets that are searched together.
+/// The rules by detector, in the sets that are searched together. A set is quick as long as few literals begin all of its rules; with
+/// ten rules more commands took 30 times as long. So what came last is a set of its own, searched in a fiftieth of that.
 const SETS: &[&[(&str, &[Rule])]] = &[
     &[("sql-injection", sql::RULES)],
     &[("xss", script::RULES)],
-    &[("command-injection", command::RULES), ("command-injection", framework::CODE)],
+    &[("command-injection", command::RULES)],
     &[("path-traversal", path::TRAVERSAL), ("ssrf", network::RULES)],
     &[
         ("log4shell", jndi::RULES),
         ("template-injection", template::RULES),
-        ("template-injection", framework::TEMPLATES),
         ("xxe", data::XXE),
         ("deserialisation", data::OBJECTS),
-        ("deserialisation", framework::CLASSES),
     ],
     &[
         ("nosql-injection", data::NOSQL),
@@ -87,6 +86,15 @@ const SETS: &[&[(&str, &[Rule])]] = &[
         ("scanner", tool::SCANNERS),
         ("graphql-abuse", tool::GRAPHQL),
         ("protocol-abuse", tool::PROTOCOL),
+    ],
+    &[
+        ("sql-injection", sql::WORDS),
+        ("command-injection", command::MORE),
+        ("command-injection", framework::CODE),
+        ("path-traversal", path::FILES),
+        ("ssrf", network::NAMES),
+        ("template-injection", framework::TEMPLATES),
+        ("deserialisation", framework::CLASSES),
     ],
 ];
 

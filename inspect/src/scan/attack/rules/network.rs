@@ -95,17 +95,6 @@ pub(super) const RULES: &[Rule] = &[
         0.95,
         r"(?:^|=)(?:http\+)?unix:/{1,3}(?:var/)?run/(?:docker|containerd|crio|podman)[a-z0-9_./-]{0,40}\.sock(?:[:/?&]|$)",
     ),
-    // A service by the name that it has inside of a cluster; a socket in place of a host; a scheme that is none.
-    rule(
-        "cluster-name",
-        0.93,
-        r"(?:^|[=\x22])[a-z]{2,8}:/{2,3}[a-z0-9.-]{1,80}\.svc(?:\.cluster\.local)?(?:[:/&\x22]|$)",
-    ),
-    rule(
-        "odd-host",
-        0.96,
-        r"(?:^|=)https?://unix:/|(?:^|=)0://[a-z0-9]|(?:^|=)[a-z]{3,8}://192\.0\.0\.192(?:[:/]|$)",
-    ),
     rule("proxied-socket", 0.96, r"\bunix:[^|]{0,400}\|"),
     rule(
         "script-at-address",
@@ -160,5 +149,19 @@ pub(super) const RULES: &[Rule] = &[
         "path-then-host",
         0.95,
         r"^[a-z]{3,8}://[^/@]{1,60}/@(?:127\.|10\.|localhost|169\.254\.|192\.168\.)",
+    ),
+];
+
+/// More rules of `ssrf`: a service by the name that it has inside of a cluster; a socket in place of a host; a scheme that is none. In a set of their own: see [`super::SETS`].
+pub(super) const NAMES: &[Rule] = &[
+    rule(
+        "cluster-name",
+        0.93,
+        r"(?:^|[=\x22])[a-z]{2,8}:/{2,3}[a-z0-9.-]{1,80}\.svc(?:\.cluster\.local)?(?:[:/&\x22]|$)",
+    ),
+    rule(
+        "odd-host",
+        0.96,
+        r"(?:^|=)https?://unix:/|(?:^|=)0://[a-z0-9]|(?:^|=)[a-z]{3,8}://192\.0\.0\.192(?:[:/]|$)",
     ),
 ];

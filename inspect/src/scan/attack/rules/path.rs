@@ -76,29 +76,10 @@ pub(super) const TRAVERSAL: &[Rule] = &[
         0.65,
         r"^/[^?=& ]{0,120}\.(?:bak|old|orig|save|swp|sql|sqlite3?|mdb|pem|pfx|kdbx?|inc|tfstate)~?(?:\?|$)",
     ),
-    // The same asked for, not told of in a document: a copy that an editor or a person left beside a file that is served. What a server
-    // runs as a script it gives away as text. CRS' rule 920440 refuses them by default, too.
-    rule(
-        "left-over-copy",
-        0.95,
-        r"^/[^?=& ]{0,160}\.(?:(?:bak|old|inc|swp)~?|(?:php[0-9]?|phtml|jspx?|aspx?|ashx|cgi|pl|py|rb|cfm|x?html?|css|js|gif|jpe?g|png|ico|ini|conf|cnf|properties|htaccess|sh)(?:~|\.(?:orig|save)~?))(?:\?|$)",
-    ),
     rule(
         "kernel-file",
         0.85,
         r"(?:^|[=/ '\x22])/?(?:proc/(?:[0-9]+|net|sys|self|version|mounts|cpuinfo|modules|interrupts|iomem|ioports|kallsyms|kcore|kmsg|meminfo|loadavg|filesystems|partitions|slabinfo|vmstat|vmallocinfo|config\.gz|sched_debug)|sys/(?:class|kernel|devices|block|firmware))(?:/|$|&)",
-    ),
-    // What a container is told as a secret, tables of a database, the session of a visitor: files that no client names.
-    rule("mounted-secret", 0.93, r"/run/secrets/(?:kubernetes\.io|eks\.amazonaws\.com|azure)/"),
-    rule(
-        "stored-data",
-        0.95,
-        r"/var/lib/mysql/[a-z0-9_]{1,40}/[a-z0-9_]{1,40}\.(?:myd|myi|frm|ibd)\b|(?:/tmp|/var/tmp|/var/lib/php[0-9]{0,2}(?:/sessions)?)/sess_[a-z0-9,-]{8,128}(?:$|&)",
-    ),
-    rule(
-        "stream-filter",
-        0.95,
-        r"\b(?:convert\.(?:base64-(?:en|de)code|iconv\.|quoted-printable)|string\.(?:rot13|toupper|strip_tags)|zlib\.(?:de|in)flate)[^ &]{0,200}/resource=",
     ),
     rule("hexadecimal-climbing", 0.96, r"0x(?:2e|5c|2f)[./\\]?0x(?:2e|5c|2f)|\.\.0x(?:2f|5c)"),
     rule(
@@ -139,6 +120,29 @@ pub(super) const TRAVERSAL: &[Rule] = &[
         "dump-left",
         0.95,
         r"^/[^?=& ]{0,120}\.sql\.(?:zip|gz|tgz|tar|bz2|xz|7z|rar)(?:\?|$)|/wp-content/(?:debug|errors?|php_errors?)\.log(?:\?|$)|/storage/logs/laravel[0-9-]{0,12}\.log(?:\?|$)",
+    ),
+];
+
+/// Files that no client names. In a set of their own: see [`super::SETS`].
+pub(super) const FILES: &[Rule] = &[
+    // What a container is told as a secret, tables of a database, the session of a visitor: files that no client names.
+    rule("mounted-secret", 0.93, r"/run/secrets/(?:kubernetes\.io|eks\.amazonaws\.com|azure)/"),
+    rule(
+        "stored-data",
+        0.95,
+        r"/var/lib/mysql/[a-z0-9_]{1,40}/[a-z0-9_]{1,40}\.(?:myd|myi|frm|ibd)\b|(?:/tmp|/var/tmp|/var/lib/php[0-9]{0,2}(?:/sessions)?)/sess_[a-z0-9,-]{8,128}(?:$|&)",
+    ),
+    rule(
+        "stream-filter",
+        0.95,
+        r"\b(?:convert\.(?:base64-(?:en|de)code|iconv\.|quoted-printable)|string\.(?:rot13|toupper|strip_tags)|zlib\.(?:de|in)flate)[^ &]{0,200}/resource=",
+    ),
+    // What `left-over` is asked for, not told of in a document: a copy that an editor or a person left beside a file that is served. What a server
+    // runs as a script it gives away as text. CRS' rule 920440 refuses them by default, too.
+    rule(
+        "left-over-copy",
+        0.95,
+        r"^/[^?=& ]{0,160}\.(?:(?:bak|old|inc|swp)~?|(?:php[0-9]?|phtml|jspx?|aspx?|ashx|cgi|pl|py|rb|cfm|x?html?|css|js|gif|jpe?g|png|ico|ini|conf|cnf|properties|htaccess|sh)(?:~|\.(?:orig|save)~?))(?:\?|$)",
     ),
 ];
 
