@@ -58,21 +58,7 @@ impl Compiler {
         mut source: source::CustomDetector,
         node: &Node,
     ) -> Option<DetectorId> {
-        const FORMS: [&str; 4] = ["pattern", "literal", "literals", "together"];
-        let given: Vec<_> = FORMS.into_iter().filter(|form| node.has(form)).collect();
-        let key = match given.as_slice() {
-            [form] => *form,
-            [] => {
-                let forms = FORMS.join("`, `");
-                self.report.error(node.pos, format!("a detector needs one of `{forms}`"));
-                return None;
-            }
-            [first, .., last] => {
-                let message = format!("give either `{first}` or `{last}`, not both");
-                self.report.error(node.pos_of(last), message);
-                return None;
-            }
-        };
+        let form = self.form(node)?;
         let category = source.category.unwrap_or(Category::Custom);
         if let Some(together) = source.together {
             return self.together(name, category, together, node);
@@ -82,22 +68,8 @@ impl Compiler {
         let places = self.places(&mut source.keys, node)?;
         let conditions =
             self.conditions((source.keys, source.context, source.except), case_insensitive, node);
-        let (kind, longest) = match (source.pattern, source.literal, source.literals) {
-            (Some(pattern), ..) => match longest_match(&pattern) {
-                Ok(longest) => (CustomKind::Regex(pattern), longest),
-                Err(message) => {
-                    self.report.error(node.pos_of("pattern"), message);
-                    return None;
-                }
-            },
-            (None, literal, literals) => {
-                let all: Vec<_> =
-                    literal.into_iter().chain(literals.into_iter().flatten()).collect();
-                // An error in it was reported.
-                let longest = all.iter().map(String::len).max()?;
-                (CustomKind::Literals(all), Some(longest))
-            }
-        };
+        let literals = source.literal.into_iter().chain(source.literals.into_iter().flatten());
+        let (kind, longest) = self.looked_for(source.pattern, literals.collect(), node)?;
         let (valid, conditions) = (valid?, conditions?);
         let most = MAX_MATCH - conditions.as_ref().map_or(0, Conditions::reach);
         let given = source.max_length.map(|l| l as usize);
@@ -107,7 +79,7 @@ impl Compiler {
                 "`{name}` has no longest match; {most} bytes are taken, give `max-length` to hold \
                  back less"
             );
-            self.report.warning(node.pos_of(key), message);
+            self.report.warning(node.pos_of(form), message);
         }
         let max_len = given.or(longest).unwrap_or(most);
         let name = name.to_owned();
@@ -116,11 +88,49 @@ impl Compiler {
         match self.catalog.add_custom(custom) {
             Ok(id) => {
                 self.catalog.only_at(id, places);
-                self.warn_of_slow(id, node.pos_of(key));
+                self.warn_of_slow(id, node.pos_of(form));
                 Some(id)
             }
             Err(error) => {
-                self.report.error(node.pos_of(key), error.to_string());
+                self.report.error(node.pos_of(form), error.to_string());
+                None
+            }
+        }
+    }
+
+    /// By which key a detector says what it finds; none if it is not one of them, which is reported.
+    fn form(&mut self, node: &Node) -> Option<&'static str> {
+        const FORMS: [&str; 4] = ["pattern", "literal", "literals", "together"];
+        let given: Vec<_> = FORMS.into_iter().filter(|form| node.has(form)).collect();
+        match given.as_slice() {
+            [form] => return Some(form),
+            [] => {
+                let forms = FORMS.join("`, `");
+                self.report.error(node.pos, format!("a detector needs one of `{forms}`"));
+            }
+            [first, .., last] => {
+                let message = format!("give either `{first}` or `{last}`, not both");
+                self.report.error(node.pos_of(last), message);
+            }
+        }
+        None
+    }
+
+    /// What a detector looks for, and its longest match in bytes if it has one; none if it can't be looked for, which is reported.
+    fn looked_for(
+        &mut self,
+        pattern: Option<String>,
+        literals: Vec<String>,
+        node: &Node,
+    ) -> Option<(CustomKind, Option<usize>)> {
+        let Some(pattern) = pattern else {
+            let longest = literals.iter().map(String::len).max()?;
+            return Some((CustomKind::Literals(literals), Some(longest)));
+        };
+        match longest_match(&pattern) {
+            Ok(longest) => Some((CustomKind::Regex(pattern), longest)),
+            Err(message) => {
+                self.report.error(node.pos_of("pattern"), message);
                 None
             }
         }

@@ -33,6 +33,9 @@ const RARE: (u64, f32) = (64, -6.0);
 /// values may be words. Unsure ones do not count, since names whose siblings are new to the networks are all unsure together.
 const WORDS: (usize, f32) = (5, 0.2);
 const WORDS_LIKELY: f32 = 0.5;
+/// So is it where this share of so many children are values, sure or not, that were called so often on average: among teams called
+/// `sales` and `support` most are likely and few are sure. Of what was called once each nobody knows.
+const MOSTLY: (f32, usize, u64) = (0.7, 5, 2);
 
 /// What is surely a value elsewhere (the same user, or project) is one beside a sure value, too, unless it is as unlikely as this.
 /// Each word that is left as a name is a wrong template for every call below it, and the more words are seen, the more are left.
@@ -47,7 +50,7 @@ pub(super) struct Needed<'t> {
     few: bool,
     /// At least one of its children is surely a value.
     sure: bool,
-    /// Its values are words ([`WORDS`]).
+    /// Its values are words ([`WORDS`], [`MOSTLY`]).
     words: bool,
     /// What follows two or more of the values.
     common: BTreeSet<&'t str>,
@@ -77,8 +80,11 @@ impl<'t> Needed<'t> {
             false => children.parameters.is_empty() && calls >= all as u64 * OFTEN,
         };
         let from = |least| children.list.iter().zip(likely).filter(move |(_, l)| **l > least);
+        let share = |count: usize| count as f32 / all.max(1) as f32;
         let sure = from(SURE).count();
-        let words = sure >= WORDS.0 && sure as f32 >= all as f32 * WORDS.1;
+        let surely_words = sure >= WORDS.0 && share(sure) >= WORDS.1;
+        let mostly = all >= MOSTLY.1 && share(from(VALUE).count()) >= MOSTLY.0;
+        let words = surely_words || mostly && calls >= all as u64 * MOSTLY.2;
         let (mut once, mut common) = (BTreeSet::new(), BTreeSet::new());
         let merged_too = children.parameters.iter().map(std::slice::from_ref);
         for ids in from(VALUE).map(|(child, _)| &*child.ids).chain(merged_too) {
@@ -161,18 +167,16 @@ mod tests {
 
     #[test]
     fn a_single_owner_beside_names_is_a_value() {
+        const OWNER: &str = "ann.lee-x81q7";
         let networks = Networks::built_in().unwrap();
         let mut trie = Trie::new(Limits::default());
-        for name in ["ann.lee-x81q7", "search", "migrate", "issues", "topics"] {
+        for name in [OWNER, "search", "migrate", "issues", "topics"] {
             let mut none = |_: &Trie, _: &[NodeId]| Vec::new();
             trie.enter(&[name], false, &networks.characters, &mut none, &mut Vec::new());
         }
         let children = Children::new(&trie, &[Trie::ROOT], &Place::default(), None);
-        let likely: Vec<f32> = children
-            .list
-            .iter()
-            .map(|child| if child.name.len() > 7 { 0.9 } else { 0.1 })
-            .collect();
+        let likely: Vec<f32> =
+            children.list.iter().map(|child| if child.name == OWNER { 0.9 } else { 0.1 }).collect();
         let needed = Needed::at(&trie, &children, &likely);
         let values: Vec<&str> = children
             .list
@@ -180,7 +184,7 @@ mod tests {
             .filter(|child| needed.is_value(&trie, child, 0.9, false))
             .map(|child| child.name)
             .collect();
-        assert_eq!(values, ["ann.lee-x81q7"], "the others are written like names");
+        assert_eq!(values, [OWNER], "the others are written like names");
     }
 
     #[test]
@@ -226,5 +230,26 @@ mod tests {
         assert!(enough(&words, 1));
         assert!(!enough(&words[1..], 1), "four are few");
         assert!(!enough(&words, 21), "five of 26");
+    }
+
+    #[test]
+    fn among_what_is_mostly_likely_a_value_even_odds_are_enough() {
+        let networks = Networks::built_in().unwrap();
+        let is_value = |calls: u64, likely: [f32; 5]| {
+            let mut trie = Trie::new(Limits::default());
+            let teams = ["sales", "support", "finance", "design", "payroll"];
+            for name in std::iter::repeat_n(teams, calls as usize).flatten() {
+                let mut none = |_: &Trie, _: &[NodeId]| Vec::new();
+                trie.enter(&[name], false, &networks.characters, &mut none, &mut Vec::new());
+            }
+            let children = Children::new(&trie, &[Trie::ROOT], &Place::default(), None);
+            let needed = Needed::at(&trie, &children, &likely);
+            let values = children.list.iter().zip(likely);
+            values.filter(|(child, likely)| needed.is_value(&trie, child, *likely, false)).count()
+        };
+        assert_eq!(is_value(2, [0.8, 0.7, 0.9, 0.7, 0.55]), 5);
+        assert_eq!(is_value(2, [0.8, 0.7, 0.9, 0.7, 0.2]), 4, "`search` beside them is a name");
+        assert_eq!(is_value(1, [0.8, 0.7, 0.9, 0.7, 0.55]), 0, "called once each");
+        assert_eq!(is_value(2, [0.8, 0.7, 0.9, 0.55, 0.55]), 0, "three of five");
     }
 }

@@ -1,7 +1,7 @@
 //! Where components occur in all that is known, and of which words the names of the APIs are made: what a component is elsewhere tells
 //! what it is here.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::characters::hash;
 use super::evidence::Place;
@@ -11,7 +11,8 @@ use super::trie::{Node, Trie};
 /// In which contexts components occur in all of the tree. A context is the component before, or that it is a value.
 #[derive(Debug, Default)]
 pub struct Everywhere {
-    contexts: HashMap<u32, HashSet<u32>>,
+    /// Ordered, or the sums of what is looked up would differ from run to run by their rounding.
+    contexts: HashMap<u32, BTreeSet<u32>>,
     /// How much the components in a context look like values: sum and count.
     looks: HashMap<u32, (f32, f32)>,
     /// The API's own words: in how many different names each occurs, and those names.

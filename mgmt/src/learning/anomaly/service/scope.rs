@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::baseline::{Deviation, Level, Season, Share, Total, WINDOWS};
-use super::super::record::{Record, Sums};
+use super::super::record::Record;
 use super::super::sketch::Merge;
 
 /// An endpoint that nobody asked for in so many seconds is forgotten: two weeks.
@@ -139,16 +139,13 @@ impl Baseline {
 
     /// Bytes of a window against those of the requests that were expected.
     pub fn bytes_deviation(&self, length: usize, window: &Window) -> Option<Deviation> {
-        let usual = self.bytes.usual(length).filter(|_| self.requests.is_ready())?.max(1.0);
-        let seen = window.record.all.bytes as f64;
-        Some(self.all_bytes.deviation(length, window.expected, usual, seen))
+        self.total_deviation(&self.all_bytes, &self.bytes, length, window, window.record.all.bytes)
     }
 
     /// The server's time of a window against that of the requests that were expected.
     pub fn micros_deviation(&self, length: usize, window: &Window) -> Option<Deviation> {
-        let usual = self.micros.usual(length).filter(|_| self.requests.is_ready())?.max(1.0);
-        let seen = window.record.all.micros as f64;
-        Some(self.all_micros.deviation(length, window.expected, usual, seen))
+        let micros = window.record.all.micros;
+        self.total_deviation(&self.all_micros, &self.micros, length, window, micros)
     }
 
     /// Requests of a window against those that were expected.
@@ -159,18 +156,31 @@ impl Baseline {
 
     /// Requests with sensitive data against those that are usual for as many.
     pub fn sensitive_deviation(&self, length: usize, window: &Window) -> Option<Deviation> {
-        let Sums { requests, sensitive, .. } = window.record.all;
-        let ready = self.sensitive.is_ready();
-        ready.then(|| self.sensitive.deviation(length, sensitive as f64, requests as f64))
+        share_deviation(&self.sensitive, length, window, window.record.all.sensitive)
     }
 
     /// Failed authentications of a window against those that are usual for as many requests.
     pub fn auth_deviation(&self, length: usize, window: &Window) -> Option<Deviation> {
-        let Sums { requests, auth_failures, .. } = window.record.all;
-        self.auth
-            .is_ready()
-            .then(|| self.auth.deviation(length, auth_failures as f64, requests as f64))
+        share_deviation(&self.auth, length, window, window.record.all.auth_failures)
     }
+
+    /// What all requests of a window took together, against as much as is usual for each request that was expected.
+    fn total_deviation(
+        &self,
+        total: &Total,
+        each: &Level,
+        length: usize,
+        window: &Window,
+        seen: u64,
+    ) -> Option<Deviation> {
+        let usual = each.usual(length).filter(|_| self.requests.is_ready())?.max(1.0);
+        Some(total.deviation(length, window.expected, usual, seen as f64))
+    }
+}
+
+fn share_deviation(share: &Share, length: usize, window: &Window, seen: u64) -> Option<Deviation> {
+    let requests = window.record.all.requests as f64;
+    share.is_ready().then(|| share.deviation(length, seen as f64, requests))
 }
 
 impl Merge for Window {
