@@ -7,6 +7,7 @@ pub mod iban;
 mod ids;
 pub mod luhn;
 mod national;
+mod persons;
 mod securities;
 pub mod ssn;
 mod text;
@@ -43,6 +44,7 @@ type Check = fn(&str) -> Outcome;
 /// The kinds known, with their checks.
 const KINDS: &[(&str, Check)] = &[
     ("bic", text::bic),
+    ("birth-date", written::birth_date),
     ("coordinate", written::coordinate),
     ("credit-card", ids::card),
     ("cusip", securities::cusip),

@@ -1,7 +1,7 @@
 //! Numbers of persons and businesses that a state gives out, by the check digits that it publishes.
 
 use super::ValidateError::{Checksum, Component, Format, Length};
-use super::{Outcome, ValidateError, compact, digits, ensure, luhn, weighted};
+use super::{Outcome, ValidateError, compact, digits, ensure, luhn, persons, weighted};
 
 /// What people write between the parts of such numbers.
 const SEPARATORS: &str = " -./";
@@ -44,7 +44,8 @@ const LUHN: &[(&str, usize)] = &[
 /// The names of the kinds here.
 pub(super) fn kinds() -> impl Iterator<Item = &'static str> {
     let sums = SUMS.iter().map(|s| s.kind);
-    sums.chain(LUHN.iter().map(|(kind, _)| *kind)).chain(OWN.iter().map(|(kind, _)| *kind))
+    let own = OWN.iter().chain(persons::KINDS).map(|(kind, _)| *kind);
+    sums.chain(LUHN.iter().map(|(kind, _)| *kind)).chain(own)
 }
 
 /// Checks a value of a kind; none if the kind is not of here.
@@ -59,7 +60,7 @@ pub(super) fn validate(kind: &str, value: &str) -> Option<Outcome> {
     if let Some((_, count)) = LUHN.iter().find(|(k, _)| *k == kind) {
         return Some(numbers(value, *count).and_then(|n| by_luhn(kind, &n)));
     }
-    OWN.iter().find(|(k, _)| *k == kind).map(|(_, check)| check(value))
+    OWN.iter().chain(persons::KINDS).find(|(k, _)| *k == kind).map(|(_, check)| check(value))
 }
 
 fn by_luhn(kind: &str, number: &[u8]) -> Outcome {
@@ -78,14 +79,14 @@ fn summed(sum: &Sum, value: &str) -> Outcome {
 }
 
 /// So many digits.
-fn numbers(value: &str, count: usize) -> Result<Vec<u8>, ValidateError> {
+pub(super) fn numbers(value: &str, count: usize) -> Result<Vec<u8>, ValidateError> {
     let number = digits(value, SEPARATORS)?;
     ensure(number.len() == count, Length)?;
     Ok(number)
 }
 
 /// The number that digits write.
-fn whole(digits: &[u8]) -> u64 {
+pub(super) fn whole(digits: &[u8]) -> u64 {
     digits.iter().fold(0, |n, d| n * 10 + u64::from(*d))
 }
 
@@ -100,13 +101,13 @@ fn day_of(year: u64, month: u64, day: u64) -> Outcome {
 }
 
 /// The same of a day on which somebody can be born.
-fn birth(year: u64, month: u64, day: u64) -> Outcome {
+pub(super) fn birth(year: u64, month: u64, day: u64) -> Outcome {
     ensure(year <= LAST_BIRTH, Component)?;
     day_of(year, month, day)
 }
 
 /// The check digit behind the first `at` digits.
-fn check_digit(number: &[u8], at: usize, wanted: u32) -> Outcome {
+pub(super) fn check_digit(number: &[u8], at: usize, wanted: u32) -> Outcome {
     ensure(number.get(at).is_some_and(|d| u32::from(*d) == wanted), Checksum)
 }
 

@@ -21,6 +21,57 @@ pub(super) fn date(value: &str) -> Outcome {
     ensure(YEARS.contains(year) && (day_and_month(*a, *b) || day_and_month(*b, *a)), Component)
 }
 
+/// How names of months begin, in English, German, French, Spanish, Italian, Portuguese and Dutch.
+const MONTHS: [&[&str]; 12] = [
+    &["jan", "jän", "gen", "ene"],
+    &["feb", "fév", "fev"],
+    &["mar", "mär", "mrz", "maa", "mrt"],
+    &["apr", "avr", "abr"],
+    &["may", "mai", "mag", "mei"],
+    &["jun", "juin", "giu"],
+    &["jul", "juil", "lug"],
+    &["aug", "aoû", "aou", "ago"],
+    &["sep", "set"],
+    &["oct", "okt", "ott", "out"],
+    &["nov"],
+    &["dec", "dez", "déc", "dic"],
+];
+
+/// A [`date`], also with a time behind it (RFC 3339), in eight digits (`19870423`), or with the month's name.
+pub(super) fn birth_date(value: &str) -> Outcome {
+    let value = value.trim();
+    let day = match value.split_once('T') {
+        Some((day, time)) if time.starts_with(|c: char| c.is_ascii_digit()) => day,
+        _ => value,
+    };
+    if day.len() == 8 && day.bytes().all(|b| b.is_ascii_digit()) {
+        let (year, month) = (day.get(..4).unwrap_or(""), day.get(4..6).unwrap_or(""));
+        return date(&format!("{year}-{month}-{}", day.get(6..).unwrap_or("")));
+    }
+    date(day).or_else(|_| named_date(day))
+}
+
+/// `2-Mar-1961`, `March 2nd, 1961`, `3. Mai 1974`, `23 de abril de 1987`.
+fn named_date(value: &str) -> Outcome {
+    let words = value.split([' ', ',', '-', '.', '/']).filter(|w| !matches!(*w, "" | "de" | "of"));
+    let (mut year, mut month, mut day) = (None, None, None);
+    for word in words {
+        let (number, rest) = word.split_at(word.bytes().take_while(u8::is_ascii_digit).count());
+        match number.parse::<u32>() {
+            Ok(n) if number.len() == 4 && rest.is_empty() && year.is_none() => year = Some(n),
+            Ok(n) if number.len() <= 2 && rest.len() <= 2 && day.is_none() => day = Some(n),
+            Err(_) if month.is_none() => {
+                let small = rest.to_lowercase();
+                let begins = |names: &&[&str]| names.iter().any(|name| small.starts_with(name));
+                month = Some(MONTHS.iter().find(|names| begins(names)).ok_or(Format)?);
+            }
+            _ => return Err(Format),
+        }
+    }
+    let (Some(year), Some(_), Some(day)) = (year, month, day) else { return Err(Format) };
+    ensure(YEARS.contains(&year) && (1..=31).contains(&day), Component)
+}
+
 /// A phone number in any groups: 7 to 15 digits (ITU-T E.164 §6.2), and no date.
 pub(super) fn phone_digits(value: &str) -> Outcome {
     let count = value.bytes().filter(u8::is_ascii_digit).count();

@@ -20,6 +20,8 @@ const MAX_GAP: usize = 64;
 const MAX_LINKS: usize = 4;
 /// Longest linking word.
 const MAX_LINK: usize = 16;
+/// How many groups behind a value may be of its characters and not belong to it: `943 476 5919 - 12`.
+const MAX_BEHIND: usize = 5;
 /// Fewest distinct characters of a value that needs no check of its own: fewer are a placeholder.
 const DISTINCT: u8 = 6;
 
@@ -194,7 +196,8 @@ impl Beside {
             let (shortest, longest) = self.length;
             let is_char = |b: &&u8| self.chars.get(usize::from(**b)) == Some(&true);
             let run = view.bytes.iter().skip(at).take(longest + 1).take_while(is_char).count();
-            if run <= longest && view.at(at + run) == At::Unknown && run > 0 {
+            let waits = run <= longest || self.valid.is_some();
+            if waits && view.at(at + run) == At::Unknown && run > 0 {
                 return Token::Open;
             }
             if (shortest..=longest + 1).contains(&run)
@@ -233,22 +236,48 @@ impl Beside {
     fn value(&self, view: &View, at: usize, run: usize, walk: &Walk<'_>) -> Option<usize> {
         let (shortest, longest) = self.length;
         let mut text = view.bytes.get(at..at + run)?;
+        if let Some(kind) = &self.valid {
+            return self.valid_part(view, at, text, kind);
+        }
         if self.guess.is_some() {
             // A full stop ends the sentence.
             text = text.strip_suffix(b".").unwrap_or(text);
         }
         let end = at + text.len();
-        let glued = matches!(view.at(at + run), At::Byte(b) if b.is_ascii_alphanumeric() || matches!(b, b'_' | b'@' | b'('));
-        if !(shortest..=longest).contains(&text.len()) || glued {
+        if !(shortest..=longest).contains(&text.len()) || is_glued(view, at + run) {
             return None;
         }
         let strong = || !WEAK.iter().any(|weak| walk.name.eq_ignore_ascii_case(weak.as_bytes()));
-        let fits = match (&self.valid, self.guess) {
-            (Some(kind), _) => is_valid(kind, text),
-            (None, Some(guess)) => guess::fits(guess, text, walk.bound, walk.secret || strong()),
-            (None, None) => self.is_varied(text, walk),
+        let fits = match self.guess {
+            Some(guess) => guess::fits(guess, text, walk.bound, walk.secret || strong()),
+            None => self.is_varied(text, walk),
         };
         fits.then_some(end)
+    }
+
+    /// Where the longest part of `text` ends that is a valid value. The blank, the full stop and the number behind it in a sentence may be of its
+    /// characters, too: `943 476 5919 is`, `23.7.1984.`.
+    fn valid_part(&self, view: &View, at: usize, text: &[u8], kind: &str) -> Option<usize> {
+        let is_group = |b: &u8| b.is_ascii_alphanumeric() || *b >= 0x80;
+        let (shortest, longest) = self.length;
+        let mut rest = text;
+        for _ in 0..=MAX_BEHIND {
+            let whole = rest.iter().rposition(is_group)? + 1;
+            let value = rest.get(..whole).filter(|value| value.len() >= shortest)?;
+            let end = at + whole;
+            let ends = match view.at(end) {
+                // Of the text, so a part of something longer may follow. (What follows the text is known.)
+                At::Byte(b'.' | b'-' | b'/' | b':') if whole < text.len() => {
+                    !matches!(view.at(end + 1), At::Byte(b) if is_group(&b))
+                }
+                _ => !is_glued(view, end),
+            };
+            if ends && value.len() <= longest && is_valid(kind, value) {
+                return Some(end);
+            }
+            rest = value.get(..value.iter().rposition(|b| !is_group(b))?)?;
+        }
+        None
     }
 
     /// Whether the form of the value says little: any token of some length has it.
@@ -266,6 +295,11 @@ impl Beside {
         let mixed = text.iter().any(u8::is_ascii_digit) && text.iter().any(u8::is_ascii_alphabetic);
         !letters || !is_placeholder(text, DISTINCT) && (mixed || walk.secret)
     }
+}
+
+/// Whether what ends before `end` goes on there.
+fn is_glued(view: &View, end: usize) -> bool {
+    matches!(view.at(end), At::Byte(b) if b.is_ascii_alphanumeric() || matches!(b, b'_' | b'@' | b'('))
 }
 
 /// Where words that begin like this one are.
@@ -320,7 +354,7 @@ fn is_of(byte: u8, word: u8) -> bool {
 /// What may stand between a name and its value.
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const SEPARATORS: ByteSet = {
-    let (all, mut set) = (b"\t\n\x0c\r \"'`\\:=>,(|-_.[{</&?;+#%", [false; 256]);
+    let (all, mut set) = (b"\t\n\x0c\r \"'`\\:=>,()|-_.[{</&?;+#%", [false; 256]);
     let mut i = 0;
     while i < all.len() {
         set[all[i] as usize] = true;

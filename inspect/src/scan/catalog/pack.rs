@@ -21,6 +21,7 @@ use crate::scan::search::simd::ByteSet;
 const PACKS: &[(&str, &str)] = &[
     ("pci.yaml", include_str!("../../../packs/pci.yaml")),
     ("pii.yaml", include_str!("../../../packs/pii.yaml")),
+    ("national-ids.yaml", include_str!("../../../packs/national-ids.yaml")),
     ("health.yaml", include_str!("../../../packs/health.yaml")),
     ("network.yaml", include_str!("../../../packs/network.yaml")),
     ("secrets.yaml", include_str!("../../../packs/secrets.yaml")),
