@@ -169,6 +169,8 @@ impl Matcher {
         let config = dense::Config::new()
             .start_kind(StartKind::Anchored)
             .match_kind(MatchKind::LeftmostFirst)
+            // It is run by hand, a byte at a time: a state in which a search could skip bytes would only be one more to be told apart.
+            .accelerate(false)
             .dfa_size_limit(Some(DFA_BYTES))
             .determinize_size_limit(Some(2 * DFA_BYTES));
         let dfa = dense::Builder::new()
@@ -506,4 +508,21 @@ fn first_bytes(dfa: &dense::DFA<Vec<u32>>) -> [bool; 256] {
         }
     }
     first
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::scan::catalog::{Catalog, Find};
+
+    /// Making it takes time with its size, and a start or a policy makes those of whole packs: two counts of hundreds, one within
+    /// the other (`.{0,40}key.{0,300}`), are megabytes. A bound in front of something else is better said by `max-length`.
+    #[test]
+    fn automata_of_the_packs_are_small() {
+        const MOST: usize = 1 << 20;
+        for detector in Catalog::builtin().iter() {
+            let Find::Pattern(compiled) = &detector.find else { continue };
+            let bytes = compiled.matcher().unwrap().dfa.memory_usage();
+            assert!(bytes <= MOST, "{}: {bytes} bytes", detector.name);
+        }
+    }
 }
