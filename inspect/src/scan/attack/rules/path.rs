@@ -123,9 +123,9 @@ pub(super) const TRAVERSAL: &[Rule] = &[
     ),
 ];
 
-/// Files that no client names. In a set of their own: see [`super::SETS`].
+/// Files that no client names: what a container is told as a secret, tables of a database, the session of a visitor. In a set of their own: see
+/// [`super::SETS`].
 pub(super) const FILES: &[Rule] = &[
-    // What a container is told as a secret, tables of a database, the session of a visitor: files that no client names.
     rule("mounted-secret", 0.93, r"/run/secrets/(?:kubernetes\.io|eks\.amazonaws\.com|azure)/"),
     rule(
         "stored-data",
